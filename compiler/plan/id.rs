@@ -1,0 +1,191 @@
+//! Typed indices and digests: what plan, journal and reports use to name things.
+//!
+//! Inside a process a thing is its index (`u32`, dense); outside, in plan.lock
+//! and in the journal, it is its name. Unaware of what the things are.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u32);
+
+        impl $name {
+            /// Makes the index of the `position`th element.
+            ///
+            /// # Panics
+            /// Panics above `u32::MAX` elements; the compiler stops at 1,000,000 nodes.
+            #[must_use]
+            pub fn new(position: usize) -> Self {
+                Self(u32::try_from(position).expect("invariant: a plan has below 2^32 elements"))
+            }
+
+            /// Returns the position in the plan's vector.
+            #[must_use]
+            pub fn get(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+index!(
+    /// A node of [`crate::Plan::nodes`], in plan order.
+    NodeIndex
+);
+index!(
+    /// An agent of [`crate::Plan::agents`].
+    AgentIndex
+);
+index!(
+    /// A gate of [`crate::Plan::gates`].
+    GateIndex
+);
+index!(
+    /// An environment of [`crate::Plan::environments`].
+    EnvironmentIndex
+);
+
+/// The longest name, in bytes: it fits into a file name with something before it.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Tells whether a text can name a part of a plan: ASCII letters, digits, `_`
+/// and `-`, with a letter or `_` first. Such a name is harmless as a part of a
+/// file name, of a git ref and of a line for people.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    text.len() <= NAME_BYTES_MAX
+        && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.bytes().all(is_inner)
+}
+
+/// A SHA-256 digest, printed as `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Hashes bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Hashes several byte strings; each is preceded by its length, so that no
+    /// two different lists give the same input.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// Parses the printed form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:")?.as_bytes();
+        if hex.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
+            *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Returns the first `digits` hexadecimal digits: enough for a name people read.
+    #[must_use]
+    pub fn short(&self, digits: usize) -> String {
+        self.hex().chars().take(digits).collect()
+    }
+
+    fn hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
+            text.push(char::from(HEX[usize::from(byte >> 4)]));
+            text.push(char::from(HEX[usize::from(byte & 15)]));
+            text
+        })
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Only lower case is accepted: a digest has one spelling.
+fn nibble(digit: u8) -> Option<u8> {
+    HEX.iter().position(|&hex| hex == digit).and_then(|value| u8::try_from(value).ok())
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "`{text}` is not a digest (sha256: and 64 hex digits)"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_survives_its_printed_form() {
+        let digest = Digest::of(b"eufm");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+    }
+
+    #[test]
+    fn only_the_canonical_spelling_is_a_digest() {
+        let text = Digest::of(b"eufm").to_string();
+        for bad in
+            ["", "sha256:", &text[7..], &text[..70], &text.to_uppercase(), &format!("{text}0")]
+        {
+            assert_eq!(Digest::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_harmless_in_paths_refs_and_lines() {
+        let long = "x".repeat(NAME_BYTES_MAX);
+        for good in ["a", "_", "greet", "Unit-2_b", &long] {
+            assert!(is_name(good), "{good}");
+        }
+        let longer = format!("{long}x");
+        for bad in ["", "-a", "2a", "a.b", "..", "a/b", "a b", "é", "a\n", "a\0", &longer] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn parts_are_not_their_concatenation() {
+        assert_ne!(Digest::of_parts(&[b"ab", b"c"]), Digest::of_parts(&[b"a", b"bc"]));
+    }
+}
