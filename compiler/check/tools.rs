@@ -1,0 +1,128 @@
+//! Folders in `tools`: few, precise, and never a whole home or system folder.
+
+use eufm_grammar::{Diagnostic, Diagnostics};
+
+use crate::names::listed_twice;
+use crate::tree::TaskTree;
+use crate::wording::quoted;
+
+/// Folders that hold far more than tools. What lies below them may be named.
+const TOO_WIDE: &[&str] =
+    &["/", "/etc", "/home", "/media", "/mnt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"];
+
+/// Folders of which no part is a tool.
+const NEVER: &[&str] = &["/dev", "/proc", "/run", "/sys"];
+
+/// Folders of which each folder within is a home.
+const HOMES: &[&str] = &["/home", "/Users"];
+
+/// Reports folders that cannot be shown to a node.
+pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
+    for environment in &tree.declarations.environments {
+        let mut seen = std::collections::BTreeMap::new();
+        for folder in &environment.tools {
+            if let Err((problem, help)) = check_folder(&folder.value) {
+                let finding =
+                    Diagnostic::error("E0305", format!("{} {problem}", quoted(&folder.value)))
+                        .at(folder.span, "not usable as a tools folder")
+                        .help(help);
+                out.push(finding);
+            }
+            if let Some(first) = seen.get(folder.value.as_str()) {
+                out.push(listed_twice(&folder.value, folder.span, *first));
+            } else {
+                seen.insert(folder.value.as_str(), folder.span);
+            }
+        }
+    }
+}
+
+fn check_folder(folder: &str) -> Result<(), (&'static str, &'static str)> {
+    let precise = "name the tool's own folder, as in `~/.local/bin`";
+    if matches!(folder, "~" | "~/") {
+        return Err(("is the whole home folder, with all its secrets", precise));
+    }
+    let below = folder.strip_prefix("~/").or_else(|| folder.strip_prefix('/'));
+    let Some(below) = below else {
+        return Err(("is neither absolute nor below `~/`", precise));
+    };
+    if folder.chars().any(|sign| sign.is_control() || sign == ':') {
+        return Err(("contains a sign that no search path can hold", "rename the folder"));
+    }
+    if folder.len() > 1 && folder.ends_with('/') {
+        return Err(("ends with `/`", "leave that out"));
+    }
+    if !below.is_empty() && below.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(("is not normal: it contains `//`, `.` or `..`", "write the folder itself"));
+    }
+    let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+    if TOO_WIDE.contains(&folder) || HOMES.contains(&folder) || HOMES.contains(&parent) {
+        return Err(("holds far more than tools", precise));
+    }
+    let within = |root: &str| {
+        folder.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if NEVER.iter().any(|root| within(root)) {
+        return Err(("belongs to the system, not to a tool", precise));
+    }
+    if within("/root") && !below.contains('/') {
+        return Err(("holds far more than tools", precise));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precise_folders_are_taken() {
+        for good in [
+            "~/.local/bin",
+            "/opt/tool",
+            "/usr/local/go",
+            "/home/me/.cargo",
+            "/var/lib/x",
+            "/root/.local",
+        ] {
+            assert_eq!(check_folder(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn wide_and_odd_folders_are_refused() {
+        let bad = [
+            "",
+            "~",
+            "~/",
+            "/",
+            "/home",
+            "/home/",
+            "/home/me",
+            "/root",
+            "/etc",
+            "/proc",
+            "/proc/1",
+            "/sys",
+            "/dev",
+            "/dev/shm",
+            "/run",
+            "/run/x",
+            "/var",
+            "/tmp",
+            "bin",
+            "./bin",
+            "~me/bin",
+            "~/a/../b",
+            "/a//b",
+            "/opt/./x",
+            "~/a/",
+            "/a:b",
+            "/Users/me",
+            "~//x",
+        ];
+        for bad in bad {
+            assert!(check_folder(bad).is_err(), "{bad}");
+        }
+    }
+}

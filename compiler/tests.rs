@@ -1,0 +1,351 @@
+//! Tests of whole compiles: the corpus, properties, and what the plan says.
+
+use std::path::Path;
+
+use eufm_grammar::{Diagnostics, SourceMap};
+use eufm_plan::schema::{Catalog, KindSchema, Param, ParamType, Threshold, ThresholdUnit};
+use eufm_plan::{ParamValue, Work};
+use proptest::prelude::{Strategy, any, prop, proptest};
+
+use crate::{Compiled, Rejected, Sources, compile};
+
+const fn param(name: &'static str, ty: ParamType) -> Param {
+    Param { name, ty, required: true, doc: "" }
+}
+
+const THRESHOLDS: &[Threshold] = &[
+    Threshold { name: "pass_rate", unit: ThresholdUnit::Percent },
+    Threshold { name: "tests", unit: ThresholdUnit::Count },
+];
+
+static TESTS: KindSchema = KindSchema {
+    name: "tests",
+    doc: "",
+    params: &[
+        param("run", ParamType::Command),
+        param("report", ParamType::Located(&["junit"])),
+        param("require", ParamType::Thresholds(THRESHOLDS)),
+    ],
+};
+
+static COMMAND: KindSchema =
+    KindSchema { name: "command", doc: "", params: &[param("run", ParamType::Command)] };
+
+static CODEX: KindSchema = KindSchema {
+    name: "codex",
+    doc: "",
+    params: &[
+        param("cli", ParamType::Text),
+        param("model", ParamType::Text),
+        param("network", ParamType::Word(&["none"])),
+    ],
+};
+
+const CATALOG: Catalog<'static> = Catalog { gates: &[&COMMAND, &TESTS], agents: &[&CODEX] };
+
+/// One file in memory.
+struct Memory(Vec<u8>);
+
+impl Sources for Memory {
+    fn load(&self, path: &str) -> Result<Vec<u8>, String> {
+        if path.ends_with(".eufm") { Ok(self.0.clone()) } else { Err("no such file".to_owned()) }
+    }
+}
+
+fn build(text: impl AsRef<[u8]>) -> Result<Compiled, Box<Rejected>> {
+    compile(&Memory(text.as_ref().to_vec()), "specs/x.eufm", &CATALOG)
+}
+
+fn good(text: impl AsRef<[u8]>) -> Compiled {
+    build(text).unwrap_or_else(|bad| panic!("{}", render(&bad.diagnostics, &bad.sources)))
+}
+
+/// Returns `E0201 at 7:11` for each finding, in their order.
+fn places(out: &Diagnostics, map: &SourceMap) -> Vec<String> {
+    let place = |found: &&eufm_grammar::Diagnostic| {
+        let position = found.span().map(|span| map.position(span));
+        let position = position.map_or("0:0".to_owned(), |p| format!("{}:{}", p.line, p.column));
+        format!("{} at {position}", found.code)
+    };
+    out.sorted().iter().map(place).collect()
+}
+
+/// Prints findings for a failing test.
+fn render(out: &Diagnostics, map: &SourceMap) -> String {
+    let mut text = String::new();
+    for (found, place) in out.sorted().iter().zip(places(out, map)) {
+        text.push_str(&format!("{place}: {}\n", found.message));
+        for label in &found.labels {
+            let range = label.span.range();
+            let part = map.file_of(label.span).map_or("", |file| &file.text()[range]);
+            text.push_str(&format!("    {part:?}: {}\n", label.text));
+        }
+        for help in &found.help {
+            text.push_str(&format!("    = {help}\n"));
+        }
+    }
+    text
+}
+
+/// Reads a file of the repository.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the corpus is on the disk; the compiler sees its text only"
+)]
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Returns the cases of a folder with their paths, sorted.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the corpus is on the disk; the compiler sees its text only"
+)]
+fn cases(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(folder);
+    let entries = std::fs::read_dir(root).unwrap();
+    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut paths: Vec<_> =
+        entries.map(|entry| format!("tests/cases/{folder}/{}", name(entry.unwrap()))).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// Returns what the first line of a case says it has: `# errors: …`, `# warnings: …` or nothing.
+fn expected(text: &str) -> Vec<String> {
+    let line = text.lines().next().unwrap_or_default();
+    let list = line.strip_prefix("# errors: ").or_else(|| line.strip_prefix("# warnings: "));
+    list.map_or(Vec::new(), |list| list.split(", ").map(str::to_owned).collect())
+}
+
+#[test]
+fn every_good_case_compiles_with_the_warnings_it_names() {
+    let cases = cases("ok");
+    assert!(cases.len() >= 6);
+    for (path, text) in cases {
+        let done = good(&text);
+        let found = places(&done.diagnostics, &done.sources);
+        let shown = render(&done.diagnostics, &done.sources);
+        assert_eq!(found, expected(&text), "{path}\n{shown}");
+    }
+}
+
+#[test]
+fn every_bad_case_has_exactly_the_errors_it_names() {
+    let cases = cases("err");
+    assert!(cases.len() >= 24);
+    let mut report = String::new();
+    for (path, text) in cases {
+        let Err(bad) = build(&text) else { panic!("{path} compiles") };
+        let found = places(&bad.diagnostics, &bad.sources);
+        if found != expected(&text) {
+            let shown = render(&bad.diagnostics, &bad.sources);
+            report.push_str(&format!("## {path}\n# errors: {}\n{shown}", found.join(", ")));
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn the_plan_says_everything() {
+    let plan = good(read("tests/cases/ok/hello.eufm")).plan;
+    let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["readme", "greet", "smoke"]);
+    assert_eq!((plan.pipeline.as_str(), plan.base.as_str()), ("hello", "main"));
+    assert_eq!((plan.budget.wall.unwrap().0, plan.budget.parallel), (1_200_000, 2));
+    let gates: Vec<_> = plan.gates.iter().map(|gate| gate.name.as_str()).collect();
+    assert_eq!(gates, ["lint", "unit"]);
+    let unit = &plan.gates[1].params;
+    assert_eq!(unit.text("report"), Some("junit report.xml"));
+    assert_eq!(unit.list("require").unwrap(), ["pass_rate >= 85%", "tests >= 1"]);
+    assert_eq!(plan.agents[0].params.text("network"), Some("none"));
+    let greet = &plan.nodes[1];
+    assert_eq!(greet.needs.iter().map(|need| need.get()).collect::<Vec<_>>(), [0]);
+    assert_eq!(greet.gates.iter().map(|gate| gate.get()).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!((greet.budget.wall.unwrap().0, greet.budget.attempts), (900_000, 2));
+    let Work::Agent { prompt, .. } = &greet.work else { panic!("greet is a task") };
+    assert_eq!(prompt, "Write hello/greet.py with greet(name), and tests/test_greet.py.\n");
+    assert_eq!(
+        (plan.origin.spec.as_str(), plan.origin.sources[0].path.as_str()),
+        ("x.eufm", "x.eufm")
+    );
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let plan = good("edition 1\npipeline p {}\ncommand c { run = [\"true\"] }\n").plan;
+    assert_eq!((plan.base.as_str(), plan.goal.as_deref()), ("HEAD", None));
+    assert_eq!((plan.budget.wall, plan.budget.parallel), (None, 2));
+    let node = &plan.nodes[0];
+    assert_eq!((node.budget.wall, node.budget.attempts, node.writes.len()), (None, 1, 0));
+}
+
+#[test]
+fn order_thresholds_and_lists_are_canonical() {
+    let text = "edition 1\npipeline p {}\n\
+        gate g is tests { require { tests >= 007, pass_rate >= 85.50% }, report = junit(\"r\"), run = [\"t\"] }\n\
+        command c { run = [\"true\"], gates = [g], writes = [\"b\", \"a\", \"b\"] }\n";
+    let plan = good(text).plan;
+    let keys: Vec<_> = plan.gates[0].params.0.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["run", "report", "require"]);
+    let require = ParamValue::List(vec!["pass_rate >= 85.5%".to_owned(), "tests >= 7".to_owned()]);
+    assert_eq!(plan.gates[0].params.0[2].1, require);
+    assert_eq!(plan.nodes[0].writes, ["b", "a"]);
+}
+
+#[test]
+fn dependents_stand_behind_their_needs_else_as_in_the_spec() {
+    let plan = good(read("tests/cases/ok/diamond_out_of_order.eufm")).plan;
+    let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["alone", "first", "left", "right", "last"]);
+    assert_eq!(plan.nodes[4].needs.iter().map(|need| need.get()).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn line_ends_and_a_mark_do_not_change_the_plan() {
+    for (path, text) in cases("ok") {
+        let plain = good(&text).plan;
+        let crlf = good(text.replace('\n', "\r\n")).plan;
+        let marked = good(format!("\u{feff}{text}")).plan;
+        assert_eq!((&plain, &plain), (&crlf, &marked), "{path}");
+    }
+}
+
+#[test]
+fn a_spec_that_is_not_there_is_named() {
+    let Err(bad) = compile(&Memory(Vec::new()), "specs/x.yaml", &CATALOG) else {
+        panic!("compiles")
+    };
+    let list = bad.diagnostics.sorted();
+    assert_eq!((list[0].code, list.len()), ("E0003", 1));
+    assert!(list[0].message.contains("specs/x.yaml") && list[0].message.contains("no such file"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let Err(bad) = build(b"edition 1\n\xff\xfe") else { panic!("compiles") };
+    assert_eq!(places(&bad.diagnostics, &bad.sources), ["E0002 at 2:1"]);
+}
+
+#[test]
+fn every_example_of_the_language_page_compiles() {
+    let page = read("docs/language.md");
+    let examples: Vec<_> =
+        page.split("```eufm\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 6);
+    for example in examples {
+        good(example);
+    }
+}
+
+#[test]
+fn a_long_chain_needs_no_deep_stack() {
+    let mut text = String::from("edition 1\npipeline p {}\n");
+    let last = 20_000;
+    for number in 0..last {
+        text.push_str(&format!(
+            "command c{number} {{ needs = [c{}], run = [\"true\"] }}\n",
+            number + 1
+        ));
+    }
+    let open = format!("{text}command c{last} {{ run = [\"true\"] }}\n");
+    assert_eq!(good(open).plan.nodes[0].name, format!("c{last}"));
+    let closed = format!("{text}command c{last} {{ needs = [c0], run = [\"true\"] }}\n");
+    let Err(bad) = build(closed) else { panic!("compiles") };
+    assert_eq!(places(&bad.diagnostics, &bad.sources), ["E0501 at 3:23"]);
+}
+
+#[test]
+fn brackets_without_end_are_refused_in_time() {
+    for text in ["{", "[", "(", "\"", "\"\"\"=", "a { ", "}", "a{}", "a = [", "\u{202e}", "${"] {
+        let text = format!("edition 1\npipeline p {{}}\n{}", text.repeat(100_000));
+        assert!(build(text).is_err());
+    }
+    let pyramid =
+        format!("edition 1\ncommand c {{ run = {}{} }}", "(".repeat(200_000), "}".repeat(200_000));
+    assert!(build(pyramid).is_err());
+}
+
+/// Every finding has a place in the text, a message, and a way out.
+fn is_presentable(text: &[u8]) {
+    let (out, map) = match build(text) {
+        Ok(done) => (done.diagnostics, done.sources),
+        Err(bad) => (bad.diagnostics, bad.sources),
+    };
+    for found in out.sorted() {
+        assert!(
+            !found.message.is_empty() && !found.message.contains("expected"),
+            "{}",
+            found.message
+        );
+        assert!(!found.labels.is_empty(), "{}", found.message);
+        for label in &found.labels {
+            let file = map.file_of(label.span).unwrap();
+            assert!(file.text().get(label.span.range()).is_some(), "{}", found.message);
+        }
+    }
+}
+
+/// A good spec in which a stretch is replaced by something else.
+fn mutated() -> impl Strategy<Value = String> {
+    let texts: Vec<String> =
+        cases("ok").into_iter().chain(cases("err")).map(|(_, text)| text).collect();
+    const INSERTS: &[&str] = &[
+        "",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\"\"\"",
+        "\n",
+        ",",
+        "=",
+        "#",
+        "$${",
+        "${",
+        "\\",
+        "task",
+        " by ",
+        "\r",
+        "\u{202e}",
+        "ö",
+        "9",
+        "(",
+        ")",
+        "<=",
+        "\0",
+        "edition 1\n",
+        "\n}\n",
+        "for x in y ",
+    ];
+    let change = (any::<prop::sample::Index>(), 0..12_usize, prop::sample::select(INSERTS));
+    (prop::sample::select(texts), prop::collection::vec(change, 1..4)).prop_map(
+        |(mut text, changes)| {
+            for (index, length, insert) in changes {
+                let start = text.floor_char_boundary(index.index(text.len() + 1));
+                let end = text.floor_char_boundary((start + length).min(text.len()));
+                text.replace_range(start..end, insert);
+            }
+            text
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_in_findings_or_a_plan(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        is_presentable(&bytes);
+    }
+
+    #[test]
+    fn any_signs_of_the_language_end_in_findings_or_a_plan(text in "[a-z ={}\\[\\]\",\n#<>()$\\\\0-9%.]{0,200}") {
+        is_presentable(format!("edition 1\npipeline p {{}}\n{text}").as_bytes());
+    }
+
+    #[test]
+    fn a_mutated_spec_ends_in_findings_or_a_plan(text in mutated()) {
+        is_presentable(text.as_bytes());
+    }
+}

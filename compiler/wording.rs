@@ -1,0 +1,136 @@
+//! How findings are worded: quoting, listing and "did you mean".
+//!
+//! All of it is bounded, since words come from a hostile spec. Unaware of what
+//! the words mean.
+
+use std::cell::Cell;
+
+use eufm_grammar::Diagnostic;
+
+/// How many characters of a word a message repeats.
+const MAX_QUOTED: usize = 64;
+
+/// How many words are compared at most in one compile: with 100,000 tasks and as
+/// many misspelt references it is the hints that are missing in the end.
+const MAX_COMPARISONS: usize = 2_000_000;
+
+/// Puts a word between backquotes, cut if it is very long, its unreadable signs escaped.
+pub(crate) fn quoted(word: &str) -> String {
+    if word.is_empty() {
+        return "the empty text".to_owned();
+    }
+    let mut text = String::from("`");
+    for sign in word.chars().take(MAX_QUOTED) {
+        match sign {
+            '\\' | '"' | '\'' => text.push(sign),
+            _ => text.extend(sign.escape_debug()),
+        }
+    }
+    text.push_str(if word.chars().nth(MAX_QUOTED).is_some() { "…`" } else { "`" });
+    text
+}
+
+/// Puts the article before a noun.
+pub(crate) fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// Lists words as `a`, `b` and `c`.
+pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let mut words: Vec<_> = words.into_iter().map(quoted).collect();
+    match words.pop() {
+        None => String::new(),
+        Some(end) if words.is_empty() => end,
+        Some(end) => format!("{} {last} {end}", words.join(", ")),
+    }
+}
+
+/// Proposes words that an author may have meant.
+pub(crate) struct Suggester {
+    left: Cell<usize>,
+}
+
+impl Suggester {
+    pub(crate) fn new() -> Self {
+        Self { left: Cell::new(MAX_COMPARISONS) }
+    }
+
+    /// Returns the candidate that is nearest to `word`, if one is near; of
+    /// equally near ones the first.
+    pub(crate) fn closest<'a>(
+        &self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        // Of two letters each is half of the word: nothing is near.
+        if !(3..=MAX_QUOTED).contains(&word.len()) {
+            return None;
+        }
+        let allowed = word.len() / 3;
+        let mut best: Option<(usize, &str)> = None;
+        for candidate in candidates {
+            let Some(left) = self.left.get().checked_sub(1) else {
+                break;
+            };
+            self.left.set(left);
+            if candidate.len().abs_diff(word.len()) > allowed || candidate == word {
+                continue;
+            }
+            let distance = strsim::osa_distance(&word.to_ascii_lowercase(), candidate);
+            if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+                best = Some((distance, candidate));
+            }
+        }
+        best.map(|(_, candidate)| candidate)
+    }
+
+    /// Adds "did you mean" to a finding, if something is near; else lists the
+    /// candidates, if they are few.
+    pub(crate) fn hint<'a>(
+        &self,
+        finding: Diagnostic,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Diagnostic {
+        if let Some(near) = self.closest(word, candidates.clone()) {
+            return finding.help(format!("did you mean `{near}`?"));
+        }
+        let few: Vec<_> = candidates.into_iter().take(13).collect();
+        match few.len() {
+            0 | 13.. => finding,
+            _ => finding.help(format!("there is {}", listed(few, "and"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_proposed() {
+        let near = |word| Suggester::new().closest(word, ["prompt", "needs", "writes", "env"]);
+        assert_eq!(near("promt"), Some("prompt"));
+        assert_eq!(near("Needs"), Some("needs"));
+        assert_eq!(near("wirtes"), Some("writes"));
+        assert_eq!(near("budget"), None);
+        assert_eq!(near("en"), None);
+        assert_eq!(near(&"x".repeat(1_000_000)), None);
+    }
+
+    #[test]
+    fn comparisons_run_out() {
+        let suggester = Suggester { left: Cell::new(1) };
+        assert_eq!(suggester.closest("abc", ["abd", "abe"]), Some("abd"));
+        assert_eq!(suggester.closest("abc", ["abd", "abe"]), None);
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        assert_eq!(quoted("a\n\\d\"\u{202e}"), "`a\\n\\d\"\\u{202e}`");
+        assert_eq!(quoted(""), "the empty text");
+        assert_eq!(quoted(&"ä".repeat(1_000)).chars().count(), MAX_QUOTED + 3);
+        assert_eq!(listed(["a", "b", "c"], "or"), "`a`, `b` or `c`");
+    }
+}

@@ -1,0 +1,166 @@
+//! Diagnostics: what is wrong with a spec, where, and what to do about it.
+//!
+//! Plain data that is collected, never printed here. Every phase adds to one
+//! [`Diagnostics`], so that all mistakes are reported at once. Unaware of
+//! terminals and of the phases.
+
+use crate::source::Span;
+
+/// How many diagnostics of one severity are kept; further ones are counted.
+pub const MAX_KEPT: usize = 1_000;
+
+/// Whether a diagnostic stops the compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// There is no plan.
+    Error,
+    /// There is a plan; something about it is probably not meant.
+    Warning,
+}
+
+/// One finding, in words for the author of the spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the compile.
+    pub severity: Severity,
+    /// The stable code, `E0101` or `W0601`.
+    pub code: &'static str,
+    /// What is wrong, without a final period.
+    pub message: String,
+    /// The places, the primary one first; empty where no source is at fault.
+    pub labels: Vec<Label>,
+    /// What to do about it, one proposal each.
+    pub help: Vec<String>,
+}
+
+/// A place with its part in the finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is there; may be empty.
+    pub text: String,
+    /// Whether this is the place to blame.
+    pub primary: bool,
+}
+
+impl Diagnostic {
+    /// Makes an error.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message.into())
+    }
+
+    /// Makes a warning.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message.into())
+    }
+
+    fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        Self { severity, code, message, labels: Vec::new(), help: Vec::new() }
+    }
+
+    /// Adds a label: the first is the primary one.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        let primary = self.labels.is_empty();
+        self.labels.push(Label { span, text: text.into(), primary });
+        self
+    }
+
+    /// Adds a proposal.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Returns the place to blame.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.labels.first().map(|label| label.span)
+    }
+}
+
+/// The findings of a compile so far; bounded, however bad the spec is.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    kept: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Diagnostics {
+    /// Makes an empty collection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a finding; above [`MAX_KEPT`] of its severity it is only counted.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MAX_KEPT {
+            self.kept.push(diagnostic);
+        }
+    }
+
+    /// Tells whether there is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Returns how many errors were found, kept or not.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Returns how many warnings were found, kept or not.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.warnings
+    }
+
+    /// Returns the kept findings by place; those without a place stand first.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut list: Vec<_> = self.kept.iter().collect();
+        list.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.severity, diagnostic.code));
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceMap;
+
+    #[test]
+    fn findings_are_shown_by_place() {
+        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let file = map.add("x", b"abc".to_vec(), &mut out).unwrap();
+        out.push(Diagnostic::warning("W0001", "late").at(Span::new(file, 2..3), ""));
+        out.push(Diagnostic::error("E0001", "early").at(Span::new(file, 1..3), ""));
+        out.push(Diagnostic::error("E0002", "nowhere"));
+        let order: Vec<_> = out.sorted().iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(order, ["nowhere", "early", "late"]);
+    }
+
+    #[test]
+    fn a_flood_is_counted_but_not_kept() {
+        let mut out = Diagnostics::new();
+        for _ in 0..MAX_KEPT + 5 {
+            out.push(Diagnostic::warning("W0001", "again"));
+        }
+        out.push(Diagnostic::error("E0001", "once"));
+        assert_eq!((out.errors(), out.warnings()), (1, MAX_KEPT + 5));
+        assert_eq!(out.sorted().len(), MAX_KEPT + 1);
+    }
+}
