@@ -1,0 +1,42 @@
+//! The runner: a plan on a base commit becomes a run, and all effects are here.
+//!
+//! It does what the plan says, or nothing. The scheduler is pure; the
+//! dispatcher writes each fact to the journal before it acts on it; the steps
+//! do the acts. It never sees the grammar or a spec. See docs/architecture.md.
+
+pub mod agents;
+mod capture;
+mod clock;
+mod dispatcher;
+mod error;
+mod event;
+mod executors;
+pub mod gates;
+pub mod gateway;
+mod git;
+mod journal;
+mod monitor;
+pub mod nest;
+mod orphans;
+mod preflight;
+pub mod printable;
+pub mod process;
+mod report;
+pub mod reporters;
+mod run;
+mod running;
+pub mod sandbox;
+mod scheduler;
+mod signals;
+mod state;
+mod steps;
+mod store;
+mod supervise;
+mod workshop;
+
+pub use dispatcher::Stop;
+pub use error::RunError;
+pub use event::Outcome;
+pub use preflight::Host;
+pub use report::{GateReport, NodeReport, RunReport};
+pub use run::{Done, Order, run};

@@ -1,0 +1,415 @@
+//! Starts, watches and ends processes: the only file of the runner that does.
+//!
+//! Every process gets a cleared environment, a process group of its own and
+//! closed or given streams. Unaware of sandboxes, agents and git: it runs what
+//! it is handed. A process group is not a tree; what must not survive runs in
+//! a PID namespace (see `sandbox`), whose first process this file starts.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+use serde::{Deserialize, Serialize};
+
+/// What to start: a program with arguments, a whole environment, a folder and
+/// the bytes of its standard input.
+#[derive(Debug, Clone)]
+pub struct Command {
+    program: OsString,
+    args: Vec<OsString>,
+    env: BTreeMap<OsString, OsString>,
+    dir: Option<PathBuf>,
+    stdin: Vec<u8>,
+}
+
+impl Command {
+    /// Describes a program without arguments, with an empty environment and
+    /// an empty standard input.
+    #[must_use]
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            dir: None,
+            stdin: Vec::new(),
+        }
+    }
+
+    /// Appends an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Appends arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the environment, which is empty otherwise.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self
+    }
+
+    /// Sets the working folder.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Sets the whole standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Returns the program, for messages.
+    #[must_use]
+    pub fn program(&self) -> &OsStr {
+        &self.program
+    }
+
+    /// Runs to the end and returns what was written: for short helpers that we
+    /// trust to be brief, such as git. A status other than 0 is no error.
+    ///
+    /// # Errors
+    /// Fails when the program cannot be started or its streams cannot be read.
+    pub fn output(&self) -> io::Result<Output> {
+        let done = self.expression().stdout_capture().stderr_capture().run()?;
+        Ok(Output { exit: Exit::of(done.status), stdout: done.stdout, stderr: done.stderr })
+    }
+
+    /// Starts with both output streams sent to files (or pipes).
+    ///
+    /// # Errors
+    /// Fails when the program cannot be started.
+    pub fn start(&self, stdout: File, stderr: File) -> io::Result<ExecutionHandle> {
+        let handle = self.expression().stdout_file(stdout).stderr_file(stderr).start()?;
+        let pid = *handle.pids().first().expect("invariant: one command has one process");
+        Ok(ExecutionHandle { handle, process: ProcessId::of(pid)? })
+    }
+
+    /// Runs to the end on the caller's own streams, in the caller's group: for
+    /// a launcher that stands in for the program it starts.
+    ///
+    /// # Errors
+    /// Fails when the program cannot be started.
+    pub fn pass_through(program: &OsStr, args: &[OsString]) -> io::Result<Exit> {
+        Ok(Exit::of(duct::cmd(program, args).unchecked().run()?.status))
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.args).full_env(&self.env).unchecked();
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        expression = if self.stdin.is_empty() {
+            expression.stdin_null()
+        } else {
+            expression.stdin_bytes(self.stdin.clone())
+        };
+        // A group of its own: Ctrl-C on the terminal reaches the runner alone,
+        // which then ends its children in order. No pre_exec: it would make
+        // every spawn copy the runner's page tables.
+        expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        })
+    }
+}
+
+/// What a process that ended has written.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Status(code),
+            (None, signal) => Self::Signal(signal.unwrap_or(0)),
+        }
+    }
+
+    /// Tells whether it ended by itself with status 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Status(0)
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(code) => write!(f, "exit status {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// A process that was started: it can be waited for and ended.
+///
+/// The thread that starts a sandbox must outlive it: the kernel ends the
+/// sandbox when that thread goes (`PR_SET_PDEATHSIG` belongs to the thread).
+#[derive(Debug)]
+pub struct ExecutionHandle {
+    handle: duct::Handle,
+    process: ProcessId,
+}
+
+impl ExecutionHandle {
+    /// Returns which process it is, for the journal.
+    #[must_use]
+    pub fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Waits for the end, at most `limit`; `None` when it still runs then.
+    ///
+    /// # Errors
+    /// Fails when the process cannot be waited for.
+    pub fn wait_for(&self, limit: Duration) -> io::Result<Option<Exit>> {
+        Ok(self.handle.wait_timeout(limit)?.map(|output| Exit::of(output.status)))
+    }
+
+    /// Waits for the end, however long.
+    ///
+    /// # Errors
+    /// Fails when the process cannot be waited for.
+    pub fn wait(&self) -> io::Result<Exit> {
+        Ok(Exit::of(self.handle.wait()?.status))
+    }
+
+    /// Ends the process and waits until it is gone. Of a sandbox nothing is
+    /// left then: its first process is killed, and its launcher ends only when
+    /// the whole PID namespace has.
+    ///
+    /// # Errors
+    /// Fails when the process cannot be waited for.
+    pub fn end(&self) -> io::Result<Exit> {
+        self.process.kill();
+        if let Some(exit) = self.wait_for(GRACE)? {
+            return Ok(exit);
+        }
+        self.process.kill_group();
+        Ok(Exit::of(self.handle.wait()?.status))
+    }
+}
+
+/// A process by number and start time, so that a reused number is not mistaken
+/// for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The process number.
+    pub pid: u32,
+    /// Its start in clock ticks after boot (field 22 of proc_pid_stat(5)).
+    pub start_ticks: u64,
+}
+
+impl ProcessId {
+    /// Identifies a process that runs or waits to be reaped.
+    ///
+    /// # Errors
+    /// Fails when there is none of this number.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let start_ticks = stat(pid)?.start_ticks;
+        Ok(Self { pid, start_ticks })
+    }
+
+    /// Identifies the calling process.
+    ///
+    /// # Errors
+    /// Fails when /proc is not mounted.
+    pub fn current() -> io::Result<Self> {
+        Self::of(std::process::id())
+    }
+
+    /// Tells whether this very process still runs; a zombie does not.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        stat(self.pid).is_ok_and(|stat| {
+            stat.start_ticks == self.start_ticks && !matches!(stat.state, 'Z' | 'X')
+        })
+    }
+
+    /// Sends SIGKILL to the children of the process, or to the process itself
+    /// if it has none. The children come first since killing a sandbox's
+    /// launcher would let it end before the sandbox does.
+    pub fn kill(self) {
+        if !self.is_alive() {
+            return;
+        }
+        let children = children(self.pid);
+        for child in &children {
+            signal(*child, |pid| rustix::process::kill_process(pid, Signal::KILL));
+        }
+        if children.is_empty() {
+            self.kill_group();
+        }
+    }
+
+    /// Sends SIGKILL to the process and its group, if it is still this process.
+    fn kill_group(self) {
+        if self.is_alive() {
+            signal(self.pid, |pid| rustix::process::kill_process_group(pid, Signal::KILL));
+            signal(self.pid, |pid| rustix::process::kill_process(pid, Signal::KILL));
+        }
+    }
+}
+
+/// Makes this process the one to which the first processes of sandboxes fall
+/// when their launchers end, so that [`reap_sandboxes`] can wait for them.
+///
+/// # Errors
+/// Fails when the kernel does not know how (before Linux 3.4).
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// Ends what is left of sandboxes whose launchers have ended, and waits until
+/// all of it is gone: a launcher ends as soon as its program has, a moment
+/// before the sandbox does.
+///
+/// # Errors
+/// Fails when /proc cannot be read.
+pub fn reap_sandboxes() -> io::Result<()> {
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        for pid in text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
+            // What we start leads a group but never a session; so a child that
+            // leads one is the first process of a sandbox that fell to us.
+            if stat(pid).is_ok_and(|stat| stat.session == pid) {
+                signal(pid, |pid| {
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                    rustix::process::waitpid(Some(pid), WaitOptions::empty()).map(drop)
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How long the children of a process that is ended may take to go.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A process that is gone already is what was asked for; so errors say nothing.
+fn signal(pid: u32, send: impl FnOnce(Pid) -> rustix::io::Result<()>) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = send(pid);
+    }
+}
+
+/// Lists the children of a process with one thread (proc_tid_children(5)).
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+struct Stat {
+    state: char,
+    session: u32,
+    start_ticks: u64,
+}
+
+/// Reads /proc/PID/stat. The name may hold spaces and parentheses, so fields
+/// are counted behind its last `)`.
+fn stat(pid: u32) -> io::Result<Stat> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next().and_then(|field| field.chars().next());
+    // State is field 3, the session field 6, the start time field 22.
+    let session = fields.nth(2).and_then(|field| field.parse().ok());
+    let start_ticks = fields.nth(15).and_then(|field| field.parse().ok());
+    match (state, session, start_ticks) {
+        (Some(state), Some(session), Some(start_ticks)) => Ok(Stat { state, session, start_ticks }),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("/proc/{pid}/stat: unknown form"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_has_both_streams_and_the_status() {
+        let command = Command::new("/bin/sh").args(["-c", "echo out; echo err >&2; exit 7"]);
+        let output = command.output().expect("sh runs");
+        assert_eq!(output.exit, Exit::Status(7));
+        assert_eq!((output.stdout, output.stderr), (b"out\n".to_vec(), b"err\n".to_vec()));
+    }
+
+    #[test]
+    fn the_environment_is_what_was_given() {
+        let command = Command::new("/usr/bin/env").env("ONLY", "this");
+        assert_eq!(command.output().expect("env runs").stdout, b"ONLY=this\n");
+    }
+
+    #[test]
+    fn an_empty_input_ends_at_once() {
+        let output = Command::new("/bin/cat").output().expect("cat runs");
+        assert_eq!(output.stdout, b"");
+        let output = Command::new("/bin/cat").stdin("text").output().expect("cat runs");
+        assert_eq!(output.stdout, b"text");
+    }
+
+    #[test]
+    fn a_killed_process_is_no_longer_alive() {
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let handle = Command::new("/bin/sleep").arg("600").start(null(), null()).expect("sleep");
+        assert!(handle.process().is_alive());
+        assert_eq!(handle.end().expect("wait"), Exit::Signal(9));
+        assert!(!handle.process().is_alive());
+    }
+
+    #[test]
+    fn a_process_that_outlives_its_children_is_ended_with_its_group() {
+        let script = "sleep 600; sleep 600; sleep 600";
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let shell = Command::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
+        let handle = shell.start(null(), null()).expect("sh");
+        handle.end().expect("ended");
+        assert!(!handle.process().is_alive());
+    }
+
+    #[test]
+    fn a_reused_number_is_another_process() {
+        let own = ProcessId::current().expect("own process");
+        assert!(own.is_alive());
+        assert!(!ProcessId { start_ticks: own.start_ticks + 1, ..own }.is_alive());
+    }
+}
