@@ -1,0 +1,41 @@
+//! Git, as the runner uses it: a vault of its own, a worktree an attempt, the
+//! harvest of its result, merges, and the branch the user gets.
+//!
+//! An agent's folder is nothing but a work tree to the runner: git never reads
+//! a git directory, a configuration, an attribute or a hook from it. The user's
+//! repository is read, and written in two places: `refs/eufm/<run>/base` and
+//! the branch `eufm/<run>`. Unaware of plans, nodes, journals and sandboxes.
+
+mod attributes;
+mod command;
+mod delta;
+mod error;
+mod harvest;
+mod id;
+mod listing;
+mod merge;
+mod names;
+mod publish;
+mod refs;
+mod refusal;
+mod restore;
+mod vault;
+mod view;
+mod worktree;
+mod writes;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod planted;
+
+pub(crate) use command::Git;
+pub(crate) use error::Error;
+pub(crate) use harvest::{CodeImplementation, HarvestError};
+pub(crate) use id::CommitId;
+pub(crate) use merge::MergeError;
+pub(crate) use refs::Ref;
+pub(crate) use vault::{Author, Stamp, Vault};
+pub(crate) use view::View;
+pub(crate) use worktree::Worktree;
+pub(crate) use writes::Writes;

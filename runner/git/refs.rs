@@ -1,0 +1,176 @@
+//! Names of references, from parts that may hold anything: `refs/eufm/<run>/…`.
+//!
+//! Unaware of what the parts mean.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::error::Error;
+use super::id::CommitId;
+use super::vault::Vault;
+
+/// The longest part that is written out, in bytes; file systems stop at 255,
+/// and git puts `.lock` behind it.
+const PART_BYTES_MAX: usize = 180;
+
+/// A reference of a run, always below `refs/eufm/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ref(String);
+
+impl Ref {
+    /// Makes the reference of a run; each part is one component, in which
+    /// everything but ASCII letters, digits, `-` and `_` is escaped.
+    ///
+    /// `Ref::new("r1", &["salvage", "story[\"a/b\"]", "2"])` is
+    /// `refs/eufm/r1/salvage/story%5B%22a%2Fb%22%5D/2`.
+    #[must_use]
+    pub(crate) fn new(run: &str, parts: &[&str]) -> Self {
+        let mut name = format!("refs/eufm/{}", escape(run));
+        for part in parts {
+            name.push('/');
+            name.push_str(&escape(part));
+        }
+        Self(name)
+    }
+
+    /// Returns the whole name.
+    #[must_use]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Escapes a part so that it is a valid component and no two parts meet.
+pub(super) fn escape(part: &str) -> String {
+    let mut escaped = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        // A dot could begin a component, end it as `.lock` or be doubled.
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if escaped.is_empty() {
+        return "%".to_owned();
+    }
+    if escaped.len() > PART_BYTES_MAX {
+        let digest = Sha256::digest(part.as_bytes());
+        escaped.truncate(PART_BYTES_MAX);
+        escaped.push_str("%%");
+        escaped.extend(digest.iter().take(16).map(|byte| format!("{byte:02x}")));
+    }
+    escaped
+}
+
+impl Vault {
+    /// Keeps a commit under a reference of the vault, whatever stood there.
+    ///
+    /// # Errors
+    /// Fails when git cannot write.
+    pub(crate) fn keep(&self, name: &Ref, commit: &CommitId) -> Result<(), Error> {
+        self.git_at_vault("update-ref").args([name.as_str(), commit.as_str()]).run().map(drop)
+    }
+
+    /// Returns the commit kept under a reference; for tests.
+    ///
+    /// # Errors
+    /// Fails when git cannot read.
+    #[cfg(test)]
+    pub(crate) fn kept(&self, name: &Ref) -> Result<Option<CommitId>, Error> {
+        lookup(&self.git_at_vault("for-each-ref"), name.as_str())
+    }
+
+    /// Pins the base of a run in the user's repository, so that no garbage
+    /// collection there takes it away: `refs/eufm/<run>/base`.
+    ///
+    /// # Errors
+    /// Fails when git cannot write there.
+    pub(crate) fn pin(&self, run: &str, base: &CommitId) -> Result<(), Error> {
+        let name = Ref::new(run, &["base"]);
+        self.git_at_repository("update-ref").args([name.as_str(), base.as_str()]).run().map(drop)
+    }
+
+    /// Takes the pin of a run away; without one there is nothing to do.
+    ///
+    /// # Errors
+    /// Fails when git cannot write there.
+    pub(crate) fn unpin(&self, run: &str) -> Result<(), Error> {
+        let name = Ref::new(run, &["base"]);
+        self.git_at_repository("update-ref").args(["-d", name.as_str()]).run().map(drop)
+    }
+}
+
+/// Reads a reference by its exact name. (`rev-parse` would also try others.)
+pub(super) fn lookup(
+    for_each_ref: &super::command::Invocation,
+    name: &str,
+) -> Result<Option<CommitId>, Error> {
+    // for-each-ref also lists what lies below a name, hence the comparison.
+    let output =
+        for_each_ref.clone().args(["--format=%(objectname) %(refname)", "--", name]).run()?;
+    let text = String::from_utf8_lossy(&output);
+    let found = text.lines().find_map(|line| {
+        line.split_once(' ').filter(|(_, found)| *found == name).map(|(id, _)| id)
+    });
+    found
+        .map(|id| CommitId::new(id).map_err(|_| Error::answer("for-each-ref", &output)))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::fixture::Fixture;
+
+    #[test]
+    fn any_part_makes_a_valid_component() {
+        let name = Ref::new("r.1", &["salvage", "story[\"a/b\"]", "..", "", "x.lock", "-a", "@{"]);
+        assert_eq!(
+            name.as_str(),
+            "refs/eufm/r%2E1/salvage/story%5B%22a%2Fb%22%5D/%2E%2E/%/x%2Elock/-a/%40%7B"
+        );
+    }
+
+    #[test]
+    fn long_parts_stay_different_and_short_enough() {
+        let (a, b) = ("x".repeat(5_000) + "a", "x".repeat(5_000) + "b");
+        assert_ne!(escape(&a), escape(&b));
+        assert!(escape(&a).len() < 250);
+    }
+
+    #[test]
+    fn a_kept_commit_is_found_again_and_can_move() {
+        let fixture = Fixture::new();
+        let name = Ref::new("run", &["node", "story[\"ä b\"].x~^:?*\\", "%"]);
+        assert_eq!(fixture.vault.kept(&name).unwrap(), None);
+        fixture.vault.keep(&name, &fixture.base).unwrap();
+        fixture.vault.keep(&name, &fixture.base).unwrap();
+        assert_eq!(fixture.vault.kept(&name).unwrap(), Some(fixture.base.clone()));
+        assert_eq!(fixture.vault.kept(&Ref::new("run", &["node"])).unwrap(), None);
+    }
+
+    #[test]
+    fn a_pin_holds_the_base_against_garbage_collection() {
+        let fixture = Fixture::new();
+        fixture.user(&["checkout", "-q", "--orphan", "other"]);
+        fixture.user(&["commit", "-q", "-m", "other"]);
+        fixture.user(&["branch", "-D", "main"]);
+        fixture.vault.pin("run", &fixture.base).unwrap();
+        let gc = ["-c", "gc.reflogExpire=now", "gc", "-q", "--prune=now"];
+        fixture.user(&["reflog", "expire", "--expire=now", "--all"]);
+        fixture.user(&gc);
+        assert_eq!(fixture.user(&["cat-file", "-t", fixture.base.as_str()]), "commit\n");
+        fixture.vault.unpin("run").unwrap();
+        fixture.vault.unpin("run").unwrap();
+        fixture.user(&gc);
+        assert!(fixture.user_fails(&["cat-file", "-t", fixture.base.as_str()]));
+    }
+}

@@ -1,0 +1,221 @@
+//! What an attempt may write: globs over paths from the root of the tree.
+//!
+//! `*`, `?` and `[…]` stay within a component, `**` crosses them, `{a,b}`
+//! chooses; case counts. A glob means the paths it matches: `docs` is the file
+//! of that name, `docs/**` all below the folder. Unaware of what was written.
+
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+
+use super::error::Error;
+
+/// The globs of a node's `writes`.
+#[derive(Debug, Clone)]
+pub(crate) struct Writes {
+    allowed: Vec<Pattern>,
+    set: GlobSet,
+}
+
+/// A glob, taken apart at its slashes.
+#[derive(Debug, Clone)]
+struct Pattern {
+    /// The last component as it was written.
+    last: String,
+    components: Vec<Component>,
+}
+
+#[derive(Debug, Clone)]
+enum Component {
+    /// `**`: any number of components.
+    Any,
+    /// One component.
+    One(GlobMatcher),
+}
+
+impl Writes {
+    /// Reads globs. Without one, nothing may be written.
+    ///
+    /// # Errors
+    /// Fails on a glob that cannot be read or that leaves the tree.
+    pub(crate) fn new<S: AsRef<str>>(globs: &[S]) -> Result<Self, Error> {
+        let allowed =
+            globs.iter().map(|glob| Pattern::new(glob.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self { allowed, set: set(globs)? })
+    }
+
+    /// Tells whether this path may be written.
+    #[must_use]
+    pub(crate) fn allows(&self, path: &str) -> bool {
+        self.set.is_match(path)
+    }
+
+    /// Tells whether a glob that matches this path ends in the very name of
+    /// the file: `**/.gitattributes` does, `**` does not.
+    pub(super) fn names(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.allowed
+            .iter()
+            .any(|pattern| pattern.last == name && pattern.reaches(path, Below::Exactly))
+    }
+
+    /// Tells whether the path, or a path below it, may match a glob. May say
+    /// yes where no such path exists; never no where one does.
+    pub(super) fn reaches(&self, path: &str) -> bool {
+        self.allowed.iter().any(|pattern| pattern.reaches(path, Below::OrExactly))
+    }
+}
+
+/// What a pattern is compared with.
+#[derive(Clone, Copy, PartialEq)]
+enum Below {
+    /// The path alone.
+    Exactly,
+    /// The path and everything below it.
+    OrExactly,
+}
+
+impl Pattern {
+    fn new(glob: &str) -> Result<Self, Error> {
+        let bad = |cause: String| Error::BadGlob { glob: glob.to_owned(), cause };
+        // A choice may hold slashes, so it cannot be taken apart; it is
+        // approximated by `**` from its component on.
+        let mut components = Vec::new();
+        for part in glob.split('/') {
+            if part == "**" || part.contains(['{', '}']) {
+                components.push(Component::Any);
+            } else {
+                let one = compile(part).map_err(|error| bad(error.kind().to_string()))?;
+                components.push(Component::One(one.compile_matcher()));
+            }
+        }
+        let last = glob.rsplit('/').next().unwrap_or(glob).to_owned();
+        Ok(Self { last, components })
+    }
+
+    /// Compares component by component: the set of positions in the pattern
+    /// at which the path so far may stand.
+    fn reaches(&self, path: &str, below: Below) -> bool {
+        let length = self.components.len();
+        let mut at = vec![false; length + 1];
+        at[0] = true;
+        self.skip_any(&mut at);
+        for name in path.split('/') {
+            let mut next = vec![false; length + 1];
+            for (position, component) in self.components.iter().enumerate() {
+                match component {
+                    _ if !at[position] => {}
+                    Component::Any => next[position] = true,
+                    Component::One(glob) if glob.is_match(name) => next[position + 1] = true,
+                    Component::One(_) => {}
+                }
+            }
+            self.skip_any(&mut next);
+            at = next;
+        }
+        at[length] || (below == Below::OrExactly && at.contains(&true))
+    }
+
+    /// `**` may stand for no component at all.
+    fn skip_any(&self, at: &mut [bool]) {
+        for (position, component) in self.components.iter().enumerate() {
+            if at[position] && matches!(component, Component::Any) {
+                at[position + 1] = true;
+            }
+        }
+    }
+}
+
+fn compile(glob: &str) -> Result<globset::Glob, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build()
+}
+
+fn set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet, Error> {
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        let glob = glob.as_ref();
+        let bad = |cause: String| Error::BadGlob { glob: glob.to_owned(), cause };
+        if glob.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(bad(
+                "a path from the root of the repository, without `.` and `..`".to_owned()
+            ));
+        }
+        builder.add(compile(glob).map_err(|error| bad(error.kind().to_string()))?);
+    }
+    builder.build().map_err(|error| Error::BadGlob {
+        glob: error.glob().unwrap_or("all together").to_owned(),
+        cause: error.kind().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writes(globs: &[&str]) -> Writes {
+        Writes::new(globs).unwrap()
+    }
+
+    #[test]
+    fn one_star_stays_in_a_folder_and_two_do_not() {
+        assert!(writes(&["src/*.rs"]).allows("src/a.rs"));
+        assert!(!writes(&["src/*.rs"]).allows("src/b/a.rs"));
+        assert!(writes(&["src/**"]).allows("src/b/.a.rs"));
+        assert!(!writes(&["src/**"]).allows("src"));
+        assert!(!writes(&["src"]).allows("src/a.rs"));
+        assert!(writes(&["**/*.md"]).allows("README.md"));
+        assert!(!writes(&["SRC/**"]).allows("src/a.rs"));
+    }
+
+    #[test]
+    fn no_glob_allows_nothing() {
+        assert!(!writes(&[]).allows("a"));
+        assert!(writes(&["**"]).allows("a"));
+    }
+
+    #[test]
+    fn a_glob_that_leaves_the_tree_or_cannot_be_read_is_refused() {
+        for glob in ["/etc/*", "../x", "a/../b", "a//b", "", "./a", "a[", "{a"] {
+            let error = Writes::new(&[glob]).unwrap_err();
+            assert!(matches!(error, Error::BadGlob { .. }), "{glob}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_a_glob_with_the_very_name_names_a_file() {
+        assert!(writes(&[".gitattributes"]).names(".gitattributes"));
+        assert!(writes(&["**/.gitattributes"]).names("a/b/.gitattributes"));
+        assert!(!writes(&[".gitattributes"]).names("a/.gitattributes"));
+        assert!(!writes(&["**", ".git*"]).names(".gitattributes"));
+    }
+
+    #[test]
+    fn a_folder_is_reached_when_a_path_in_it_may_match() {
+        for (glob, folder) in [
+            ("vendor/lib/src/*.c", "vendor/lib"),
+            ("vendor/*/x", "vendor/lib"),
+            ("**/*.c", "vendor/lib"),
+            ("vendor/**", "vendor/lib"),
+            ("vendor/lib", "vendor/lib"),
+            ("vendor/{lib,x}/a", "vendor/lib"),
+        ] {
+            assert!(writes(&[glob]).reaches(folder), "{glob}");
+        }
+        for glob in ["vendor/*.c", "src/**", "vendor/other/**", "vendor"] {
+            assert!(!writes(&[glob]).reaches("vendor/lib"), "{glob}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_a_glob_matches_it_also_reaches_through_every_folder_above(
+            glob in "([a-c*?]{1,3}|\\*\\*)(/([a-c*?]{1,3}|\\*\\*)){0,3}",
+            path in "[a-c]{1,3}(/[a-c]{1,3}){0,3}",
+        ) {
+            // `a**` within a component is refused or means `a*`; both are fine.
+            if let Ok(writes) = Writes::new(&[&glob]) && writes.allows(&path) {
+                for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
+                    proptest::prop_assert!(writes.reaches(&path[..end]), "{}", &path[..end]);
+                }
+            }
+        }
+    }
+}
