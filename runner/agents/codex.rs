@@ -1,0 +1,299 @@
+//! The OpenAI Codex CLI as an agent: found, pinned, started and read.
+//!
+//! The command line is the one measured in docs/design/0002-codex.md: each
+//! flag closes a way in which an unattended run was seen to hang, leak or
+//! start differently from the reviewed plan. Unaware of sandbox and gateway,
+//! but for the paths and the endpoint it is given.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use eufm_plan::Agent;
+use eufm_plan::schema::{KindSchema, Param, ParamType};
+
+use super::codex_events;
+use super::{AgentBackend, AgentEvent, Installation, Invocation, Search, Turn, Unavailable};
+use crate::process::Command;
+use crate::sandbox::Mount;
+
+/// The backend; see [`crate::agents::AGENTS`].
+#[derive(Debug)]
+pub struct Codex;
+
+/// Where the folder of the program is seen inside the sandbox.
+const PROGRAM_DIR: &str = "/opt/codex";
+
+/// The variable that carries the endpoint's token.
+const TOKEN: &str = "EUFM_GATEWAY_TOKEN";
+
+static SCHEMA: KindSchema = KindSchema {
+    name: "codex",
+    doc: "the OpenAI Codex CLI, unattended, in a sandbox of its own",
+    params: &[
+        Param {
+            name: "cli",
+            ty: ParamType::Text,
+            required: true,
+            doc: "the exact version of the Codex CLI, for example \"0.169.0\"",
+        },
+        Param {
+            name: "model",
+            ty: ParamType::Text,
+            required: true,
+            doc: "the model, for example \"gpt-5.5\"",
+        },
+        Param {
+            name: "network",
+            ty: ParamType::Word(&["none"]),
+            required: false,
+            doc: "what the agent's commands reach beside the model: none",
+        },
+    ],
+};
+
+/// Features that an unattended run does without; each costs time, money or
+/// determinism, or waits for ever (measured: the same run takes 6 s with them).
+const DISABLED: &[&str] = &[
+    "unbounded_connection_retries",
+    "multi_agent",
+    "goals",
+    "apps",
+    "plugins",
+    "memories",
+    "hooks",
+    "shell_snapshot",
+];
+
+/// Settings of every run, as `-c key=value`.
+const SETTINGS: &[&str] = &[
+    "approval_policy=never",
+    "sandbox_workspace_write.network_access=false",
+    // The commands of the model get PATH and HOME, and no token.
+    "shell_environment_policy.inherit=core",
+    // A login shell would run profile files at every command.
+    "allow_login_shell=false",
+    "check_for_update_on_startup=false",
+    "analytics.enabled=false",
+    "history.persistence=none",
+    "web_search=disabled",
+    "model_provider=eufm",
+    "model_providers.eufm.name=eufm",
+    "model_providers.eufm.wire_api=responses",
+    "model_providers.eufm.env_key=EUFM_GATEWAY_TOKEN",
+    // The gateway does the waiting and retrying; it is always there.
+    "model_providers.eufm.request_max_retries=1",
+    "model_providers.eufm.stream_max_retries=1",
+    "model_providers.eufm.stream_idle_timeout_ms=600000",
+];
+
+impl AgentBackend for Codex {
+    fn schema(&self) -> &'static KindSchema {
+        &SCHEMA
+    }
+
+    fn locate(&self, agent: &Agent, search: &Search) -> Result<Installation, Unavailable> {
+        let pinned = agent.params.text("cli").unwrap_or_default();
+        let help = format!(
+            "install it with `npm install --prefix DIR @openai/codex@{pinned}` and name \
+             DIR/node_modules/.bin/codex with --codex or EUFM_CODEX"
+        );
+        let unavailable = |reason: String| Unavailable { reason, help: help.clone() };
+        let found = find(search).ok_or_else(|| {
+            let place = match &search.configured {
+                Some(path) => format!("at {}", path.display()),
+                None => "on the PATH".to_owned(),
+            };
+            unavailable(format!("the Codex CLI {pinned} is not {place}"))
+        })?;
+        let program = native(&found).ok_or_else(|| {
+            unavailable(format!("{} is no Codex CLI for this system", found.display()))
+        })?;
+        let version = version(&program).map_err(|reason| {
+            unavailable(format!("{} does not run: {reason}", program.display()))
+        })?;
+        if version != pinned {
+            let reason = format!(
+                "the plan pins the Codex CLI {pinned}, but {} is {version}",
+                program.display()
+            );
+            return Err(unavailable(reason));
+        }
+        let folder = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let mounts = vec![Mount::read_only(folder, PROGRAM_DIR)];
+        Ok(Installation { program, version, mounts })
+    }
+
+    fn command(&self, agent: &Agent, turn: &Turn<'_>) -> Invocation {
+        let mut run = words(&[&format!("{PROGRAM_DIR}/bin/codex"), "exec", "--json"]);
+        run.extend(words(&["--color", "never", "-C", crate::sandbox::REPO]));
+        run.extend(words(&["-s", "workspace-write", "--skip-git-repo-check"]));
+        run.extend(words(&["--ignore-user-config", "--ignore-rules", "--strict-config"]));
+        run.extend(words(&["-m", agent.params.text("model").unwrap_or_default()]));
+        for setting in SETTINGS {
+            run.extend(words(&["-c", setting]));
+        }
+        let address = format!("model_providers.eufm.base_url={}", turn.endpoint);
+        run.extend(words(&["-c", &address]));
+        for feature in DISABLED {
+            run.extend(words(&["--disable", feature]));
+        }
+        // All flags stand before `resume`: behind it some are refused.
+        if let Some(session) = turn.session {
+            run.extend(words(&["resume", session]));
+        }
+        run.push("-".into());
+        Invocation {
+            run,
+            env: vec![
+                ("CODEX_HOME".to_owned(), super::SESSIONS.to_owned()),
+                (TOKEN.to_owned(), turn.token.to_owned()),
+            ],
+            stdin: turn.prompt.as_bytes().to_vec(),
+        }
+    }
+
+    fn probe(&self, program: &[&str]) -> Vec<OsString> {
+        let codex = format!("{PROGRAM_DIR}/bin/codex");
+        let mut run = words(&[&codex, "sandbox", "-c", "sandbox_mode=workspace-write", "--"]);
+        run.extend(words(program));
+        run
+    }
+
+    fn has_session(&self, home: &Path, id: &str) -> bool {
+        let suffix = format!("-{id}.jsonl");
+        walkdir::WalkDir::new(home.join("sessions"))
+            .max_depth(5)
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file())
+            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.ends_with(&suffix)))
+            .any(|entry| {
+                // The session's record is no published contract: if this mark
+                // ever goes, the agent starts a new session, which is safe.
+                std::fs::read(entry.path()).is_ok_and(|text| contains(&text, ANSWERED))
+            })
+    }
+
+    fn read(&self, line: &[u8]) -> Option<AgentEvent> {
+        codex_events::read(line)
+    }
+}
+
+/// What Codex writes into a session's record after each answer of the model.
+const ANSWERED: &[u8] = b"\"token_usage_record\"";
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn find(search: &Search) -> Option<PathBuf> {
+    let candidates: Vec<PathBuf> = match &search.configured {
+        Some(path) => vec![path.clone()],
+        None => search.path.iter().map(|folder| folder.join("codex")).collect(),
+    };
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// Follows the npm package's starter script to the native program. The script
+/// would stay between us and Codex, and a kill of it would leave Codex alive.
+fn native(found: &Path) -> Option<PathBuf> {
+    let real = found.canonicalize().ok()?;
+    if starts_with_elf_magic(&real) {
+        return Some(real);
+    }
+    let package = format!("codex-linux-{}", npm_arch()?);
+    // …/node_modules/@openai/codex/bin/codex.js: beside or below the package.
+    let codex = real.parent()?.parent()?;
+    let homes = [codex.parent()?.join(&package), codex.join("node_modules/@openai").join(&package)];
+    homes.iter().find_map(|home| {
+        let vendor = std::fs::read_dir(home.join("vendor")).ok()?;
+        vendor
+            .filter_map(Result::ok)
+            .map(|entry| entry.path().join("bin/codex"))
+            .find(|program| starts_with_elf_magic(program))
+    })
+}
+
+fn npm_arch() -> Option<&'static str> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some("x64"),
+        "aarch64" => Some("arm64"),
+        _ => None,
+    }
+}
+
+fn starts_with_elf_magic(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut magic = [0; 4];
+    std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+        && magic == *b"\x7fELF"
+}
+
+/// Asks the program for its version: `codex-cli 0.169.0`.
+fn version(program: &Path) -> Result<String, String> {
+    let output = Command::new(program)
+        .arg("--version")
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/nonexistent")
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.trim().rsplit_once(' ') {
+        Some((_, version)) if output.exit.is_success() => Ok(version.to_owned()),
+        _ => Err(format!("--version gave {} and {:?}", output.exit, text.trim())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eufm_plan::{ParamValue, Params};
+
+    use super::*;
+
+    fn agent() -> Agent {
+        let text = |key: &str, value: &str| (key.to_owned(), ParamValue::Text(value.to_owned()));
+        let params = Params(vec![text("cli", "0.169.0"), text("model", "gpt-5.5")]);
+        Agent { name: "builder".to_owned(), kind: "codex".to_owned(), params }
+    }
+
+    fn arguments(session: Option<&str>) -> Vec<String> {
+        let turn =
+            Turn { prompt: "Do it.", session, endpoint: "http://127.0.0.1:1/v1", token: "t" };
+        let run = Codex.command(&agent(), &turn).run;
+        run.into_iter().map(|word| word.into_string().expect("UTF-8")).collect()
+    }
+
+    #[test]
+    fn a_resumed_session_stands_behind_every_flag() {
+        let run = arguments(Some("01a2"));
+        assert_eq!(run[run.len() - 3..], ["resume", "01a2", "-"]);
+        assert!(arguments(None).ends_with(&["-".to_owned()]));
+    }
+
+    #[test]
+    fn the_prompt_and_the_token_are_no_arguments() {
+        let run = arguments(None).join(" ");
+        assert!(!run.contains("Do it."), "{run}");
+        assert!(run.contains("env_key=EUFM_GATEWAY_TOKEN"), "{run}");
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_the_way_out() {
+        let search = Search { configured: Some("/nonexistent/codex".into()), path: Vec::new() };
+        let message = Codex.locate(&agent(), &search).expect_err("missing").to_string();
+        assert!(message.contains("0.169.0 is not at /nonexistent/codex"), "{message}");
+        assert!(message.contains("npm install"), "{message}");
+    }
+
+    #[test]
+    fn a_script_that_belongs_to_no_package_is_not_run() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("codex");
+        std::fs::write(&path, "#!/bin/sh\necho codex-cli 0.169.0\n").expect("written");
+        assert_eq!(native(&path), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! The loop of a run: it alone owns the state and talks to the outside.
+//!
+//! Facts come in from the steps' threads; each is written to the journal, then
+//! applied, then shown, and what the scheduler makes of it is started. So the
+//! order of the journal is the order of the run. Unaware of what a step does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use eufm_plan::NodeIndex;
+
+use crate::clock::{Clock, unix_seconds};
+use crate::error::RunError;
+use crate::event::{Action, Event, NodeEvent, RunEvent};
+use crate::git::{Author, Stamp};
+use crate::journal::{self, Durability, Journal};
+use crate::reporters::{Reporter, View};
+use crate::scheduler::Scheduler;
+use crate::state::Phase;
+use crate::steps::{self, StartJob, Step};
+use crate::workshop::{Answer, Message, StepError, Workshop};
+
+/// How long the run may be silent before the reporter is told that time passed.
+const TICK: Duration = Duration::from_secs(15);
+
+/// Runs a plan's nodes until nothing more is to be done.
+pub(crate) struct Dispatcher<'a> {
+    shop: Arc<Workshop>,
+    scheduler: Scheduler,
+    journal: Journal,
+    clock: Clock,
+    reporter: &'a mut dyn Reporter,
+    /// The host's time of each node's last fact; it dates the node's commits.
+    times: Vec<u64>,
+    activity: BTreeMap<NodeIndex, String>,
+    threads: Vec<JoinHandle<()>>,
+    steps: usize,
+    stop: Option<Stop>,
+    last_shown: Instant,
+}
+
+/// Why a run is stopped before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// By a signal, which decides the exit status.
+    Signal(i32),
+    /// The host does not let a step come to its end.
+    Host(String),
+}
+
+/// What a dispatcher starts from.
+pub(crate) struct Start<'a> {
+    /// What the steps share.
+    pub shop: Workshop,
+    /// The scheduler, with the facts of earlier runners replayed.
+    pub scheduler: Scheduler,
+    /// The journal, at its end.
+    pub journal: Journal,
+    /// The host's time of each node's last fact.
+    pub times: Vec<u64>,
+    /// Shows the run.
+    pub reporter: &'a mut dyn Reporter,
+}
+
+/// How a dispatcher ended.
+pub(crate) struct Ended {
+    /// What the steps shared.
+    pub shop: Arc<Workshop>,
+    /// The state at the end.
+    pub scheduler: Scheduler,
+    /// Why the run was stopped, if it was.
+    pub stop: Option<Stop>,
+}
+
+impl<'a> Dispatcher<'a> {
+    /// Makes the dispatcher of an opened run.
+    #[must_use]
+    pub(crate) fn new(start: Start<'a>) -> Self {
+        let clock = Clock::starting_at(start.scheduler.state().at_ms);
+        Self {
+            shop: Arc::new(start.shop),
+            scheduler: start.scheduler,
+            journal: start.journal,
+            clock,
+            reporter: start.reporter,
+            times: start.times,
+            activity: BTreeMap::new(),
+            threads: Vec::new(),
+            steps: 0,
+            stop: None,
+            last_shown: Instant::now(),
+        }
+    }
+
+    /// Writes `first` down and runs until the end or a stop.
+    ///
+    /// # Errors
+    /// Fails when the journal cannot be written; the run goes on another day.
+    pub(crate) fn run(
+        mut self,
+        first: &[RunEvent],
+        inbox: &Receiver<Message>,
+    ) -> Result<Ended, RunError> {
+        let result = self.run_inner(first, inbox);
+        self.shop.running.stop();
+        // Nobody answers the steps any more: each leaves as soon as it asks.
+        while self.steps > 0 && result.is_err() {
+            match inbox.recv() {
+                Ok(Message::StepEnded { .. }) => self.steps -= 1,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        self.reporter.finish();
+        result.map(|()| Ended { shop: self.shop, scheduler: self.scheduler, stop: self.stop })
+    }
+
+    fn run_inner(&mut self, first: &[RunEvent], inbox: &Receiver<Message>) -> Result<(), RunError> {
+        for event in first {
+            self.take(&Event::Run(event.clone()))?;
+        }
+        for action in self.scheduler.resume() {
+            self.act(action)?;
+        }
+        while !self.is_over() {
+            match inbox.recv_timeout(self.patience()) {
+                Ok(message) => self.receive(message)?,
+                Err(RecvTimeoutError::Timeout) => self.time_passes()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.threads.retain(|thread| !thread.is_finished());
+        }
+        if let Some(stop) = &self.stop {
+            let reason = stop.to_string();
+            self.take(&Event::Run(RunEvent::Stopped { reason }))?;
+        }
+        self.journal.sync()?;
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.steps == 0 && (self.stop.is_some() || self.scheduler.state().finished.is_some())
+    }
+
+    /// Returns how long to wait for a message: until the next tick, or until
+    /// the run's time is up.
+    fn patience(&self) -> Duration {
+        let tick = TICK.saturating_sub(self.last_shown.elapsed());
+        let rest = self.rest_of_run().map(Duration::from_millis);
+        rest.map_or(tick, |rest| tick.min(rest)).max(Duration::from_millis(1))
+    }
+
+    fn rest_of_run(&self) -> Option<u64> {
+        if self.scheduler.state().wall_exhausted {
+            return None;
+        }
+        let wall = self.shop.plan.budget.wall?;
+        Some(wall.0.saturating_sub(self.clock.at_ms()))
+    }
+
+    fn time_passes(&mut self) -> Result<(), RunError> {
+        if self.rest_of_run() == Some(0) {
+            self.take(&Event::Run(RunEvent::WallExhausted))?;
+            self.shop.running.stop();
+            return Ok(());
+        }
+        if self.last_shown.elapsed() >= TICK {
+            self.take(&Event::Run(RunEvent::Heartbeat))?;
+            self.last_shown = Instant::now();
+            let (view, reporter) = self.view();
+            reporter.tick(&view);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, message: Message) -> Result<(), RunError> {
+        match message {
+            Message::Fact { node, event, answer } => self.fact(node, *event, &answer),
+            Message::Activity { node, text } => {
+                self.activity.insert(node, text);
+                let (view, reporter) = self.view();
+                reporter.activity(&view, node);
+                Ok(())
+            }
+            Message::StepEnded { node, result } => {
+                self.steps -= 1;
+                if let Err(StepError::Host(reason)) = result {
+                    let name = &self.shop.node(node).name;
+                    self.halt(Stop::Host(format!("{name}: {reason}")));
+                }
+                Ok(())
+            }
+            Message::Signal(signal) => {
+                self.halt(Stop::Signal(signal));
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends what runs; the steps keep its work and tell so.
+    fn halt(&mut self, stop: Stop) {
+        if self.stop.is_none() {
+            self.reporter.note(&format!("stopping: {stop}; what runs is ended and its work kept"));
+            self.stop = Some(stop);
+        }
+        self.scheduler.drain();
+        self.shop.running.stop();
+    }
+
+    fn fact(
+        &mut self,
+        node: NodeIndex,
+        event: NodeEvent,
+        answer: &SyncSender<Answer>,
+    ) -> Result<(), RunError> {
+        let phase = self.scheduler.state().node(node).phase;
+        let too_late = match event {
+            NodeEvent::Started { .. } => self.stop.is_some() || phase != Phase::Ready,
+            NodeEvent::Replied { .. } => false,
+            _ => matches!(phase, Phase::Cancelled),
+        };
+        if too_late {
+            self.scheduler.abandon(node);
+            let _ = answer.send(Answer::Leave);
+            return Ok(());
+        }
+        self.take_and_answer(&Event::Node(node, event), Some(answer))
+    }
+
+    fn take(&mut self, event: &Event) -> Result<(), RunError> {
+        self.take_and_answer(event, None)
+    }
+
+    /// Writes a fact down, lets its teller go on, applies and shows it, and
+    /// starts what follows from it.
+    fn take_and_answer(
+        &mut self,
+        event: &Event,
+        answer: Option<&SyncSender<Answer>>,
+    ) -> Result<(), RunError> {
+        let (at_ms, time) = (self.clock.at_ms(), unix_seconds());
+        let record = journal::record(&self.shop.plan, event, at_ms, time);
+        self.journal.append(&record, durability(event))?;
+        if let Some(answer) = answer {
+            let _ = answer.send(Answer::GoOn);
+        }
+        if let Event::Node(node, _) = event {
+            self.times[node.get()] = time;
+        }
+        let illegal = |error: crate::state::Illegal| RunError::State(error.to_string());
+        let actions = self.scheduler.on(at_ms, event).map_err(illegal)?;
+        self.show(event);
+        for action in actions {
+            self.act(action)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, event: &Event) {
+        if let Event::Node(node, NodeEvent::Exited { .. } | NodeEvent::Interrupted { .. }) = event {
+            self.activity.remove(node);
+        }
+        if !matches!(event, Event::Run(RunEvent::Heartbeat)) {
+            let (view, reporter) = self.view();
+            reporter.event(&view, event);
+        }
+    }
+
+    fn view(&mut self) -> (View<'_>, &mut dyn Reporter) {
+        let view = View {
+            plan: &self.shop.plan,
+            state: self.scheduler.state(),
+            at_ms: self.clock.at_ms(),
+            activity: &self.activity,
+        };
+        (view, &mut *self.reporter)
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), RunError> {
+        if let Action::Finish(outcome) = action {
+            return self.take(&Event::Run(RunEvent::Finished { outcome }));
+        }
+        let Some((node, step)) = self.step(action) else { return Ok(()) };
+        let stamp = Stamp { author: Author::default(), seconds: self.times[node.get()] };
+        let shop = Arc::clone(&self.shop);
+        let run = move || {
+            let result = steps::perform(&shop, node, step, &stamp);
+            shop.courier.send(Message::StepEnded { node, result });
+        };
+        let name = self.shop.node(node).name.clone();
+        match std::thread::Builder::new().name(name).spawn(run) {
+            Ok(thread) => {
+                self.threads.push(thread);
+                self.steps += 1;
+            }
+            Err(error) => self.halt(Stop::Host(format!("no thread can be started: {error}"))),
+        }
+        Ok(())
+    }
+
+    /// Makes the step of an action from the state.
+    fn step(&self, action: Action) -> Option<(NodeIndex, Step)> {
+        let state = self.scheduler.state();
+        let run = |node: NodeIndex| state.node(node);
+        match action {
+            Action::Start(node) => Some((node, Step::Start(self.start_job(node)))),
+            Action::Recover(node) => {
+                let from = run(node).work.clone()?;
+                Some((node, Step::Recover { start: run(node).start, from }))
+            }
+            Action::Harvest(node) => {
+                let base = run(node).base.clone()?;
+                let (start, attempt) = (run(node).start, run(node).attempt);
+                Some((node, Step::Harvest { start, attempt, base }))
+            }
+            Action::Judge(node, gate) => {
+                let work = run(node).work.clone()?;
+                let rest_ms = self.rest_of_node(node);
+                Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
+            }
+            Action::Commit(node) => Some((node, Step::Commit { work: run(node).work.clone()? })),
+            Action::Merge(node) => {
+                let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
+                Some((node, Step::Merge { head, commit }))
+            }
+            Action::Finish(_) => None,
+        }
+    }
+
+    fn start_job(&self, node: NodeIndex) -> StartJob {
+        let state = self.scheduler.state();
+        let run = state.node(node);
+        let needs = &self.shop.node(node).needs;
+        StartJob {
+            attempt: run.attempt,
+            start: run.start + 1,
+            needs: needs.iter().filter_map(|need| state.node(*need).commit.clone()).collect(),
+            base: run.base.clone(),
+            work: run.work.clone(),
+            session: run.session.clone(),
+            feedback: run.feedback.clone(),
+            rest_ms: self.rest_of_node(node),
+        }
+    }
+
+    /// Returns what is left of a node's own cap on time.
+    fn rest_of_node(&self, node: NodeIndex) -> Option<u64> {
+        let wall = self.shop.node(node).budget.wall?;
+        Some(wall.0.saturating_sub(self.scheduler.state().node(node).ran_ms))
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::Host(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// Decides which facts a power loss must neither repeat nor forget.
+fn durability(event: &Event) -> Durability {
+    use NodeEvent::{Committed, Merged, Replied, Started};
+    match event {
+        Event::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => Durability::Grouped,
+        Event::Run(_) => Durability::Synced,
+        Event::Node(_, Started { .. } | Replied { .. } | Committed { .. } | Merged { .. }) => {
+            Durability::Synced
+        }
+        Event::Node(..) => Durability::Grouped,
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a run cannot begin or go on, by the kind that the exit status tells.
+//!
+//! Each variant carries a message for people with the way out. Unaware of the
+//! numbers: those are the command line's.
+
+use thiserror::Error;
+
+use crate::journal::JournalError;
+use crate::store::StoreError;
+
+/// Why a run cannot begin or go on.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// What was asked for does not fit: no repository, no such base.
+    #[error("{0}")]
+    Usage(String),
+    /// The plan is not what was reviewed, or does not fit this repository.
+    #[error("{0}")]
+    Stale(String),
+    /// The agent or the model cannot be had.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The host cannot hold the limits or protections.
+    #[error("{0}")]
+    Host(String),
+    /// The run's state is damaged or cannot be written.
+    #[error("{0}")]
+    State(String),
+    /// Another runner holds the lock.
+    #[error("{0}")]
+    Locked(String),
+}
+
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Locked { .. } => Self::Locked(error.to_string()),
+            StoreError::Exposed { .. } | StoreError::Io { .. } => Self::State(error.to_string()),
+        }
+    }
+}
+
+impl From<JournalError> for RunError {
+    fn from(error: JournalError) -> Self {
+        Self::State(error.to_string())
+    }
+}

@@ -1,0 +1,213 @@
+//! What happened in a run (events) and what is to be done next (actions).
+//!
+//! Events are facts: each is a journal record, and replaying them gives the
+//! run's state back. Actions are derived from the state and never stored.
+//! Unaware of how an action is done. The words are those of docs/run-state.md.
+
+use eufm_plan::{Digest, GateIndex, NodeIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::gates::Verdict;
+use crate::gateway::Usage;
+use crate::git::CommitId;
+use crate::process::ProcessId;
+
+/// One fact about the run or about a node of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// About the run as a whole.
+    Run(RunEvent),
+    /// About one node.
+    Node(NodeIndex, NodeEvent),
+}
+
+/// A fact about the run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RunEvent {
+    /// The run began; the first record of every journal.
+    Opened {
+        /// Its name; its branch is `eufm/<name>`.
+        run: String,
+        /// The digest of plan.lock.
+        plan: Digest,
+        /// The commit that everything starts from.
+        base: CommitId,
+        /// The version of eufm that opened it.
+        version: String,
+    },
+    /// A runner took the run up again; attempts that ran are orphans.
+    Resumed {
+        /// The new runner.
+        runner: ProcessId,
+    },
+    /// Failed, blocked and cancelled nodes were given new attempts by a person.
+    Reopened,
+    /// Nothing happened for a while; carries the active time over a crash.
+    Heartbeat,
+    /// The run's cap on active time is used up; what is not done is cancelled.
+    WallExhausted,
+    /// The runner was told to stop and has ended what ran; resumable.
+    Stopped {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Every node has come to its end.
+    Finished {
+        /// With what result.
+        outcome: Outcome,
+    },
+}
+
+/// A fact about a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NodeEvent {
+    /// An attempt is about to run: the intent, written before its process.
+    Started {
+        /// Which try this is, from 1; bounded by the node's budget.
+        attempt: u32,
+        /// Which start of the node, from 1: an interrupted try is started again.
+        start: u32,
+        /// The merge of what the node depends on.
+        base: CommitId,
+        /// What the worktree was made of: the base, or earlier work of this node.
+        from: CommitId,
+    },
+    /// The attempt's process runs.
+    Spawned {
+        /// The outermost process of its sandbox.
+        process: ProcessId,
+    },
+    /// The agent opened or resumed this session.
+    Session {
+        /// The agent's own id of it.
+        id: String,
+    },
+    /// The model answered a request of the agent; written before the answer goes on.
+    Replied {
+        /// The number of the answer in the cassette.
+        reply: u32,
+        /// What it used.
+        usage: Usage,
+    },
+    /// The attempt's process ended and nothing of it runs any more.
+    Exited {
+        /// In which way.
+        ending: Ending,
+    },
+    /// The attempt was cut short from outside and does not count as a try.
+    Interrupted {
+        /// Its work, kept under a ref; `None` when there was none.
+        salvage: Option<CommitId>,
+    },
+    /// The attempt's result was taken out of its worktree.
+    Harvested {
+        /// The result as a commit on the node's base, kept under a ref.
+        work: CommitId,
+        /// How many files differ from the base.
+        changes: u64,
+        /// Files that `writes` reaches but ignore rules hid: not taken. At most 100.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignored: Vec<String>,
+    },
+    /// The attempt's result may not be taken as it is.
+    Refused {
+        /// Why, with the paths; goes back to the agent.
+        reason: String,
+        /// The work, kept under a ref.
+        salvage: Option<CommitId>,
+    },
+    /// A gate judged the harvested work.
+    Judged {
+        /// The gate's name.
+        gate: String,
+        /// Its answer.
+        verdict: Verdict,
+        /// The reason for people, one line.
+        reason: String,
+        /// What goes back to the agent after a failure; bounded.
+        feedback: Option<String>,
+    },
+    /// The work passed all gates and is the node's result.
+    Committed {
+        /// The result, with the node's trailers.
+        commit: CommitId,
+    },
+    /// The result is part of the run's branch.
+    Merged {
+        /// The new head of the branch.
+        head: CommitId,
+    },
+    /// The result contradicts an earlier one; it stays under its ref, unmerged.
+    Conflicted {
+        /// The paths in conflict.
+        paths: Vec<String>,
+    },
+    /// The node could not start from what it depends on: their results contradict.
+    Unmergeable {
+        /// The paths in conflict.
+        paths: Vec<String>,
+    },
+}
+
+/// How an attempt's process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ending {
+    /// It did what it was to do; the gates decide whether that is enough.
+    Completed,
+    /// It failed; another try may help.
+    Failed {
+        /// Why, one line.
+        reason: String,
+    },
+    /// The agent or the model cannot be had; another try does not help.
+    Unavailable {
+        /// Why, one line.
+        reason: String,
+    },
+    /// It ran into the node's cap on time.
+    TimedOut,
+}
+
+/// How a run ended, the worst first in [`Outcome::worse`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every node is committed and merged.
+    Done,
+    /// A node or a gate failed.
+    Failed,
+    /// A budget was used up.
+    BudgetExhausted,
+    /// The agent or the model was not to be had.
+    Unavailable,
+}
+
+impl Outcome {
+    /// Returns the one that says more about why the run did not succeed.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other as u8 > self as u8 { other } else { self }
+    }
+}
+
+/// What is to be done; the dispatcher does it and answers with events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Run an attempt at the node.
+    Start(NodeIndex),
+    /// End what an earlier runner left running, and salvage its work.
+    Recover(NodeIndex),
+    /// Take the result out of the worktree.
+    Harvest(NodeIndex),
+    /// Let a gate judge the harvested work.
+    Judge(NodeIndex, GateIndex),
+    /// Make the work the node's result.
+    Commit(NodeIndex),
+    /// Merge the result into the run's branch.
+    Merge(NodeIndex),
+    /// Close the run.
+    Finish(Outcome),
+}

@@ -1,0 +1,72 @@
+//! How each sort of work is done: one file each, registered in [`EXECUTORS`].
+//!
+//! An executor runs in the worktree that it is given and says how that ended.
+//! It is unaware of gates, of attempts and of what becomes of its result.
+
+mod agent;
+mod command;
+
+pub(crate) use agent::GO_ON;
+
+use std::path::Path;
+use std::time::Duration;
+
+use eufm_plan::{NodeIndex, Work};
+
+use crate::event::Ending;
+use crate::state::Feedback;
+use crate::steps::Place;
+use crate::workshop::{StepError, Workshop};
+
+/// All executors.
+pub(crate) const EXECUTORS: &[&dyn Executor] = &[&agent::AgentExecutor, &command::CommandExecutor];
+
+/// Finds the executor of a node's work.
+///
+/// # Panics
+/// Panics when a sort of work has no executor; a test goes through all of them.
+#[must_use]
+pub(crate) fn executor(work: &Work) -> &'static dyn Executor {
+    let found = EXECUTORS.iter().find(|executor| executor.does(work));
+    *found.expect("invariant: each sort of work has an executor")
+}
+
+/// Does one sort of work.
+pub(crate) trait Executor: Sync {
+    /// Tells whether this is the executor of the work.
+    fn does(&self, work: &Work) -> bool;
+
+    /// Runs an attempt to its end.
+    ///
+    /// # Errors
+    /// Fails when the host does not let it run.
+    fn execute(&self, shop: &Workshop, attempt: &Attempt<'_>) -> Result<Ran, StepError>;
+}
+
+/// One attempt at a node.
+#[derive(Debug)]
+pub(crate) struct Attempt<'a> {
+    /// The node.
+    pub node: NodeIndex,
+    /// The worktree and what is around it.
+    pub place: &'a Place,
+    /// Where its logs go.
+    pub logs: &'a Path,
+    /// The agent's session to go on with.
+    pub session: Option<&'a str>,
+    /// What it is told beside its task.
+    pub feedback: Option<&'a Feedback>,
+    /// Whether the worktree holds work of an earlier attempt.
+    pub has_work: bool,
+    /// How long it may run.
+    pub limit: Option<Duration>,
+}
+
+/// What came of running an attempt.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// It came to an end of its own, or ran into a limit.
+    Ended(Ending),
+    /// The run was stopped meanwhile.
+    Stopped,
+}

@@ -1,0 +1,215 @@
+//! Checks that this host can run a plan, before anything is started.
+//!
+//! Everything that a plan asks of a host is found and tried here, and what is
+//! missing is said with the way out; the result is an [`Admitted`] plan, and
+//! only such a one is run. Unaware of the run's state.
+
+use std::path::{Path, PathBuf};
+
+use eufm_plan::lockfile::Locked;
+use eufm_plan::{Environment, Plan, Work};
+
+use crate::agents::{AgentBackend, Installation, Invocation, SESSIONS, Search, backend};
+use crate::error::RunError;
+use crate::gates;
+use crate::nest::{self, Nest, Tools};
+use crate::sandbox::{Confined, Mount, REPO, Sandbox};
+
+/// What the host offers, gathered by the command line.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// The user's home folder, for tools below `~/`.
+    pub home: PathBuf,
+    /// The folders of the user's `PATH`.
+    pub path: Vec<PathBuf>,
+    /// The Codex CLI of the user's configuration, if any.
+    pub codex: Option<PathBuf>,
+    /// This program.
+    pub launcher: PathBuf,
+}
+
+/// A plan that this host can run, with what it runs it with.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// The plan and its digest.
+    pub locked: Locked,
+    /// Makes sandboxes.
+    pub sandbox: Sandbox,
+    /// The agents' programs, by agent.
+    pub installations: Vec<Installation>,
+    /// What each environment shows, by environment.
+    pub environments: Vec<Tools>,
+}
+
+/// Checks a plan against the host. `scratch` is a folder of the state.
+///
+/// # Errors
+/// Fails with everything that is missing, or with the agent that is not there.
+pub(crate) fn admit(locked: Locked, host: &Host, scratch: &Path) -> Result<Admitted, RunError> {
+    if !cfg!(target_os = "linux") {
+        let message = "plans run on Linux only; compile and review work here".to_owned();
+        return Err(RunError::Host(message));
+    }
+    kinds_are_known(&locked.plan)?;
+    let environments = environments(&locked.plan, host)?;
+    let sandbox = Sandbox::new(&host.path, &scratch.join("accounts")).map_err(|error| {
+        RunError::Host(format!(
+            "no sandbox can be made: {error}\n  help: install bubblewrap (Debian: apt-get \
+             install bubblewrap)"
+        ))
+    })?;
+    let search = Search { configured: host.codex.clone(), path: host.path.clone() };
+    let installations = locked
+        .plan
+        .agents
+        .iter()
+        .map(|agent| {
+            let backend = backend_of(&agent.kind)?;
+            backend
+                .locate(agent, &search)
+                .map_err(|error| RunError::Unavailable(format!("agent {}: {error}", agent.name)))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let admitted = Admitted { locked, sandbox, installations, environments };
+    admitted.probe(host, &scratch.join("probe"))?;
+    Ok(admitted)
+}
+
+fn backend_of(kind: &str) -> Result<&'static dyn AgentBackend, RunError> {
+    backend(kind).ok_or_else(|| {
+        RunError::Stale(format!("this eufm has no agent kind `{kind}`; compile the spec again"))
+    })
+}
+
+fn kinds_are_known(plan: &Plan) -> Result<(), RunError> {
+    for agent in &plan.agents {
+        backend_of(&agent.kind)?;
+    }
+    for gate in &plan.gates {
+        let unknown = || {
+            let kind = &gate.kind;
+            RunError::Stale(format!("this eufm has no gate kind `{kind}`; compile the spec again"))
+        };
+        let kind = gates::kind(&gate.kind).ok_or_else(unknown)?;
+        kind.command(gate)
+            .map_err(|error| RunError::Stale(format!("gate {}: {error}", gate.name)))?;
+    }
+    Ok(())
+}
+
+fn environments(plan: &Plan, host: &Host) -> Result<Vec<Tools>, RunError> {
+    let tools = |environment: &Environment| {
+        let mut tools = Tools::default();
+        for tool in &environment.tools {
+            let path = tool_path(tool, host).map_err(|reason| {
+                RunError::Host(format!("environment {}: {tool}: {reason}", environment.name))
+            })?;
+            tools.mounts.push(Mount::read_only(&path, &path));
+            // A folder of programs, or one that has such a folder.
+            tools.path.push(path.join("bin"));
+            tools.path.push(path);
+        }
+        Ok(tools)
+    };
+    plan.environments.iter().map(tools).collect()
+}
+
+fn tool_path(tool: &str, host: &Host) -> Result<PathBuf, String> {
+    let path = match tool.strip_prefix("~/") {
+        Some(rest) => host.home.join(rest),
+        None => PathBuf::from(tool),
+    };
+    if !path.is_dir() {
+        return Err("there is no such folder on this host".to_owned());
+    }
+    // A link may lead to a folder that shows everything.
+    let real = path.canonicalize().map_err(|error| error.to_string())?;
+    let home = host.home.canonicalize().unwrap_or_else(|_| host.home.clone());
+    if home.starts_with(&real) {
+        return Err(format!("it would show the whole of {}", home.display()));
+    }
+    Ok(path)
+}
+
+impl Admitted {
+    /// Runs a command in exactly the nest of the model's commands: the agent's
+    /// sandbox within ours, behind the launcher.
+    fn probe(&self, host: &Host, folder: &Path) -> Result<(), RunError> {
+        let state =
+            |error: std::io::Error| RunError::State(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(state)?;
+        let result = self.probe_sandbox(folder).and_then(|()| {
+            let agents = self.locked.plan.agents.iter().zip(&self.installations);
+            for (agent, installation) in agents {
+                let backend = backend_of(&agent.kind)?;
+                self.probe_agent(host, folder, backend, installation)?;
+            }
+            Ok(())
+        });
+        std::fs::remove_dir_all(folder).map_err(state)?;
+        result
+    }
+
+    fn probe_sandbox(&self, folder: &Path) -> Result<(), RunError> {
+        let run = ["/usr/bin/true".to_owned()];
+        let confined = nest::command(&run, Vec::new(), Tools::default());
+        let help = "user namespaces may be denied here (in a container, by AppArmor or by \
+                    sysctl kernel.unprivileged_userns_clone): allow them for bwrap";
+        self.try_out(folder, &confined, help)
+    }
+
+    fn probe_agent(
+        &self,
+        host: &Host,
+        folder: &Path,
+        backend: &dyn AgentBackend,
+        installation: &Installation,
+    ) -> Result<(), RunError> {
+        let door = folder.join("door");
+        let sessions = folder.join("sessions");
+        for dir in [&door, &sessions] {
+            let state = |error| RunError::State(format!("{}: {error}", dir.display()));
+            std::fs::create_dir_all(dir).map_err(state)?;
+        }
+        // A door that nobody answers at: the probe asks no model.
+        let _door = crate::gateway::bind(&door.join(crate::gateway::SOCKET))
+            .map_err(|error| RunError::State(format!("{}: {error}", door.display())))?;
+        let invocation = Invocation {
+            run: backend.probe(&["/usr/bin/touch", &format!("{REPO}/made")]),
+            env: vec![("CODEX_HOME".to_owned(), SESSIONS.to_owned())],
+            stdin: Vec::new(),
+        };
+        let nest =
+            Nest { launcher: &host.launcher, installation, sessions: &sessions, door: &door };
+        let confined = nest.agent(invocation, Vec::new(), Tools::default());
+        let help = "the agent's own sandbox does not start within ours; its commands would fail";
+        self.try_out(folder, &confined, help)
+    }
+
+    fn try_out(&self, folder: &Path, confined: &Confined, help: &str) -> Result<(), RunError> {
+        let output = self
+            .sandbox
+            .command(folder, confined)
+            .output()
+            .map_err(|error| RunError::Host(format!("bwrap does not start: {error}")))?;
+        crate::process::reap_sandboxes()
+            .map_err(|error| RunError::Host(format!("/proc cannot be read: {error}")))?;
+        if output.exit.is_success() {
+            return Ok(());
+        }
+        let run: Vec<String> =
+            confined.run.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Err(RunError::Host(format!(
+            "the sandbox does not work here: `{}` ended with {}\n{}\n  help: {help}",
+            run.join(" "),
+            output.exit,
+            crate::printable::lines(String::from_utf8_lossy(&output.stderr).trim())
+        )))
+    }
+}
+
+/// Tells whether any node needs the model.
+#[must_use]
+pub(crate) fn needs_model(plan: &Plan) -> bool {
+    plan.nodes.iter().any(|node| matches!(node.work, Work::Agent { .. }))
+}

@@ -1,0 +1,156 @@
+//! What came of a run: the facts for the summary and for run.json.
+//!
+//! Made from the run's state alone, so that a finished run gives the same
+//! report again. Unaware of how it is shown.
+
+use std::path::PathBuf;
+
+use eufm_plan::{Plan, Work};
+use serde::Serialize;
+
+use crate::event::Outcome;
+use crate::gates::Verdict;
+use crate::gateway::Usage;
+use crate::state::{Merge, NodeRun, RunState};
+
+/// The version of the form of run.json.
+const FORMAT: u32 = 1;
+
+/// What came of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// The version of this form.
+    pub format: u32,
+    /// The run's name.
+    pub run: String,
+    /// The plan's digest.
+    pub plan: String,
+    /// The commit it started from.
+    pub base: String,
+    /// How it ended; `None` when it was stopped and can go on.
+    pub outcome: Option<Outcome>,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<String>,
+    /// The branch in the user's repository, if anything was merged.
+    pub branch: Option<String>,
+    /// The branch's head.
+    pub head: String,
+    /// Active time in milliseconds, all runners together.
+    pub active_ms: u64,
+    /// What the model's answers used.
+    pub usage: Usage,
+    /// The nodes in plan order.
+    pub nodes: Vec<NodeReport>,
+    /// Where the run's journal, logs and sessions lie.
+    pub state: PathBuf,
+}
+
+/// What came of a node.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeReport {
+    /// Its name.
+    pub node: String,
+    /// What it does: agent or command.
+    pub kind: &'static str,
+    /// Where it stands.
+    pub state: &'static str,
+    /// Whether its result is part of the branch.
+    pub merged: bool,
+    /// How many tries it took.
+    pub attempts: u32,
+    /// How many files it changed.
+    pub changes: u64,
+    /// How long its processes ran, in milliseconds.
+    pub ran_ms: u64,
+    /// What the model's answers used.
+    pub usage: Usage,
+    /// How many answers the model gave.
+    pub replies: u32,
+    /// The gates' answers on its last work.
+    pub gates: Vec<GateReport>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Its result.
+    pub commit: Option<String>,
+    /// Where its logs lie.
+    pub logs: PathBuf,
+}
+
+/// A gate's answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct GateReport {
+    /// The gate's name.
+    pub gate: String,
+    /// Its answer.
+    pub verdict: Verdict,
+    /// The reason.
+    pub reason: String,
+}
+
+/// What a report adds to the run's state.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// Where the run keeps its files.
+    pub dir: &'a crate::store::RunDir,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<String>,
+}
+
+impl RunReport {
+    /// Makes the report of a run that was opened; `None` before.
+    #[must_use]
+    pub fn of(plan: &Plan, state: &RunState, context: Context<'_>) -> Option<Self> {
+        let opened = state.opened.as_ref()?;
+        let merged = state.nodes.iter().any(|run| run.merge == Merge::Done && run.changes > 0);
+        let nodes = plan.nodes.iter().zip(&state.nodes).enumerate();
+        let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
+            NodeReport::of(node, run, context.dir.node(&node.name, position))
+        };
+        Some(Self {
+            format: FORMAT,
+            run: opened.run.clone(),
+            plan: opened.plan.to_string(),
+            base: opened.base.to_string(),
+            outcome: state.finished,
+            stopped: context.stopped,
+            branch: merged.then(|| format!("eufm/{}", opened.run)),
+            head: state.head.as_ref().map(ToString::to_string).unwrap_or_default(),
+            active_ms: state.at_ms,
+            usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
+            nodes: nodes.map(report).collect(),
+            state: context.dir.root().to_owned(),
+        })
+    }
+}
+
+impl NodeReport {
+    fn of(node: &eufm_plan::Node, run: &NodeRun, logs: PathBuf) -> Self {
+        let gate = |answer: &crate::state::GateAnswer| GateReport {
+            gate: answer.gate.clone(),
+            verdict: answer.verdict,
+            reason: answer.reason.clone(),
+        };
+        Self {
+            node: node.name.clone(),
+            kind: kind(&node.work),
+            state: run.phase.word(),
+            merged: run.merge == Merge::Done,
+            attempts: if run.start == 0 { 0 } else { run.attempt },
+            changes: run.changes,
+            ran_ms: run.ran_ms,
+            usage: run.usage,
+            replies: run.replies,
+            gates: run.answers.iter().map(gate).collect(),
+            failure: run.failure.as_ref().map(|failure| failure.reason.clone()),
+            commit: run.commit.as_ref().map(ToString::to_string),
+            logs,
+        }
+    }
+}
+
+fn kind(work: &Work) -> &'static str {
+    match work {
+        Work::Agent { .. } => "agent",
+        Work::Command { .. } => "command",
+    }
+}

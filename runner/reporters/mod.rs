@@ -1,0 +1,165 @@
+//! How a run is shown while it runs: one file each, listed in [`REPORTERS`].
+//!
+//! A reporter is told facts and moments and writes to the stream it was made
+//! with. It is unaware of how the facts come about, and decides nothing.
+
+mod bars;
+mod plain;
+
+use std::io::Write;
+
+use eufm_plan::{NodeIndex, Plan};
+
+use crate::event::Event;
+use crate::state::RunState;
+
+/// All reporters, by name.
+pub const REPORTERS: &[(&str, Make)] = &[("bars", bars::reporter), ("plain", plain::reporter)];
+
+/// Makes a reporter that writes to a stream.
+pub type Make = fn(Sink) -> Box<dyn Reporter>;
+
+/// Where a reporter writes.
+pub type Sink = Box<dyn Write + Send>;
+
+/// Makes a reporter by name.
+#[must_use]
+pub fn reporter(name: &str, sink: Sink) -> Option<Box<dyn Reporter>> {
+    let (_, make) = REPORTERS.iter().find(|(known, _)| *known == name)?;
+    Some(make(sink))
+}
+
+/// What a reporter sees of the run.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The state after the fact.
+    pub state: &'a RunState,
+    /// The active time, in milliseconds.
+    pub at_ms: u64,
+    /// What each running agent was last seen to do, by node.
+    pub activity: &'a std::collections::BTreeMap<NodeIndex, String>,
+}
+
+/// Shows a run while it runs.
+pub trait Reporter: Send {
+    /// Shows a fact.
+    fn event(&mut self, view: &View<'_>, event: &Event);
+
+    /// Shows what an agent does.
+    fn activity(&mut self, view: &View<'_>, node: NodeIndex);
+
+    /// Shows that time has passed; called at least every 30 s.
+    fn tick(&mut self, view: &View<'_>);
+
+    /// Shows a remark about the run.
+    fn note(&mut self, text: &str);
+
+    /// Takes the display down: the run has ended or is stopped.
+    fn finish(&mut self);
+}
+
+/// Says what a fact means, in one line; `None` for those that people need not
+/// see.
+fn sentence(view: &View<'_>, event: &Event) -> Option<String> {
+    match event {
+        Event::Run(event) => run_sentence(event),
+        Event::Node(node, event) => {
+            let name = &view.plan.nodes[node.get()].name;
+            node_sentence(view, *node, event).map(|text| format!("{name}: {text}"))
+        }
+    }
+}
+
+fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
+    use crate::event::RunEvent as E;
+    match event {
+        E::Opened { run, base, .. } => Some(format!("run {run} on base {}", base.short())),
+        E::Resumed { .. } => Some("taken up again where it stood".to_owned()),
+        E::Reopened => Some("failed nodes get new attempts".to_owned()),
+        E::WallExhausted => {
+            Some("the run's wall budget is used up; nothing more starts".to_owned())
+        }
+        E::Stopped { reason } => Some(format!("stopped: {reason}")),
+        E::Heartbeat | E::Finished { .. } => None,
+    }
+}
+
+fn node_sentence(
+    view: &View<'_>,
+    node: NodeIndex,
+    event: &crate::event::NodeEvent,
+) -> Option<String> {
+    use crate::event::{Ending, NodeEvent as E};
+    let run = view.state.node(node);
+    let then = || match &run.failure {
+        Some(failure) => format!("failed: {}", failure.reason),
+        None => format!("attempt {} follows", run.attempt),
+    };
+    match event {
+        E::Started { attempt, .. } => Some(format!("attempt {attempt} starts")),
+        E::Exited { ending: Ending::Completed } => {
+            Some(format!("ended after {}", seconds(run.ran_ms)))
+        }
+        E::Exited { ending: Ending::Failed { reason } } => Some(format!("{reason}; {}", then())),
+        E::Exited { .. } => Some(then()),
+        E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
+        E::Harvested { changes, ignored, .. } if ignored.is_empty() => {
+            Some(format!("{} changed", files(*changes)))
+        }
+        E::Harvested { changes, ignored, .. } => Some(format!(
+            "{} changed; not taken, since .gitignore hides them: {}",
+            files(*changes),
+            ignored.join(", ")
+        )),
+        E::Refused { reason, .. } => Some(format!("result refused: {reason}; {}", then())),
+        E::Judged { gate, verdict, reason, .. } if verdict.is_pass() => {
+            Some(format!("gate {gate} passed: {reason}"))
+        }
+        E::Judged { gate, reason, .. } => Some(format!("gate {gate}: {reason}; {}", then())),
+        E::Committed { commit } => Some(format!("committed as {}", commit.short())),
+        E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
+        E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),
+        E::Spawned { .. } | E::Session { .. } | E::Replied { .. } => None,
+    }
+}
+
+fn files(count: u64) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+/// Shows a span of time to a tenth of a second, or in minutes and hours.
+#[must_use]
+pub fn seconds(ms: u64) -> String {
+    let whole = ms / 1_000;
+    match whole {
+        0..60 => format!("{whole}.{} s", ms % 1_000 / 100),
+        60..3_600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3_600, whole / 60 % 60),
+    }
+}
+
+/// Sums a run up in one line: how many nodes stand where, and what runs.
+fn status(view: &View<'_>) -> String {
+    use crate::state::Phase;
+    let mut running = Vec::new();
+    let (mut done, mut failed) = (0_u32, 0_u32);
+    for (position, run) in view.state.nodes.iter().enumerate() {
+        match run.phase {
+            Phase::Committed => done += 1,
+            Phase::Failed | Phase::Blocked | Phase::Cancelled => failed += 1,
+            phase if phase.is_busy() && running.len() < 4 => {
+                let node = NodeIndex::new(position);
+                let name = &view.plan.nodes[position].name;
+                let doing = view.activity.get(&node).map_or(phase.word(), String::as_str);
+                running.push(format!("{name} ({doing})"));
+            }
+            _ => {}
+        }
+    }
+    let of = view.plan.nodes.len();
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} not") };
+    let running = if running.is_empty() { "nothing runs".to_owned() } else { running.join(", ") };
+    format!("{done} of {of} nodes done{failed}; {running}")
+}

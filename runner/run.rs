@@ -1,0 +1,360 @@
+//! Begins a run or takes one up again, and brings it to its end.
+//!
+//! Finds the run that a plan and a base name, replays its journal, checks the
+//! host and hands over to the dispatcher; afterwards leaves nothing behind but
+//! the state. Unaware of what the nodes do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use eufm_plan::lockfile::Locked;
+use eufm_plan::{Digest, NodeIndex, Plan};
+
+use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
+use crate::error::RunError;
+use crate::event::{NodeEvent, Outcome, RunEvent};
+use crate::executors::GO_ON;
+use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
+use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
+use crate::journal::{self, Journal};
+use crate::preflight::{Admitted, Host, admit, needs_model};
+use crate::process::ProcessId;
+use crate::report::{Context, RunReport};
+use crate::reporters::Reporter;
+use crate::scheduler::Scheduler;
+use crate::steps::Place;
+use crate::store::{RunDir, Store};
+use crate::supervise::Pulse;
+use crate::workshop::{Courier, Refusals, StepError, Workshop};
+
+/// What is to be run, and where.
+#[derive(Debug)]
+pub struct Order {
+    /// The plan.
+    pub locked: Locked,
+    /// The text it was read from; kept with the run.
+    pub text: String,
+    /// The repository whose code is worked on.
+    pub repository: PathBuf,
+    /// Where the state of the repository's runs lies.
+    pub state: PathBuf,
+    /// The recorded answers of the model.
+    pub cassette: Option<Cassette>,
+    /// Whether failed nodes get new attempts.
+    pub retry: bool,
+}
+
+/// How a run came to its end.
+#[derive(Debug)]
+pub struct Done {
+    /// What came of it.
+    pub report: RunReport,
+    /// Why it was stopped, if it was.
+    pub stop: Option<Stop>,
+    /// Whether it had come to its end before, so that nothing was done.
+    pub was_finished: bool,
+}
+
+/// Runs a plan to its end, or to a stop.
+///
+/// `reviewed` is asked before a new run begins, and not when one is taken up
+/// again: whether the plan is still what the spec says.
+///
+/// # Errors
+/// Fails when the run cannot begin or go on; its journal then says where it is.
+pub fn run(
+    order: Order,
+    host: &Host,
+    reviewed: &dyn Fn() -> Result<(), RunError>,
+    reporter: &mut dyn Reporter,
+) -> Result<Done, RunError> {
+    crate::process::adopt_orphans()
+        .map_err(|error| RunError::Host(format!("orphans cannot be waited for: {error}")))?;
+    let store = Store::open(&order.state)?;
+    let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
+    let vault =
+        Vault::open(&git, &order.repository, &store.vault()).map_err(|error| usage(&error))?;
+    let found = find(&store, &vault, &order)?;
+    let dir = store.run(&found.name)?;
+    let mut replayed = Replayed::of(&order.locked, &dir)?;
+    if replayed.torn_bytes > 0 {
+        let bytes = replayed.torn_bytes;
+        reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
+    }
+    let mut first = Vec::new();
+    match replayed.scheduler.state().finished {
+        Some(_) if !order.retry || replayed.scheduler.state().wall_exhausted => {
+            return finished(&order.locked.plan, &replayed.scheduler, &dir);
+        }
+        Some(_) => first.push(RunEvent::Reopened),
+        None => {}
+    }
+    if replayed.records == 0 {
+        reviewed()?;
+        std::fs::write(dir.plan(), &order.text).map_err(|error| state(&dir.plan(), &error))?;
+        let pinned = vault.pin(&found.name, &found.base);
+        pinned.map_err(|error| RunError::State(error.to_string()))?;
+        first.insert(0, opened(&order.locked, &found));
+    } else {
+        let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;
+        first.insert(0, RunEvent::Resumed { runner });
+    }
+    for node in &order.locked.plan.nodes {
+        let check =
+            Writes::new(&node.writes).and_then(|writes| vault.check_writes(&found.base, &writes));
+        check.map_err(|error| RunError::Usage(format!("{}: {error}", node.name)))?;
+    }
+    let journal = match replayed.journal.take() {
+        Some(journal) => journal,
+        None => Journal::create(&dir.journal(), order.locked.digest)?,
+    };
+    let admitted = admit(order.locked, host, store.root())?;
+    let (courier, inbox) = Courier::new();
+    let signals = crate::signals::listen(courier.clone())
+        .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
+    let shop = workshop(admitted, found, vault, dir.clone(), order.cassette, host, courier)?;
+    clear_leftovers(&shop, &replayed.scheduler)
+        .map_err(|error| RunError::State(error.to_string()))?;
+    let plan = shop.plan.clone();
+    let start =
+        Start { shop, scheduler: replayed.scheduler, journal, times: replayed.times, reporter };
+    let ended = Dispatcher::new(start).run(&first, &inbox)?;
+    drop(signals);
+    finish(&plan, ended, &dir)
+}
+
+fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
+    std::env::join_paths(&host.path).map_err(|error| RunError::Usage(format!("PATH: {error}")))
+}
+
+fn usage(error: &GitError) -> RunError {
+    RunError::Usage(error.to_string())
+}
+
+fn state(path: &std::path::Path, error: &std::io::Error) -> RunError {
+    RunError::State(format!("{}: {error}", path.display()))
+}
+
+/// The run that is meant.
+struct Found {
+    name: String,
+    base: CommitId,
+}
+
+/// Finds the run: an unfinished one of the same plan goes on, on its own base;
+/// else the plan and the base name it.
+fn find(store: &Store, vault: &Vault, order: &Order) -> Result<Found, RunError> {
+    let plan = &order.locked.plan;
+    for name in store.runs()? {
+        let dir = store.run(&name)?;
+        let same = std::fs::read(dir.plan()).is_ok_and(|text| text == order.text.as_bytes());
+        if !same {
+            continue;
+        }
+        let replayed = Replayed::read(&order.locked, &dir)?;
+        let state = replayed.scheduler.state();
+        if let (Some(opened), None) = (&state.opened, state.finished) {
+            return Ok(Found { name, base: opened.base.clone() });
+        }
+    }
+    let base = vault.resolve(&plan.base).map_err(|error| usage(&error))?;
+    let digest = order.locked.digest.to_string();
+    let key = Digest::of_parts(&[digest.as_bytes(), base.to_string().as_bytes()]);
+    Ok(Found { name: format!("{}-{}", plan.pipeline, key.short(8)), base })
+}
+
+/// What a journal says.
+struct Replayed {
+    scheduler: Scheduler,
+    times: Vec<u64>,
+    journal: Option<Journal>,
+    records: usize,
+    torn_bytes: u64,
+}
+
+impl Replayed {
+    /// Opens a run's journal for going on.
+    fn of(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
+        if !dir.journal().exists() {
+            return Self::fold(locked, Vec::new(), dir);
+        }
+        let (journal, recovered) = Journal::open(&dir.journal(), locked.digest)?;
+        let mut replayed = Self::fold(locked, recovered.records, dir)?;
+        replayed.journal = Some(journal);
+        replayed.torn_bytes = recovered.torn_bytes;
+        Ok(replayed)
+    }
+
+    /// Reads a run's journal and leaves it as it is.
+    fn read(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
+        let recovered = journal::read(&dir.journal(), locked.digest)?;
+        Self::fold(locked, recovered.records, dir)
+    }
+
+    fn fold(
+        locked: &Locked,
+        records: Vec<journal::Record>,
+        dir: &RunDir,
+    ) -> Result<Self, RunError> {
+        let plan = &locked.plan;
+        let names: BTreeMap<&str, NodeIndex> = plan
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(position, node)| (node.name.as_str(), NodeIndex::new(position)))
+            .collect();
+        let damaged =
+            |what: String| RunError::State(format!("{}: {what}", dir.journal().display()));
+        let mut scheduler = Scheduler::new(plan);
+        let mut times = vec![crate::clock::unix_seconds(); plan.nodes.len()];
+        let count = records.len();
+        for record in records {
+            let (at_ms, time) = (record.at_ms, record.time);
+            let event =
+                journal::event(record, |name| names.get(name).copied()).ok_or_else(|| {
+                    damaged("a record names a node that the plan does not".to_owned())
+                })?;
+            if let crate::event::Event::Node(node, _) = &event {
+                times[node.get()] = time;
+            }
+            scheduler.replay(at_ms, &event).map_err(|error| damaged(error.to_string()))?;
+        }
+        Ok(Self { scheduler, times, journal: None, records: count, torn_bytes: 0 })
+    }
+}
+
+fn opened(locked: &Locked, found: &Found) -> RunEvent {
+    RunEvent::Opened {
+        run: found.name.clone(),
+        plan: locked.digest,
+        base: found.base.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn finished(plan: &Plan, scheduler: &Scheduler, dir: &RunDir) -> Result<Done, RunError> {
+    let context = Context { dir, stopped: None };
+    let report = RunReport::of(plan, scheduler.state(), context)
+        .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
+    Ok(Done { report, stop: None, was_finished: true })
+}
+
+fn workshop(
+    admitted: Admitted,
+    found: Found,
+    vault: Vault,
+    dir: RunDir,
+    cassette: Option<Cassette>,
+    host: &Host,
+    courier: Courier,
+) -> Result<Workshop, RunError> {
+    let plan = admitted.locked.plan;
+    let pulses: Arc<Vec<Pulse>> = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
+    let refusals = Arc::new(Refusals::default());
+    let gateway = if needs_model(&plan) {
+        let gateway = gateway(&plan, cassette, &courier, &pulses, &refusals)?;
+        Some(gateway)
+    } else {
+        None
+    };
+    Ok(Workshop {
+        plan,
+        run: found.name,
+        base: found.base,
+        vault,
+        dir,
+        sandbox: admitted.sandbox,
+        gateway,
+        installations: admitted.installations,
+        environments: admitted.environments,
+        launcher: host.launcher.clone(),
+        branch: Mutex::new(()),
+        running: crate::running::Running::default(),
+        pulses,
+        refusals,
+        courier,
+    })
+}
+
+fn gateway(
+    plan: &Plan,
+    cassette: Option<Cassette>,
+    courier: &Courier,
+    pulses: &Arc<Vec<Pulse>>,
+    refusals: &Arc<Refusals>,
+) -> Result<Gateway, RunError> {
+    let cassette = cassette.ok_or_else(|| {
+        RunError::Unavailable(
+            "this version of eufm has no way to a model's provider yet: it answers agents from a \
+             cassette\n  help: give one with --cassette FILE (docs/cassette.md)"
+                .to_owned(),
+        )
+    })?;
+    cassette
+        .check(plan.nodes.iter().map(|node| node.name.as_str()))
+        .map_err(|error| RunError::Unavailable(error.to_string()))?;
+    let (courier, pulses, refusals) = (courier.clone(), Arc::clone(pulses), Arc::clone(refusals));
+    let sink = move |report: &Report| match report {
+        Report::Exchange(exchange) => {
+            let (node, reply, usage) = (exchange.index, exchange.reply, exchange.usage);
+            pulses[node.get()].beat();
+            courier.tell(node, NodeEvent::Replied { reply, usage }).map_err(Into::into)
+        }
+        Report::Refusal(refusal) => {
+            // Foreign paths and tokens are probes; the agent itself goes on.
+            if matches!(refusal.kind, RefusalKind::Request | RefusalKind::Cassette) {
+                refusals.note(refusal.index, refusal.message.clone());
+            }
+            Ok(())
+        }
+    };
+    let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
+    Gateway::start(provider, sink).map_err(|error| RunError::Host(error.to_string()))
+}
+
+/// Removes the worktrees of an earlier runner, but for those of attempts whose
+/// end is not written down yet.
+fn clear_leftovers(shop: &Workshop, scheduler: &Scheduler) -> Result<(), StepError> {
+    let kept: Vec<PathBuf> = scheduler
+        .state()
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, run)| run.phase.is_busy())
+        .map(|(position, run)| shop.scratch(NodeIndex::new(position), run.start, "attempt"))
+        .collect();
+    let entries = match std::fs::read_dir(shop.dir.work()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let folder = entry?.path();
+        if !kept.contains(&folder) {
+            crate::orphans::end_all(&folder.join("tree"))?;
+            Place::clear(shop, &folder)?;
+        }
+    }
+    shop.vault.sweep()?;
+    Ok(())
+}
+
+/// Leaves nothing behind but the state, and says what came of the run.
+fn finish(plan: &Plan, ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
+    let shop = ended.shop;
+    clear_leftovers(&shop, &ended.scheduler).map_err(|error| RunError::State(error.to_string()))?;
+    // What is kept is what a resume needs; an empty folder is not.
+    let _ = std::fs::remove_dir(dir.work());
+    if ended.scheduler.state().finished == Some(Outcome::Done) {
+        // The branch keeps the base alive from now on.
+        shop.vault.unpin(&shop.run).map_err(|error| RunError::State(error.to_string()))?;
+    }
+    let stopped = ended.stop.as_ref().map(ToString::to_string);
+    let context = Context { dir, stopped };
+    let report = RunReport::of(plan, ended.scheduler.state(), context)
+        .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
+    let json = serde_json::to_string_pretty(&report)
+        .map_err(|error| RunError::State(error.to_string()))?;
+    std::fs::write(dir.report(), json + "\n").map_err(|error| state(&dir.report(), &error))?;
+    Ok(Done { report, stop: ended.stop, was_finished: false })
+}

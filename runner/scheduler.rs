@@ -1,0 +1,158 @@
+//! Decides what is done next: `(RunState, Event) -> Vec<Action>`, pure.
+//!
+//! Each action that is due follows from the state alone, so a resumed run gets
+//! its actions from the replayed state as a living one gets them from an
+//! event. Unaware of clocks, files, processes and of the dispatcher's threads.
+
+use std::collections::BTreeSet;
+
+use eufm_plan::{GateIndex, NodeIndex, Plan};
+
+use crate::event::{Action, Event, NodeEvent};
+use crate::state::{Illegal, Phase, RunState};
+
+/// The scheduler of one run.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    state: RunState,
+    gates: Vec<Vec<GateIndex>>,
+    parallel: u32,
+    /// Nodes told to start whose `Started` has not come back.
+    starting: BTreeSet<NodeIndex>,
+    merging: bool,
+    finishing: bool,
+    /// Set when the runner is told to stop: nothing is started any more.
+    draining: bool,
+}
+
+impl Scheduler {
+    /// Makes the scheduler of a run that has no facts yet.
+    #[must_use]
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            state: RunState::new(plan),
+            gates: plan.nodes.iter().map(|node| node.gates.clone()).collect(),
+            parallel: plan.budget.parallel,
+            starting: BTreeSet::new(),
+            merging: false,
+            finishing: false,
+            draining: false,
+        }
+    }
+
+    /// Returns the state.
+    #[must_use]
+    pub(crate) fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Takes a fact of an earlier runner, without acting on it.
+    ///
+    /// # Errors
+    /// Fails when the fact does not follow from the state.
+    pub(crate) fn replay(&mut self, at_ms: u64, event: &Event) -> Result<(), Illegal> {
+        self.state.apply(at_ms, event)
+    }
+
+    /// Takes a fact and returns what is to be done now.
+    ///
+    /// # Errors
+    /// Fails when the fact does not follow from the state.
+    pub(crate) fn on(&mut self, at_ms: u64, event: &Event) -> Result<Vec<Action>, Illegal> {
+        self.state.apply(at_ms, event)?;
+        let mut actions = Vec::new();
+        if let Event::Node(node, fact) = event {
+            if self.state.node(*node).phase != Phase::Ready {
+                self.starting.remove(node);
+            }
+            if matches!(fact, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) {
+                self.merging = false;
+            }
+            actions.extend(self.follow(*node, fact));
+        }
+        self.fill(&mut actions);
+        Ok(actions)
+    }
+
+    /// Returns what is to be done after a replay: each node goes on where it stood.
+    pub(crate) fn resume(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for position in 0..self.state.nodes.len() {
+            let node = NodeIndex::new(position);
+            match self.state.node(node).phase {
+                Phase::Running => actions.push(Action::Recover(node)),
+                _ => actions.extend(self.next_step(node)),
+            }
+        }
+        self.fill(&mut actions);
+        actions
+    }
+
+    /// Stops starting nodes; what runs is ended by the dispatcher.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Forgets a start that did not come about.
+    pub(crate) fn abandon(&mut self, node: NodeIndex) {
+        self.starting.remove(&node);
+    }
+
+    /// Facts that do not move a node on call for nothing new.
+    fn follow(&self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
+        match fact {
+            NodeEvent::Exited { .. } | NodeEvent::Harvested { .. } | NodeEvent::Judged { .. } => {
+                self.next_step(node)
+            }
+            _ => None,
+        }
+    }
+
+    /// The step that the node's phase calls for, other than starting it.
+    fn next_step(&self, node: NodeIndex) -> Option<Action> {
+        match self.state.node(node).phase {
+            Phase::Exited => Some(Action::Harvest(node)),
+            Phase::Harvested(passed) => {
+                let gate = self.gates[node.get()][passed as usize];
+                Some(Action::Judge(node, gate))
+            }
+            Phase::Gated => Some(Action::Commit(node)),
+            _ => None,
+        }
+    }
+
+    /// Starts what fits, merges what has its turn, closes what is complete.
+    fn fill(&mut self, actions: &mut Vec<Action>) {
+        if self.state.finished.is_some() || self.state.opened.is_none() {
+            return;
+        }
+        let merge = self.state.to_merge().filter(|_| !self.merging);
+        if let Some(node) = merge {
+            self.merging = true;
+            actions.push(Action::Merge(node));
+        }
+        if self.draining {
+            return;
+        }
+        let taken = self.state.busy as usize + self.starting.len();
+        let free = (self.parallel as usize).saturating_sub(taken);
+        // At most `starting.len()` of the ready ones are passed over.
+        let next: Vec<NodeIndex> = self
+            .state
+            .ready
+            .iter()
+            .filter(|node| !self.starting.contains(node))
+            .take(free)
+            .copied()
+            .collect();
+        for node in next {
+            self.starting.insert(node);
+            actions.push(Action::Start(node));
+        }
+        let complete = self.state.open == 0 && self.state.merge_cursor == self.state.nodes.len();
+        if complete && !self.finishing {
+            self.finishing = true;
+            actions.push(Action::Finish(self.state.outcome()));
+        }
+    }
+}

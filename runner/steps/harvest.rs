@@ -1,0 +1,63 @@
+//! Takes the result of an attempt out of its worktree, as a commit.
+//!
+//! What lies outside of the node's `writes` is refused with its paths, and the
+//! attempt has failed; nothing is dropped in silence. Unaware of gates.
+
+use eufm_plan::NodeIndex;
+
+use super::place::Place;
+use crate::event::NodeEvent;
+use crate::git::{CodeImplementation, CommitId, HarvestError, Ref, Stamp, Writes};
+use crate::workshop::{StepError, Workshop};
+
+pub(super) fn perform(
+    shop: &Workshop,
+    node: NodeIndex,
+    start: u32,
+    attempt: u32,
+    base: &CommitId,
+    stamp: &Stamp,
+) -> Result<(), StepError> {
+    let folder = shop.scratch(node, start, "attempt");
+    let Some(place) = Place::adopt(shop, &folder)? else {
+        // The folder is gone, so the attempt has no result to take.
+        return shop.courier.tell(node, NodeEvent::Interrupted { salvage: None });
+    };
+    let writes = Writes::new(&shop.node(node).writes)?;
+    let fact = match place.worktree().harvest(base, &writes) {
+        Ok(implementation) => {
+            let work = commit(shop, node, &implementation, (start, attempt), base, stamp)?;
+            let changes = implementation.changes.len() as u64;
+            NodeEvent::Harvested { work, changes, ignored: implementation.ignored }
+        }
+        Err(HarvestError::Refused(refusal)) => {
+            let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
+            NodeEvent::Refused { reason: refusal.to_string(), salvage }
+        }
+        Err(HarvestError::Git(error)) => return Err(error.into()),
+    };
+    shop.courier.tell(node, fact)?;
+    place.remove()
+}
+
+/// Commits the result on the node's base, under a ref; a result that changes
+/// nothing is the base itself.
+fn commit(
+    shop: &Workshop,
+    node: NodeIndex,
+    implementation: &CodeImplementation,
+    (start, attempt): (u32, u32),
+    base: &CommitId,
+    stamp: &Stamp,
+) -> Result<CommitId, StepError> {
+    if implementation.changes.is_empty() {
+        return Ok(base.clone());
+    }
+    let (name, run) = (&shop.node(node).name, &shop.run);
+    let message =
+        format!("{name}\n\nEufm-Run: {run}\nEufm-Node: {name}\nEufm-Attempt: {attempt}\n");
+    let parents = std::slice::from_ref(base);
+    let work = shop.vault.commit(&implementation.tree, parents, &message, stamp)?;
+    shop.vault.keep(&Ref::new(run, &["work", name, &start.to_string()]), &work)?;
+    Ok(work)
+}

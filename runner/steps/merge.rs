@@ -1,0 +1,36 @@
+//! Merges a node's result into the run's branch, in plan order.
+//!
+//! The fact is on disk before the user's repository shows the new head. A
+//! conflict is told, never resolved here. Unaware of whose turn it is.
+
+use std::sync::PoisonError;
+
+use eufm_plan::NodeIndex;
+
+use crate::event::NodeEvent;
+use crate::git::{CommitId, MergeError, Ref, Stamp};
+use crate::workshop::{StepError, Workshop};
+
+pub(super) fn perform(
+    shop: &Workshop,
+    node: NodeIndex,
+    head: &CommitId,
+    commit: &CommitId,
+    stamp: &Stamp,
+) -> Result<(), StepError> {
+    let _moving = shop.branch.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = &shop.node(node).name;
+    let message = format!("Merge {name}\n\nEufm-Run: {}\nEufm-Node: {name}\n", shop.run);
+    match shop.vault.merge(head, commit, &message, stamp) {
+        Ok(head) => {
+            shop.vault.keep(&Ref::new(&shop.run, &["head"]), &head)?;
+            shop.courier.tell(node, NodeEvent::Merged { head: head.clone() })?;
+            shop.vault.publish(&format!("eufm/{}", shop.run), &shop.base, &head)?;
+            Ok(())
+        }
+        Err(MergeError::Conflict(conflict)) => {
+            shop.courier.tell(node, NodeEvent::Conflicted { paths: conflict.paths })
+        }
+        Err(MergeError::Git(error)) => Err(error.into()),
+    }
+}

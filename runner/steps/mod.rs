@@ -1,0 +1,112 @@
+//! The steps of a node: one file for each action of the scheduler.
+//!
+//! A step runs in a thread of its own, does its act and tells the fact. It may
+//! be cut off at any moment; done again after a crash it gives the same fact.
+//! Unaware of what follows from the fact.
+
+mod commit;
+mod harvest;
+mod judge;
+mod merge;
+mod place;
+mod recover;
+mod start;
+
+pub(crate) use place::Place;
+
+use eufm_plan::{GateIndex, NodeIndex};
+
+use crate::git::{CommitId, Stamp};
+use crate::state::Feedback;
+use crate::workshop::{StepError, Workshop};
+
+/// What a step is to do, with all it needs of the run's state.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Run an attempt.
+    Start(StartJob),
+    /// End what an earlier runner left, and salvage its work.
+    Recover {
+        /// Which start ran.
+        start: u32,
+        /// What its worktree was made of.
+        from: CommitId,
+    },
+    /// Take the result out of the worktree.
+    Harvest {
+        /// Which start made it.
+        start: u32,
+        /// Which try it was.
+        attempt: u32,
+        /// What it is compared with.
+        base: CommitId,
+    },
+    /// Let a gate judge the work.
+    Judge {
+        /// The gate.
+        gate: GateIndex,
+        /// Which start made the work.
+        start: u32,
+        /// The work.
+        work: CommitId,
+        /// How long the node may still run, in milliseconds.
+        rest_ms: Option<u64>,
+    },
+    /// Make the work the node's result.
+    Commit {
+        /// The work.
+        work: CommitId,
+    },
+    /// Merge the result into the run's branch.
+    Merge {
+        /// The head of the branch.
+        head: CommitId,
+        /// The result.
+        commit: CommitId,
+    },
+}
+
+/// What an attempt starts from.
+#[derive(Debug)]
+pub(crate) struct StartJob {
+    /// Which try this is.
+    pub attempt: u32,
+    /// Which start this is.
+    pub start: u32,
+    /// The results that the node depends on, in plan order.
+    pub needs: Vec<CommitId>,
+    /// The node's base, if an earlier start found it.
+    pub base: Option<CommitId>,
+    /// Earlier work to go on with.
+    pub work: Option<CommitId>,
+    /// The agent's session to go on with.
+    pub session: Option<String>,
+    /// What the attempt is told beside its task.
+    pub feedback: Option<Feedback>,
+    /// How long the node may still run, in milliseconds.
+    pub rest_ms: Option<u64>,
+}
+
+/// Does a step at a node; `stamp` dates the commits it makes.
+///
+/// # Errors
+/// Fails when the host does not let it, or when the run goes on without it.
+pub(crate) fn perform(
+    shop: &Workshop,
+    node: NodeIndex,
+    step: Step,
+    stamp: &Stamp,
+) -> Result<(), StepError> {
+    match step {
+        Step::Start(job) => start::perform(shop, node, &job, stamp),
+        Step::Recover { start, from } => recover::perform(shop, node, start, &from, stamp),
+        Step::Harvest { start, attempt, base } => {
+            harvest::perform(shop, node, start, attempt, &base, stamp)
+        }
+        Step::Judge { gate, start, work, rest_ms } => {
+            judge::perform(shop, node, gate, start, &work, rest_ms)
+        }
+        Step::Commit { work } => commit::perform(shop, node, &work),
+        Step::Merge { head, commit } => merge::perform(shop, node, &head, &commit, stamp),
+    }
+}

@@ -1,0 +1,79 @@
+//! Runs one attempt at a node: worktree, process, end.
+//!
+//! The intent is written down before anything runs. An attempt that is cut
+//! short by a stop keeps its work under a ref. Unaware of what an agent or a
+//! command is: that is the executor's.
+
+use std::time::Duration;
+
+use eufm_plan::NodeIndex;
+
+use super::StartJob;
+use super::place::Place;
+use crate::event::NodeEvent;
+use crate::executors::{Attempt, Ran, executor};
+use crate::git::{CommitId, MergeError, Stamp};
+use crate::workshop::{StepError, Workshop};
+
+pub(super) fn perform(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &StartJob,
+    stamp: &Stamp,
+) -> Result<(), StepError> {
+    let Some(base) = base(shop, node, job, stamp)? else { return Ok(()) };
+    let from = job.work.clone().unwrap_or_else(|| base.clone());
+    let place = Place::make(shop, &shop.scratch(node, job.start, "attempt"), &from)?;
+    let started = NodeEvent::Started {
+        attempt: job.attempt,
+        start: job.start,
+        base: base.clone(),
+        from: from.clone(),
+    };
+    if let Err(error) = shop.courier.tell(node, started) {
+        place.remove()?;
+        return Err(error);
+    }
+    let limit = job.rest_ms.map(Duration::from_millis);
+    let logs = shop.node_dir(node).join(format!("{}", job.start));
+    std::fs::create_dir_all(&logs)?;
+    let attempt = Attempt {
+        node,
+        place: &place,
+        logs: &logs,
+        session: job.session.as_deref(),
+        feedback: job.feedback.as_ref(),
+        has_work: from != base,
+        limit,
+    };
+    match executor(&shop.node(node).work).execute(shop, &attempt)? {
+        Ran::Ended(ending) => shop.courier.tell(node, NodeEvent::Exited { ending }),
+        Ran::Stopped => {
+            let salvage = super::recover::salvage(shop, node, job.start, &from, stamp)?;
+            shop.courier.tell(node, NodeEvent::Interrupted { salvage })?;
+            place.remove()
+        }
+    }
+}
+
+/// Finds what the node starts from: the merge of what it depends on.
+fn base(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &StartJob,
+    stamp: &Stamp,
+) -> Result<Option<CommitId>, StepError> {
+    if let Some(base) = &job.base {
+        return Ok(Some(base.clone()));
+    }
+    let message =
+        format!("Merge what {} depends on\n\nEufm-Run: {}\n", shop.node(node).name, shop.run);
+    match shop.vault.merge_all(&shop.base, &job.needs, &message, stamp) {
+        Ok(base) => Ok(Some(base)),
+        Err(MergeError::Conflict(conflict)) => {
+            let paths = conflict.paths;
+            shop.courier.tell(node, NodeEvent::Unmergeable { paths }).map(|()| None)
+        }
+        Err(MergeError::Git(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,255 @@
+//! Where a repository's runs keep their state, and the lock on it.
+//!
+//! The state lies outside the repository, since tools look upwards for their
+//! configuration. This file knows each path by name and is unaware of what is
+//! written there. The lock is an advisory lock of the kernel: it goes with its
+//! holder, however that ends. See docs/run-state.md.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::process::ProcessId;
+
+/// The state of one repository's runs, locked for this process.
+#[derive(Debug)]
+pub(crate) struct Store {
+    root: PathBuf,
+    /// Held for life; opened close-on-exec, so that no child inherits it.
+    _lock: File,
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another runner works on it.
+    #[error("another eufm works on this repository's runs: {holder} (state: {})", root.display())]
+    Locked {
+        /// The state's folder.
+        root: PathBuf,
+        /// Who holds the lock, as it said itself.
+        holder: String,
+    },
+    /// Others may write into it.
+    #[error("{}: {what}; its journal could not be trusted", path.display())]
+    Exposed {
+        /// The folder.
+        path: PathBuf,
+        /// In which way.
+        what: String,
+    },
+    /// It cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl Store {
+    /// Opens the state at `root`, making it if it is not there, and locks it.
+    ///
+    /// # Errors
+    /// Fails when another runner holds it, when others may write to it or when
+    /// it cannot be made.
+    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        private_dir(root)?;
+        let path = root.join("lock");
+        let io = |source| StoreError::Io { path: path.clone(), source };
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                lock.read_to_string(&mut holder).map_err(io)?;
+                let holder = holder.trim().to_owned();
+                return Err(StoreError::Locked { root: root.to_owned(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let write = |lock: &mut File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            lock.write_all(holder()?.as_bytes())
+        };
+        write(&mut lock).map_err(io)?;
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// Returns the folder of the state.
+    #[must_use]
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the runner-owned bare clone of the repository.
+    #[must_use]
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.root.join("vault.git")
+    }
+
+    /// Returns a run's folder, making it if it is not there.
+    ///
+    /// # Errors
+    /// Fails when it cannot be made.
+    pub(crate) fn run(&self, run: &str) -> Result<RunDir, StoreError> {
+        let root = self.root.join("runs").join(run);
+        private_dir(&self.root.join("runs"))?;
+        private_dir(&root)?;
+        Ok(RunDir { root })
+    }
+
+    /// Lists the runs that have a journal, by name.
+    ///
+    /// # Errors
+    /// Fails when the folder cannot be read.
+    pub(crate) fn runs(&self) -> Result<Vec<String>, StoreError> {
+        let path = self.root.join("runs");
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|source| StoreError::Io { path: path.clone(), source })?,
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().join("journal").is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the journal.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Returns the plan that the run was started with.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.root.join("plan.lock")
+    }
+
+    /// Returns the report for programs.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// Returns the folder of all worktrees and other things that do not
+    /// outlive a step.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    /// Returns the folder of one start of a node, below [`RunDir::work`].
+    #[must_use]
+    pub fn scratch(&self, node: &str, position: usize, start: u32, step: &str) -> PathBuf {
+        self.work().join(format!("{}-{start}-{step}", folder_name(node, position)))
+    }
+
+    /// Returns the folder of a node's logs and sessions.
+    #[must_use]
+    pub fn node(&self, node: &str, position: usize) -> PathBuf {
+        self.root.join("nodes").join(folder_name(node, position))
+    }
+}
+
+/// A folder name for a node: its number keeps it unique, its letters readable.
+fn folder_name(node: &str, position: usize) -> String {
+    let readable: String = node
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '.' })
+        .take(48)
+        .collect();
+    format!("{position:04}-{readable}")
+}
+
+/// Makes a folder that only its owner may enter, and refuses one that others
+/// may write to: whoever can write the journal decides what runs.
+///
+/// # Errors
+/// Fails when it cannot be made or is not private.
+pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
+    let io = |source| StoreError::Io { path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+    let metadata = std::fs::symlink_metadata(path).map_err(io)?;
+    let exposed =
+        |what: &str| Err(StoreError::Exposed { path: path.to_owned(), what: what.to_owned() });
+    if !metadata.is_dir() {
+        return exposed("it is a link or a file, not a folder");
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return exposed("it belongs to another user");
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return exposed("other users may write to it (chmod go-w)");
+    }
+    Ok(())
+}
+
+fn holder() -> io::Result<String> {
+    let own = ProcessId::current()?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(format!("process {} on {host}, started at tick {}\n", own.pid, own.start_ticks))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_second_opener_is_told_who_holds_the_lock() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("state");
+        let first = Store::open(&root).expect("free");
+        let message = Store::open(&root).expect_err("held").to_string();
+        assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+        drop(first);
+        Store::open(&root).expect("free again");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("state");
+        std::fs::create_dir(&root).expect("made");
+        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o777)).expect("set");
+        assert!(matches!(Store::open(&root), Err(StoreError::Exposed { .. })));
+    }
+
+    #[test]
+    fn folder_names_are_plain_and_unique() {
+        assert_eq!(folder_name("a/b[\"c\"]", 7), "0007-a.b..c..");
+        assert_ne!(folder_name("a/b", 1), folder_name("a.b", 2));
+    }
+}

@@ -1,0 +1,175 @@
+//! Watches one sandboxed process to its end, within its limits.
+//!
+//! The process is ended when its time is up, when it has been silent and idle
+//! for too long, or when the run is stopped; then nothing of it is left, since
+//! the sandbox is a PID namespace. Unaware of what the process is for.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::monitor::ProgressMonitor;
+use crate::process::{Command, Exit, ProcessId};
+use crate::running::Running;
+
+/// How often a process is looked at; no longer than a status line may be away.
+const LOOK_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Processor time that an idle process tree may use between two looks, in
+/// clock ticks: 1 % of one processor.
+const IDLE_TICKS: u64 = 20;
+
+/// A moment of the last sign of life, shared with whoever sees one.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    origin: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Pulse {
+    /// Makes a pulse whose last beat is now.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self { origin: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+
+    /// Notes a sign of life.
+    pub(crate) fn beat(&self) {
+        self.last_ms.fetch_max(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Returns the time since the last sign of life.
+    #[must_use]
+    pub(crate) fn silence(&self) -> Duration {
+        let last = self.last_ms.load(Ordering::Relaxed);
+        Duration::from_millis(self.now_ms().saturating_sub(last))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The limits of one process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long it may run.
+    pub wall: Option<Duration>,
+    /// How long it may neither say nor do anything.
+    pub silence: Option<Duration>,
+}
+
+/// How a supervised process came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself.
+    Exited(Exit),
+    /// Ended after its time was up.
+    TimedOut,
+    /// Ended after it had been silent and idle for its limit.
+    Stalled,
+    /// Ended because the run is stopped.
+    Stopped,
+}
+
+/// Starts a process and watches it to its end; `spawned` is told its number.
+///
+/// # Errors
+/// Fails when it cannot be started or watched; it does not run then.
+pub(crate) fn supervise(
+    running: &Running,
+    command: &Command,
+    (stdout, stderr): (File, File),
+    limits: Limits,
+    pulse: &Pulse,
+    spawned: impl FnOnce(ProcessId),
+) -> io::Result<End> {
+    let end = watch(running, command, (stdout, stderr), limits, pulse, spawned);
+    crate::process::reap_sandboxes()?;
+    end
+}
+
+fn watch(
+    running: &Running,
+    command: &Command,
+    (stdout, stderr): (File, File),
+    limits: Limits,
+    pulse: &Pulse,
+    spawned: impl FnOnce(ProcessId),
+) -> io::Result<End> {
+    let started = Instant::now();
+    let handle = command.start(stdout, stderr)?;
+    let _registered = running.register(handle.process());
+    pulse.beat();
+    spawned(handle.process());
+    let mut monitor = ProgressMonitor::new(handle.process());
+    loop {
+        let rest = limits.wall.map(|wall| wall.saturating_sub(started.elapsed()));
+        if let Some(exit) = handle.wait_for(rest.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL))? {
+            let stopped = running.is_stopping() && was_killed(exit);
+            return Ok(if stopped { End::Stopped } else { End::Exited(exit) });
+        }
+        let end = if rest.is_some_and(|rest| rest <= LOOK_INTERVAL) {
+            Some(End::TimedOut)
+        } else {
+            if monitor.has_worked(IDLE_TICKS).unwrap_or(true) {
+                pulse.beat();
+            }
+            let silent = limits.silence.is_some_and(|limit| pulse.silence() >= limit);
+            silent.then_some(End::Stalled)
+        };
+        if let Some(end) = end {
+            handle.end()?;
+            return Ok(if running.is_stopping() { End::Stopped } else { end });
+        }
+    }
+}
+
+/// A launcher passes on that its child was killed as status 128 + 9.
+fn was_killed(exit: Exit) -> bool {
+    matches!(exit, Exit::Signal(9) | Exit::Status(137))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(script: &str, limits: Limits) -> End {
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let command = Command::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
+        let running = Running::default();
+        supervise(&running, &command, (null(), null()), limits, &Pulse::new(), |_| {})
+            .expect("runs")
+    }
+
+    #[test]
+    fn a_process_that_ends_is_reported_with_its_status() {
+        let limits = Limits { wall: None, silence: None };
+        assert_eq!(run("exit 3", limits), End::Exited(Exit::Status(3)));
+    }
+
+    #[test]
+    fn a_process_is_ended_when_its_time_is_up() {
+        let limits = Limits { wall: Some(Duration::from_millis(50)), silence: None };
+        assert_eq!(run("exec sleep 600", limits), End::TimedOut);
+    }
+
+    #[test]
+    fn a_stopped_run_ends_the_process() {
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let command = Command::new("/bin/sleep").arg("600");
+        let running = Running::default();
+        let limits = Limits { wall: None, silence: None };
+        let end = supervise(&running, &command, (null(), null()), limits, &Pulse::new(), |_| {
+            running.stop();
+        });
+        assert_eq!(end.expect("runs"), End::Stopped);
+    }
+}

@@ -1,0 +1,201 @@
+//! What every step of a run works with: the plan, the places, the helpers.
+//!
+//! Immutable but for the processes that run and the signs of life; the run's
+//! state is the dispatcher's alone, and steps reach it only by telling facts.
+//! Unaware of which step comes next.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eufm_plan::{EnvironmentIndex, Node, NodeIndex, Plan};
+use thiserror::Error;
+
+use crate::agents::Installation;
+use crate::event::NodeEvent;
+use crate::gateway::Gateway;
+use crate::git::{CommitId, Vault};
+use crate::nest::Tools;
+use crate::running::Running;
+use crate::sandbox::Sandbox;
+use crate::store::RunDir;
+use crate::supervise::Pulse;
+
+/// What the steps of one run share.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    /// The plan.
+    pub plan: Plan,
+    /// The run's name.
+    pub run: String,
+    /// The commit that everything starts from.
+    pub base: CommitId,
+    /// The runner's own clone of the repository.
+    pub vault: Vault,
+    /// Where the run keeps its files.
+    pub dir: RunDir,
+    /// Makes sandboxes.
+    pub sandbox: Sandbox,
+    /// The model endpoint; absent in a plan without agents.
+    pub gateway: Option<Gateway>,
+    /// The agents' programs, by agent.
+    pub installations: Vec<Installation>,
+    /// What each environment shows inside a sandbox.
+    pub environments: Vec<Tools>,
+    /// This program, which forwards to the gateway inside a sandbox.
+    pub launcher: PathBuf,
+    /// Held while the run's branch is moved: one result after the other.
+    pub branch: Mutex<()>,
+    /// The processes that run.
+    pub running: Running,
+    /// The last sign of life of each node.
+    pub pulses: Arc<Vec<Pulse>>,
+    /// Why the gateway refused a node's requests, if it did.
+    pub refusals: Arc<Refusals>,
+    /// The way to the dispatcher.
+    pub courier: Courier,
+}
+
+impl Workshop {
+    /// Returns a node of the plan.
+    #[must_use]
+    pub(crate) fn node(&self, node: NodeIndex) -> &Node {
+        &self.plan.nodes[node.get()]
+    }
+
+    /// Returns what a node's environments show, all together.
+    #[must_use]
+    pub(crate) fn tools(&self, environments: &[EnvironmentIndex]) -> Tools {
+        let mut all = Tools::default();
+        for environment in environments {
+            let tools = &self.environments[environment.get()];
+            all.mounts.extend(tools.mounts.iter().cloned());
+            all.path.extend(tools.path.iter().cloned());
+        }
+        all
+    }
+
+    /// Returns the folder of a step at a node, which does not outlive the step.
+    #[must_use]
+    pub(crate) fn scratch(&self, node: NodeIndex, start: u32, step: &str) -> PathBuf {
+        self.dir.scratch(&self.node(node).name, node.get(), start, step)
+    }
+
+    /// Returns the folder of a node's logs and sessions.
+    #[must_use]
+    pub(crate) fn node_dir(&self, node: NodeIndex) -> PathBuf {
+        self.dir.node(&self.node(node).name, node.get())
+    }
+}
+
+/// The first refusal of the gateway to each node's agent.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<std::collections::BTreeMap<NodeIndex, String>>);
+
+impl Refusals {
+    /// Notes a refusal.
+    pub(crate) fn note(&self, node: NodeIndex, reason: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(node).or_insert(reason);
+    }
+
+    /// Takes the refusal noted for a node.
+    pub(crate) fn take(&self, node: NodeIndex) -> Option<String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&node)
+    }
+}
+
+/// What reaches the dispatcher.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A fact about a node, to be written down before its teller goes on.
+    Fact {
+        /// The node.
+        node: NodeIndex,
+        /// The fact.
+        event: Box<NodeEvent>,
+        /// Where the answer goes.
+        answer: SyncSender<Answer>,
+    },
+    /// What an agent is doing; shown, not written down.
+    Activity {
+        /// The node.
+        node: NodeIndex,
+        /// One line.
+        text: String,
+    },
+    /// A step has come to its end.
+    StepEnded {
+        /// The node.
+        node: NodeIndex,
+        /// How.
+        result: Result<(), StepError>,
+    },
+    /// A signal of the system, by number.
+    Signal(i32),
+}
+
+/// The dispatcher's answer to a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is written down; go on.
+    GoOn,
+    /// It came too late and is not written down; leave it.
+    Leave,
+}
+
+/// The way of facts to the dispatcher.
+#[derive(Debug, Clone)]
+pub(crate) struct Courier(Sender<Message>);
+
+impl Courier {
+    /// Makes a courier and the inbox that it fills.
+    #[must_use]
+    pub(crate) fn new() -> (Self, Receiver<Message>) {
+        let (sender, inbox) = std::sync::mpsc::channel();
+        (Self(sender), inbox)
+    }
+
+    /// Tells a fact and waits until it is written down.
+    ///
+    /// # Errors
+    /// Fails when it was not: the step leaves everything as it is.
+    pub(crate) fn tell(&self, node: NodeIndex, event: NodeEvent) -> Result<(), StepError> {
+        let (answer, answered) = sync_channel(1);
+        self.send(Message::Fact { node, event: Box::new(event), answer });
+        match answered.recv() {
+            Ok(Answer::GoOn) => Ok(()),
+            Ok(Answer::Leave) | Err(_) => Err(StepError::Left),
+        }
+    }
+
+    /// Sends a message that asks for no answer.
+    pub(crate) fn send(&self, message: Message) {
+        // A dispatcher that is gone has ended the run; nobody is left to tell.
+        let _ = self.0.send(message);
+    }
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug, Error)]
+pub(crate) enum StepError {
+    /// The run goes on without it, or is stopped; the journal knows.
+    #[error("left")]
+    Left,
+    /// The host does not let it: a full disk, a missing program.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl From<std::io::Error> for StepError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Host(error.to_string())
+    }
+}
+
+impl From<crate::git::Error> for StepError {
+    fn from(error: crate::git::Error) -> Self {
+        Self::Host(error.to_string())
+    }
+}
