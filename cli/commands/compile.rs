@@ -1,0 +1,92 @@
+//! `eufm compile`: a spec to plan.lock, shown for people.
+
+use std::path::{Path, PathBuf};
+
+use eufm_plan::lockfile;
+
+use crate::args::CompileArgs;
+use crate::catalog::with_catalog;
+use crate::exit::{ExitStatus, Failure};
+use crate::render;
+use crate::sources::Folder;
+
+/// Compiles a spec; a plan is written only if there is no error, and only if
+/// it differs from the one on disk.
+///
+/// # Errors
+/// Fails when a file cannot be read or written.
+pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
+    let (folder, name) = split(&args.spec)?;
+    let result =
+        with_catalog(|catalog| eufm_compiler::compile(&Folder(folder.clone()), &name, catalog));
+    let compiled = match result {
+        Ok(compiled) => compiled,
+        Err(rejected) => {
+            render::diagnostics(&rejected.sources, &rejected.diagnostics);
+            return Ok(ExitStatus::SPEC);
+        }
+    };
+    render::diagnostics(&compiled.sources, &compiled.diagnostics);
+    let text = lockfile::write(&compiled.plan);
+    let output = args.output.clone().unwrap_or_else(|| folder.join("plan.lock"));
+    let current = std::fs::read_to_string(&output).ok();
+    let same = current.as_deref() == Some(text.as_str());
+    if args.locked && !same {
+        return Err(Failure::new(
+            ExitStatus::STALE,
+            not_locked(&output, current.as_deref(), &text),
+        ));
+    }
+    if !same {
+        write(&output, &text)?;
+    }
+    render::plan(&compiled.plan, &output, same);
+    Ok(ExitStatus::DONE)
+}
+
+/// Splits the spec's path into its folder and its name there.
+///
+/// # Errors
+/// Fails when the path has no name.
+pub(crate) fn split(spec: &Path) -> Result<(PathBuf, String), Failure> {
+    let name = spec.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| {
+        Failure::new(ExitStatus::USAGE, format!("`{}` is no file name", spec.display()))
+    })?;
+    let folder = spec.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok((folder.unwrap_or(Path::new(".")).to_owned(), name.to_owned()))
+}
+
+fn not_locked(output: &Path, current: Option<&str>, text: &str) -> String {
+    let path = output.display();
+    let Some(current) = current else {
+        return format!("{path} is not there; run `eufm compile` without --locked and review it");
+    };
+    let line = 1 + current.lines().zip(text.lines()).take_while(|(a, b)| a == b).count();
+    let is = current.lines().nth(line - 1).unwrap_or("(its end)");
+    let would = text.lines().nth(line - 1).unwrap_or("(its end)");
+    format!(
+        "{path} is not what the spec gives now; line {line}\n  is        {is}\n  would be  {would}\n  \
+         help: run `eufm compile` without --locked and review the difference"
+    )
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// Fails when the folder cannot be written.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let write = || {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let new = PathBuf::from(name);
+        std::fs::write(&new, text)?;
+        std::fs::rename(&new, path).inspect_err(|_| {
+            // The half that is left is of no use to anybody.
+            let _ = std::fs::remove_file(&new);
+        })
+    };
+    write().map_err(|error: std::io::Error| {
+        Failure::new(ExitStatus::USAGE, format!("{}: {error}", path.display()))
+    })
+}

@@ -1,0 +1,111 @@
+//! `eufm exec`: runs a plan, or goes on with a run.
+
+use std::path::Path;
+
+use eufm_plan::lockfile::{self, Locked};
+use eufm_runner::gateway::Cassette;
+use eufm_runner::{Order, RunError};
+
+use crate::args::{ExecArgs, Progress};
+use crate::catalog::with_catalog;
+use crate::exit::{ExitStatus, Failure};
+use crate::sources::Folder;
+use crate::{host, render};
+
+/// Runs a plan to its end or to a stop.
+///
+/// # Errors
+/// Fails when the run cannot begin or go on.
+pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
+    let (locked, text) = read_plan(&args.plan)?;
+    let repository = match &args.repo {
+        Some(repo) => host::absolute(repo)?,
+        None => host::repository_of(&args.plan).ok_or_else(|| no_repository(&args.plan))?,
+    };
+    let repository = repository.canonicalize().map_err(|error| {
+        Failure::new(ExitStatus::USAGE, format!("{}: {error}", repository.display()))
+    })?;
+    let cassette = match &args.cassette {
+        Some(path) => Some(
+            Cassette::read(path)
+                .map_err(|error| Failure::new(ExitStatus::USAGE, error.to_string()))?,
+        ),
+        None => None,
+    };
+    let scripted = cassette.is_some();
+    let plan = locked.plan.clone();
+    let order = Order {
+        locked,
+        text,
+        state: host::state(args.state.as_deref(), &repository)?,
+        repository,
+        cassette,
+        retry: args.retry,
+    };
+    let host = host::host(args.codex.as_deref())?;
+    let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
+    let mut reporter =
+        render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
+    if scripted {
+        reporter.note("the model's replies come from a cassette; everything else is real");
+    }
+    let done = eufm_runner::run(order, &host, &reviewed, reporter.as_mut())?;
+    render::summary(&done, scripted);
+    Ok(match (&done.stop, done.report.outcome) {
+        (Some(stop), _) => ExitStatus::of_stop(stop),
+        (None, Some(outcome)) => ExitStatus::of_outcome(outcome),
+        (None, None) => ExitStatus::STATE,
+    })
+}
+
+fn read_plan(path: &Path) -> Result<(Locked, String), Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let help = "  help: make it with `eufm compile SPEC`";
+        Failure::new(ExitStatus::USAGE, format!("{}: {error}\n{help}", path.display()))
+    })?;
+    let locked = lockfile::read(&text)
+        .map_err(|error| Failure::new(ExitStatus::STALE, format!("{}: {error}", path.display())))?;
+    Ok((locked, text))
+}
+
+fn no_repository(plan: &Path) -> Failure {
+    let message = format!(
+        "{} lies in no git repository\n  help: name the one to work on with --repo DIR",
+        plan.display()
+    );
+    Failure::new(ExitStatus::USAGE, message)
+}
+
+fn order_origin(plan: &eufm_plan::Plan) -> eufm_plan::Origin {
+    plan.origin.clone()
+}
+
+/// Checks that the plan is what its spec gives, if the spec lies beside it. A
+/// plan of another compiler version is compared by its sources alone.
+fn still_current(
+    path: &Path,
+    origin: &eufm_plan::Origin,
+    plan: &eufm_plan::Plan,
+) -> Result<(), RunError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = Folder(folder.unwrap_or(Path::new(".")).to_owned());
+    if !folder.0.join(&origin.spec).exists() {
+        return Ok(());
+    }
+    let stale = |reason: &str| {
+        Err(RunError::Stale(format!(
+            "{} is not what {} gives now: {reason}\n  help: compile it again and review the \
+             difference",
+            path.display(),
+            origin.spec
+        )))
+    };
+    match with_catalog(|catalog| eufm_compiler::compile(&folder, &origin.spec, catalog)) {
+        Err(_) => stale("the spec does not compile any more"),
+        Ok(now) if now.plan.origin.compiler == origin.compiler && now.plan != *plan => {
+            stale("the spec was changed")
+        }
+        Ok(now) if now.plan.origin.sources != origin.sources => stale("the spec was changed"),
+        Ok(_) => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! The user's environment: home, search path, configuration and where state is
+//! kept. The only reader of environment variables.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use eufm_plan::Digest;
+use eufm_runner::Host;
+use serde::Deserialize;
+
+use crate::exit::{ExitStatus, Failure};
+
+/// The user's configuration file, `$XDG_CONFIG_HOME/eufm/config.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The Codex CLI.
+    codex: Option<PathBuf>,
+}
+
+/// Gathers what a run needs to know of the host; a flag wins over the file.
+///
+/// # Errors
+/// Fails when there is no home folder or the configuration does not parse.
+pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
+    let home = home()?;
+    let codex = match codex {
+        Some(path) => Some(absolute(path)?),
+        None => config(&home)?.codex,
+    };
+    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
+    let launcher = std::env::current_exe().map_err(|error| {
+        Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
+    })?;
+    // A relative folder of the PATH would mean another one in every folder.
+    let path = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+    Ok(Host { home, path, codex, launcher })
+}
+
+/// Returns the folder of the state of a repository's runs.
+///
+/// # Errors
+/// Fails when there is no home folder.
+pub(crate) fn state(given: Option<&Path>, repository: &Path) -> Result<PathBuf, Failure> {
+    if let Some(given) = given {
+        return absolute(given);
+    }
+    let base = match std::env::var_os("XDG_STATE_HOME").map(PathBuf::from) {
+        Some(dir) if dir.is_absolute() => dir,
+        _ => home()?.join(".local/state"),
+    };
+    let name = repository.file_name().map_or_else(String::new, |name| {
+        name.to_string_lossy().chars().filter(char::is_ascii_alphanumeric).take(32).collect()
+    });
+    // Two repositories of one name keep their runs apart.
+    let digest = Digest::of(repository.as_os_str().as_encoded_bytes());
+    Ok(base.join("eufm").join(format!("{name}-{}", digest.short(8))))
+}
+
+/// Finds the repository that a file lies in: the nearest folder with a `.git`.
+pub(crate) fn repository_of(file: &Path) -> Option<PathBuf> {
+    let file = file.canonicalize().ok()?;
+    file.ancestors().skip(1).find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+}
+
+/// Makes a path of the command line absolute, without touching links.
+///
+/// # Errors
+/// Fails when the working folder is gone.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(ExitStatus::USAGE, format!("{}: {error}", path.display())))
+}
+
+fn home() -> Result<PathBuf, Failure> {
+    match std::env::home_dir() {
+        Some(home) if home.is_absolute() => Ok(home),
+        _ => {
+            let message = "there is no home folder; set HOME, or give --state DIR";
+            Err(Failure::new(ExitStatus::USAGE, message))
+        }
+    }
+}
+
+fn config(home: &Path) -> Result<Config, Failure> {
+    let base = match std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
+        Some(dir) if dir.is_absolute() => dir,
+        _ => home.join(".config"),
+    };
+    let path = base.join("eufm/config.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+        text => text.map_err(|error| bad_config(&path, &error.to_string()))?,
+    };
+    toml::from_str(&text).map_err(|error| bad_config(&path, &error.to_string()))
+}
+
+fn bad_config(path: &Path, reason: &str) -> Failure {
+    Failure::new(ExitStatus::USAGE, format!("{}: {reason}", path.display()))
+}

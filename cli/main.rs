@@ -1,0 +1,38 @@
+//! The `eufm` command: reads the arguments, runs one command, ends with its
+//! exit status.
+//!
+//! This crate alone owns the standard streams, the exit statuses and the
+//! environment. It is unaware of how anything is compiled or run.
+
+mod args;
+mod catalog;
+mod commands;
+mod exit;
+mod host;
+mod render;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    // Clap ends by itself with status 2 for a bad command line, as the table
+    // of exit statuses has it, and with 0 for help and version.
+    let args = Args::parse();
+    let result = match args.command {
+        Command::Compile(args) => commands::compile::run(&args),
+        Command::Exec(args) => commands::exec::run(&args),
+        Command::Init(args) => commands::init::run(&args),
+        Command::Forward(args) => commands::forward::run(&args),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            render::failure(&failure.message);
+            failure.status.into()
+        }
+    }
+}

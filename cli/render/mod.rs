@@ -1,0 +1,43 @@
+//! Everything that people and programs see: the only printer of the program.
+//!
+//! Results go to standard output, everything said to people to standard error.
+//! Colour only on a terminal, and never with NO_COLOR. Unaware of how the
+//! things that are shown came about.
+
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is the printer")]
+
+mod diagnostics;
+mod plan;
+mod summary;
+
+use std::io::{IsTerminal as _, stderr};
+use std::path::Path;
+
+use eufm_runner::reporters::{self, Reporter};
+
+pub(crate) use diagnostics::diagnostics;
+pub(crate) use plan::plan;
+pub(crate) use summary::summary;
+
+/// Shows why a command failed.
+pub(crate) fn failure(message: &str) {
+    eprintln!("eufm: error: {}", eufm_runner::printable::lines(message));
+}
+
+/// Names a file that was written.
+pub(crate) fn wrote(path: &Path, then: &str) {
+    eprintln!("eufm: wrote {}; {then}", path.display());
+}
+
+/// Makes the reporter of a run: bars if they are asked for, or if the choice is
+/// left to us and standard error is a terminal.
+pub(crate) fn reporter(bars: bool, auto: bool) -> Box<dyn Reporter> {
+    let bars = bars || (auto && stderr().is_terminal());
+    let name = if bars { "bars" } else { "plain" };
+    reporters::reporter(name, Box::new(stderr())).expect("invariant: both names are registered")
+}
+
+/// Tells whether colour is wanted on standard error.
+fn colour() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

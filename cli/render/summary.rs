@@ -1,0 +1,100 @@
+//! Shows what came of a run: branch, nodes, gates, tokens, times, and where
+//! everything lies.
+
+use eufm_runner::reporters::seconds;
+use eufm_runner::{Done, NodeReport, Outcome, RunReport};
+
+/// Prints the summary to standard output.
+pub(crate) fn summary(done: &Done, scripted: bool) {
+    print!("{}", text(done, scripted));
+}
+
+fn text(done: &Done, scripted: bool) -> String {
+    let report = &done.report;
+    let mut lines = vec![headline(done), String::new()];
+    let width = report.nodes.iter().map(|node| node.node.chars().count()).max().unwrap_or(0);
+    for node in &report.nodes {
+        lines.extend(rows(node, width.min(40)));
+    }
+    lines.push(String::new());
+    let branch = report.branch.as_ref().map_or_else(
+        || "none: no result was merged".to_owned(),
+        |branch| format!("{branch} at {} (git log {branch})", short(&report.head)),
+    );
+    lines.push(format!("  branch   {branch}"));
+    lines.push(format!("  base     {}", short(&report.base)));
+    lines.push(format!("  tokens   {}", tokens(report, scripted)));
+    lines.push(format!("  active   {}", seconds(report.active_ms)));
+    lines.push(format!("  state    {}", report.state.display()));
+    lines.push(format!("  logs     {}", report.state.join("nodes").display()));
+    if scripted {
+        lines.push(
+            "  scripted the model's replies come from a cassette; Codex, git, the sandbox, the \
+             edits and the tests are real"
+                .to_owned(),
+        );
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn tokens(report: &RunReport, scripted: bool) -> String {
+    let usage = report.usage;
+    let source = if scripted { ", as the cassette states them" } else { "" };
+    format!(
+        "{} in ({} cached), {} out ({} reasoning){source}",
+        usage.input, usage.cached, usage.output, usage.reasoning
+    )
+}
+
+fn headline(done: &Done) -> String {
+    let RunReport { run, .. } = &done.report;
+    let before = if done.was_finished { "had already ended: " } else { "" };
+    let how = match (&done.report.stopped, done.report.outcome) {
+        (Some(reason), _) => format!("stopped ({reason}); the same command goes on"),
+        (None, Some(Outcome::Done)) => "done".to_owned(),
+        (None, Some(Outcome::Failed)) => {
+            "failed; --retry gives the failed nodes new attempts".to_owned()
+        }
+        (None, Some(Outcome::BudgetExhausted)) => "stopped by a budget".to_owned(),
+        (None, Some(Outcome::Unavailable)) => {
+            "failed: the agent or the model was not to be had; --retry tries again".to_owned()
+        }
+        (None, None) => "not ended".to_owned(),
+    };
+    format!("run {run} {before}{how}")
+}
+
+fn rows(node: &NodeReport, width: usize) -> Vec<String> {
+    let tries = match node.attempts {
+        0 => "not started".to_owned(),
+        1 => "1 attempt".to_owned(),
+        n => format!("{n} attempts"),
+    };
+    let files = if node.changes == 1 { "1 file" } else { &format!("{} files", node.changes) };
+    let mut rows = vec![format!(
+        "  {:<width$}  {:<9}  {tries}, {files}, {}",
+        node.node,
+        node.state,
+        seconds(node.ran_ms)
+    )];
+    let gap = " ".repeat(width + 4);
+    let gates = node
+        .gates
+        .iter()
+        .map(|gate| format!("{gap}gate {} {}: {}", gate.gate, gate.verdict, gate.reason));
+    rows.extend(gates);
+    rows.extend(
+        node.failure
+            .iter()
+            .map(|reason| format!("{gap}{}", eufm_runner::printable::line(reason, 400))),
+    );
+    if node.failure.is_some() {
+        rows.push(format!("{gap}logs: {}", node.logs.display()));
+    }
+    rows
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
