@@ -2,7 +2,7 @@
 //! journal, harvest and commit, beside the bare `codex exec` in the same
 //! sandbox with the same replies. Gates are left out: theirs is the tests' time.
 //!
-//! `make bench` runs it; it needs bubblewrap and the Codex CLI (EUFM_CODEX).
+//! `make bench` runs it; it needs bubblewrap and the Codex CLI (EUFM_TEST_CODEX).
 //! It prints figures and judges nothing. Unaware of the runner's insides but
 //! for the nest that agents run in.
 
@@ -29,7 +29,7 @@ const FILES: usize = 100;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let codex = std::env::var_os("EUFM_CODEX").ok_or("set EUFM_CODEX to the Codex CLI")?;
+    let codex = std::env::var_os("EUFM_TEST_CODEX").ok_or("set EUFM_TEST_CODEX to the Codex CLI")?;
     let dir = tempfile::tempdir()?;
     let repository = dir.path().join("repository");
     make_repository(&repository)?;

@@ -82,34 +82,25 @@ pub fn run(
         let bytes = replayed.torn_bytes;
         reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
     }
-    let mut first = Vec::new();
-    match replayed.scheduler.state().finished {
-        Some(_) if !order.retry || replayed.scheduler.state().wall_exhausted => {
-            return finished(&order.locked.plan, &replayed.scheduler, &dir);
-        }
-        Some(_) => first.push(RunEvent::Reopened),
-        None => {}
+    if replayed.is_over(order.retry) {
+        return finished(&order.locked.plan, &replayed.scheduler, &dir);
     }
     if replayed.records == 0 {
         reviewed()?;
-        std::fs::write(dir.plan(), &order.text).map_err(|error| state(&dir.plan(), &error))?;
-        let pinned = vault.pin(&found.name, &found.base);
-        pinned.map_err(|error| RunError::State(error.to_string()))?;
-        first.insert(0, opened(&order.locked, &found));
-    } else {
-        let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;
-        first.insert(0, RunEvent::Resumed { runner });
+        check_writes(&vault, &found, &order.locked.plan)?;
     }
-    for node in &order.locked.plan.nodes {
-        let check =
-            Writes::new(&node.writes).and_then(|writes| vault.check_writes(&found.base, &writes));
-        check.map_err(|error| RunError::Usage(format!("{}: {error}", node.name)))?;
+    let first = replayed.first_facts(&order.locked, &found)?;
+    let digest = order.locked.digest;
+    let admitted = admit(order.locked, host, store.root())?;
+    if replayed.records == 0 {
+        // The journal comes last: without it there is no run yet.
+        std::fs::write(dir.plan(), &order.text).map_err(|error| state(&dir.plan(), &error))?;
+        vault.pin(&found.name, &found.base).map_err(|error| git_state(&error))?;
     }
     let journal = match replayed.journal.take() {
         Some(journal) => journal,
-        None => Journal::create(&dir.journal(), order.locked.digest)?,
+        None => Journal::create(&dir.journal(), digest)?,
     };
-    let admitted = admit(order.locked, host, store.root())?;
     let (courier, inbox) = Courier::new();
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
@@ -117,8 +108,8 @@ pub fn run(
     clear_leftovers(&shop, &replayed.scheduler)
         .map_err(|error| RunError::State(error.to_string()))?;
     let plan = shop.plan.clone();
-    let start =
-        Start { shop, scheduler: replayed.scheduler, journal, times: replayed.times, reporter };
+    let (scheduler, times) = (replayed.scheduler, replayed.times);
+    let start = Start { shop, scheduler, journal, times, reporter };
     let ended = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     finish(&plan, ended, &dir)
@@ -130,6 +121,10 @@ fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
 
 fn usage(error: &GitError) -> RunError {
     RunError::Usage(error.to_string())
+}
+
+fn git_state(error: &GitError) -> RunError {
+    RunError::State(error.to_string())
 }
 
 fn state(path: &std::path::Path, error: &std::io::Error) -> RunError {
@@ -174,6 +169,33 @@ struct Replayed {
 }
 
 impl Replayed {
+    /// Tells whether nothing is left to do. A run whose time is used up has
+    /// none for new attempts either.
+    fn is_over(&self, retry: bool) -> bool {
+        let state = self.scheduler.state();
+        match state.finished {
+            Some(Outcome::Done) => true,
+            Some(_) => !retry || state.wall_exhausted,
+            None => false,
+        }
+    }
+
+    /// Returns the facts with which this runner begins.
+    fn first_facts(&self, locked: &Locked, found: &Found) -> Result<Vec<RunEvent>, RunError> {
+        if self.records == 0 {
+            return Ok(vec![RunEvent::Opened {
+                run: found.name.clone(),
+                plan: locked.digest,
+                base: found.base.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            }]);
+        }
+        let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;
+        let mut facts = vec![RunEvent::Resumed { runner }];
+        facts.extend(self.scheduler.state().finished.map(|_| RunEvent::Reopened));
+        Ok(facts)
+    }
+
     /// Opens a run's journal for going on.
     fn of(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
         if !dir.journal().exists() {
@@ -224,13 +246,14 @@ impl Replayed {
     }
 }
 
-fn opened(locked: &Locked, found: &Found) -> RunEvent {
-    RunEvent::Opened {
-        run: found.name.clone(),
-        plan: locked.digest,
-        base: found.base.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+/// Refuses what no node may write in this repository, such as submodules.
+fn check_writes(vault: &Vault, found: &Found, plan: &Plan) -> Result<(), RunError> {
+    for node in &plan.nodes {
+        let writes = Writes::new(&node.writes);
+        let checked = writes.and_then(|writes| vault.check_writes(&found.base, &writes));
+        checked.map_err(|error| RunError::Usage(format!("{}: {error}", node.name)))?;
     }
+    Ok(())
 }
 
 fn finished(plan: &Plan, scheduler: &Scheduler, dir: &RunDir) -> Result<Done, RunError> {
@@ -347,7 +370,7 @@ fn finish(plan: &Plan, ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
     let _ = std::fs::remove_dir(dir.work());
     if ended.scheduler.state().finished == Some(Outcome::Done) {
         // The branch keeps the base alive from now on.
-        shop.vault.unpin(&shop.run).map_err(|error| RunError::State(error.to_string()))?;
+        shop.vault.unpin(&shop.run).map_err(|error| git_state(&error))?;
     }
     let stopped = ended.stop.as_ref().map(ToString::to_string);
     let context = Context { dir, stopped };

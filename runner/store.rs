@@ -6,8 +6,8 @@
 //! holder, however that ends. See docs/run-state.md.
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -74,17 +74,22 @@ impl Store {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 lock.read_to_string(&mut holder).map_err(io)?;
-                let holder = holder.trim().to_owned();
+                let mut holder = holder.trim().to_owned();
+                if holder.is_empty() {
+                    // It has just got the lock and not said yet who it is.
+                    holder = kernel_holder(&lock).unwrap_or_else(|| "a process".to_owned());
+                }
                 return Err(StoreError::Locked { root: root.to_owned(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        let write = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            lock.write_all(holder()?.as_bytes())
+        let write = |lock: &File| {
+            let text = holder()?;
+            // Written over, then cut: the file is never empty again.
+            lock.write_all_at(text.as_bytes(), 0)?;
+            lock.set_len(text.len() as u64)
         };
-        write(&mut lock).map_err(io)?;
+        write(&lock).map_err(io)?;
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
 
@@ -215,6 +220,18 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Asks the kernel who holds the lock (proc_locks(5)): the fields are the
+/// number, FLOCK, ADVISORY, WRITE, the process, and MAJOR:MINOR:INODE.
+fn kernel_holder(lock: &File) -> Option<String> {
+    let inode = format!(":{}", lock.metadata().ok()?.ino());
+    let text = std::fs::read_to_string("/proc/locks").ok()?;
+    let line = text.lines().find(|line| {
+        line.contains(" FLOCK ") && line.split_whitespace().any(|word| word.ends_with(&inode))
+    })?;
+    let pid = line.split_whitespace().nth(4)?;
+    Some(format!("process {pid}"))
+}
+
 fn holder() -> io::Result<String> {
     let own = ProcessId::current()?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -236,6 +253,16 @@ mod tests {
         assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
         drop(first);
         Store::open(&root).expect("free again");
+    }
+
+    #[test]
+    fn a_holder_that_has_not_said_who_it_is_is_known_to_the_kernel() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("state");
+        let _first = Store::open(&root).expect("free");
+        File::create(root.join("lock")).expect("emptied");
+        let message = Store::open(&root).expect_err("held").to_string();
+        assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
     }
 
     #[test]

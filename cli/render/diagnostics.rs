@@ -11,15 +11,15 @@ pub(crate) fn diagnostics(sources: &SourceMap, found: &Diagnostics) {
     let renderer = if super::colour() { Renderer::styled() } else { Renderer::plain() };
     let all = found.sorted();
     for diagnostic in all.iter().take(SHOWN_MAX) {
-        eprintln!("{}\n", render(&renderer, sources, diagnostic));
+        super::print_error(&format!("{}\n", render(&renderer, sources, diagnostic)));
     }
     if all.len() > SHOWN_MAX {
-        eprintln!("… and {} more findings\n", all.len() - SHOWN_MAX);
+        super::print_error(&format!("… and {} more findings\n", all.len() - SHOWN_MAX));
     }
     let errors = found.errors();
     if errors > 0 {
         let s = if errors == 1 { "" } else { "s" };
-        eprintln!("eufm: error: {errors} error{s}; no plan was written");
+        super::say(&format!("error: {errors} error{s}; no plan was written"));
     }
 }
 

@@ -4,13 +4,11 @@
 //! Colour only on a terminal, and never with NO_COLOR. Unaware of how the
 //! things that are shown came about.
 
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is the printer")]
-
 mod diagnostics;
 mod plan;
 mod summary;
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::Path;
 
 use eufm_runner::reporters::{self, Reporter};
@@ -21,12 +19,28 @@ pub(crate) use summary::summary;
 
 /// Shows why a command failed.
 pub(crate) fn failure(message: &str) {
-    eprintln!("eufm: error: {}", eufm_runner::printable::lines(message));
+    say(&format!("error: {}", eufm_runner::printable::lines(message)));
 }
 
 /// Names a file that was written.
 pub(crate) fn wrote(path: &Path, then: &str) {
-    eprintln!("eufm: wrote {}; {then}", path.display());
+    say(&format!("wrote {}; {then}", path.display()));
+}
+
+/// Prints a result to standard output. A reader that is gone, as in `eufm … |
+/// head`, is no error: what was to be done is done.
+fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
+}
+
+/// Says a line to people.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "eufm: {text}");
+}
+
+/// Prints a block to standard error.
+fn print_error(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// Makes the reporter of a run: bars if they are asked for, or if the choice is

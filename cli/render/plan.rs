@@ -10,9 +10,9 @@ const NODES_MAX: usize = 60;
 
 /// Prints the plan to standard output, and where it lies to standard error.
 pub(crate) fn plan(plan: &Plan, path: &Path, same: bool) {
-    print!("{}", text(plan));
+    super::print(&text(plan));
     let what = if same { "is unchanged" } else { "written; review it, then run `eufm exec`" };
-    eprintln!("eufm: {} {what}", path.display());
+    super::say(&format!("{} {what}", path.display()));
 }
 
 fn text(plan: &Plan) -> String {

@@ -6,7 +6,7 @@ use eufm_runner::{Done, NodeReport, Outcome, RunReport};
 
 /// Prints the summary to standard output.
 pub(crate) fn summary(done: &Done, scripted: bool) {
-    print!("{}", text(done, scripted));
+    super::print(&text(done, scripted));
 }
 
 fn text(done: &Done, scripted: bool) -> String {

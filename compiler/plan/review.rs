@@ -110,9 +110,8 @@ fn weaknesses(plan: &Plan) -> Vec<String> {
         weak.push("run: no cost cap, this version does not meter money".to_owned());
     }
     extend_bounded(&mut weak, plan, "no gate", |node| is_agent(node) && node.gates.is_empty());
-    extend_bounded(&mut weak, plan, "may write every file", |node| {
-        node.writes.iter().any(|glob| matches!(glob.as_str(), "**" | "**/*"))
-    });
+    extend_bounded(&mut weak, plan, "may write every file", |node| writes_everything(node));
+    weak.extend(plan.nodes.iter().filter_map(|node| adds_to_gate(plan, node)).take(NAMED_MAX));
     weak.extend(plan.agents.iter().filter_map(unpinned_model));
     weak
 }
@@ -132,6 +131,42 @@ fn extend_bounded(
     if rest > 0 {
         weak.push(format!("{rest} more nodes: {weakness}"));
     }
+}
+
+fn writes_everything(node: &Node) -> bool {
+    node.writes.iter().any(|glob| matches!(glob.as_str(), "**" | "**/*"))
+}
+
+/// What a gate's command names is put back as it is in the base commit, but a
+/// file that is added to a folder of it stays: such as a test that is to be
+/// written, or one that makes the others pass.
+fn adds_to_gate(plan: &Plan, node: &Node) -> Option<String> {
+    if writes_everything(node) {
+        return None;
+    }
+    let gates = node.gates.iter().map(|gate| &plan.gates[gate.get()]);
+    let mut reached = gates.flat_map(|gate| {
+        let run = gate.params.list("run").unwrap_or_default();
+        run.iter().skip(1).map(move |argument| (gate, argument))
+    });
+    let (gate, argument) = reached
+        .find(|(_, argument)| node.writes.iter().any(|glob| reaches_below(glob, argument)))?;
+    let (name, gate) = (&node.name, &gate.name);
+    Some(format!("{name}: may add files below {argument}, which gate {gate} runs"))
+}
+
+/// Tells whether a glob may match something below a folder; a wildcard within
+/// a segment counts as a match.
+fn reaches_below(glob: &str, folder: &str) -> bool {
+    let mut segments = glob.split('/');
+    for name in folder.trim_end_matches('/').split('/').filter(|name| *name != ".") {
+        match segments.next() {
+            Some("**") => return true,
+            Some(segment) if segment == name || segment.contains(['*', '?', '[', '{']) => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_some()
 }
 
 /// A model name without the date of a snapshot means whatever the provider
@@ -192,6 +227,24 @@ mod tests {
         let weak = review(&hello()).weak;
         assert!(weak.contains(&"readme: no gate".to_owned()), "{weak:?}");
         assert!(!weak.contains(&"smoke: no gate".to_owned()), "{weak:?}");
+    }
+
+    #[test]
+    fn a_node_that_may_add_to_what_its_gate_runs_is_weak() {
+        let mut plan = hello();
+        let gate = plan.nodes[0].gates[0].get();
+        let run = ["pytest", "-q", "tests/"].map(ToOwned::to_owned).to_vec();
+        plan.gates[gate].params =
+            crate::Params(vec![("run".to_owned(), crate::ParamValue::List(run))]);
+        plan.nodes[0].writes = vec!["tests/unit/**".to_owned()];
+        let weak = review(&plan).weak;
+        let entry = "greet: may add files below tests/, which gate unit runs".to_owned();
+        assert!(weak.contains(&entry), "{weak:?}");
+        for (glob, reaches) in
+            [("*.txt", false), ("src/**", false), ("tests", false), ("t*/a", true)]
+        {
+            assert_eq!(reaches_below(glob, "tests/"), reaches, "{glob}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn perform(
             Ok(())
         }
         Err(MergeError::Conflict(conflict)) => {
-            shop.courier.tell(node, NodeEvent::Conflicted { paths: conflict.paths })
+            shop.courier.tell(node, NodeEvent::Conflicted { paths: super::bounded(conflict.paths) })
         }
         Err(MergeError::Git(error)) => Err(error.into()),
     }

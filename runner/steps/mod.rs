@@ -87,6 +87,19 @@ pub(crate) struct StartJob {
     pub rest_ms: Option<u64>,
 }
 
+/// How many paths of a conflict are written down.
+const PATHS_MAX: usize = 100;
+
+/// Bounds a list of paths: a journal record must not grow with the repository.
+fn bounded(mut paths: Vec<String>) -> Vec<String> {
+    if paths.len() > PATHS_MAX {
+        let rest = paths.len() - PATHS_MAX;
+        paths.truncate(PATHS_MAX);
+        paths.push(format!("and {rest} more"));
+    }
+    paths
+}
+
 /// Does a step at a node; `stamp` dates the commits it makes.
 ///
 /// # Errors

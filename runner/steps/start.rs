@@ -71,7 +71,7 @@ fn base(
     match shop.vault.merge_all(&shop.base, &job.needs, &message, stamp) {
         Ok(base) => Ok(Some(base)),
         Err(MergeError::Conflict(conflict)) => {
-            let paths = conflict.paths;
+            let paths = super::bounded(conflict.paths);
             shop.courier.tell(node, NodeEvent::Unmergeable { paths }).map(|()| None)
         }
         Err(MergeError::Git(error)) => Err(error.into()),
