@@ -29,7 +29,8 @@ const FILES: usize = 100;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let codex = std::env::var_os("EUFM_TEST_CODEX").ok_or("set EUFM_TEST_CODEX to the Codex CLI")?;
+    let codex =
+        std::env::var_os("EUFM_TEST_CODEX").ok_or("set EUFM_TEST_CODEX to the Codex CLI")?;
     let dir = tempfile::tempdir()?;
     let repository = dir.path().join("repository");
     make_repository(&repository)?;

@@ -23,6 +23,7 @@ use crate::process::ProcessId;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
 use crate::scheduler::Scheduler;
+use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
 use crate::supervise::Pulse;
@@ -82,6 +83,7 @@ pub fn run(
         let bytes = replayed.torn_bytes;
         reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
     }
+    publish_head(&vault, replayed.scheduler.state())?;
     if replayed.is_over(order.retry) {
         return finished(&order.locked.plan, &replayed.scheduler, &dir);
     }
@@ -243,6 +245,25 @@ impl Replayed {
             scheduler.replay(at_ms, &event).map_err(|error| damaged(error.to_string()))?;
         }
         Ok(Self { scheduler, times, journal: None, records: count, torn_bytes: 0 })
+    }
+}
+
+/// Shows the head of the run's branch in the user's repository: an earlier
+/// runner may have been killed after it had written down a merge.
+fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
+    let (Some(opened), Some(head)) = (&state.opened, &state.head) else { return Ok(()) };
+    if *head == opened.base {
+        return Ok(());
+    }
+    let branch = format!("eufm/{}", opened.run);
+    match vault.publish(&branch, &opened.base, head) {
+        // After the end the branch is its user's, to go on with or to move.
+        Err(GitError::BranchMoved { .. } | GitError::BranchCheckedOut { .. })
+            if state.finished.is_some() =>
+        {
+            Ok(())
+        }
+        published => published.map_err(|error| git_state(&error)),
     }
 }
 

@@ -59,6 +59,9 @@ impl Store {
     /// it cannot be made.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
         private_dir(root)?;
+        // One spelling, without links: processes are found by their mounts.
+        let root = &std::fs::canonicalize(root)
+            .map_err(|source| StoreError::Io { path: root.to_owned(), source })?;
         let path = root.join("lock");
         let io = |source| StoreError::Io { path: path.clone(), source };
         let mut lock = File::options()

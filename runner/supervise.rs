@@ -13,12 +13,12 @@ use crate::monitor::ProgressMonitor;
 use crate::process::{Command, Exit, ProcessId};
 use crate::running::Running;
 
-/// How often a process is looked at; no longer than a status line may be away.
+/// How often a process is looked at for signs of life.
 const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Processor time that an idle process tree may use between two looks, in
-/// clock ticks: 1 % of one processor.
-const IDLE_TICKS: u64 = 20;
+/// The share of one processor, in percent, that an idle process tree may use:
+/// a sleeping agent has timers.
+const IDLE_PERCENT: u128 = 1;
 
 /// A moment of the last sign of life, shared with whoever sees one.
 #[derive(Debug)]
@@ -66,6 +66,20 @@ pub(crate) struct Limits {
     pub silence: Option<Duration>,
 }
 
+impl Limits {
+    /// Returns how often to look: often enough to find a silence in time.
+    fn look_interval(&self) -> Duration {
+        self.silence.map_or(LOOK_INTERVAL, |silence| LOOK_INTERVAL.min(silence / 4))
+    }
+
+    /// Returns the processor time that an idle tree may use between two looks,
+    /// in clock ticks of 10 ms.
+    fn idle_ticks(&self) -> u64 {
+        let ticks = self.look_interval().as_millis() * IDLE_PERCENT / 100 / 10;
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+}
+
 /// How a supervised process came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -110,16 +124,17 @@ fn watch(
     pulse.beat();
     spawned(handle.process());
     let mut monitor = ProgressMonitor::new(handle.process());
+    let look = limits.look_interval();
     loop {
         let rest = limits.wall.map(|wall| wall.saturating_sub(started.elapsed()));
-        if let Some(exit) = handle.wait_for(rest.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL))? {
+        if let Some(exit) = handle.wait_for(rest.unwrap_or(look).min(look))? {
             let stopped = running.is_stopping() && was_killed(exit);
             return Ok(if stopped { End::Stopped } else { End::Exited(exit) });
         }
-        let end = if rest.is_some_and(|rest| rest <= LOOK_INTERVAL) {
+        let end = if rest.is_some_and(|rest| rest <= look) {
             Some(End::TimedOut)
         } else {
-            if monitor.has_worked(IDLE_TICKS).unwrap_or(true) {
+            if monitor.has_worked(limits.idle_ticks()).unwrap_or(true) {
                 pulse.beat();
             }
             let silent = limits.silence.is_some_and(|limit| pulse.silence() >= limit);
@@ -159,6 +174,19 @@ mod tests {
     fn a_process_is_ended_when_its_time_is_up() {
         let limits = Limits { wall: Some(Duration::from_millis(50)), silence: None };
         assert_eq!(run("exec sleep 600", limits), End::TimedOut);
+    }
+
+    #[test]
+    fn a_process_that_neither_says_nor_does_anything_is_ended() {
+        let limits = Limits { wall: None, silence: Some(Duration::from_millis(400)) };
+        assert_eq!(run("exec sleep 600", limits), End::Stalled);
+    }
+
+    #[test]
+    fn a_silent_process_that_works_is_not_ended() {
+        let silence = Some(Duration::from_millis(400));
+        let limits = Limits { wall: Some(Duration::from_millis(1_500)), silence };
+        assert_eq!(run("while :; do :; done", limits), End::TimedOut);
     }
 
     #[test]
