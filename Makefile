@@ -1,0 +1,39 @@
+# The tasks of a checkout. `make demo` and `make test` install what they need:
+# see scripts/install-tools.sh.
+
+CARGO ?= cargo
+
+# Cargo's target folder, wherever the user's configuration puts it.
+target = $(shell $(CARGO) metadata --format-version 1 --no-deps --locked \
+	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+.PHONY: help demo test bench lint install
+
+help:
+	@echo "make demo     play specs/hello: the real Codex CLI, with scripted replies of the model"
+	@echo "make test     run all tests, those with the real Codex CLI included"
+	@echo "make bench    measure what a run costs beside the agents' own time"
+	@echo "make lint     check format, lints, docs and dependencies"
+	@echo "make install  install eufm with cargo"
+
+demo:
+	codex=$$(scripts/install-tools.sh) && \
+	$(CARGO) build --release --locked --bin eufm && \
+	EUFM="$(target)/release/eufm" EUFM_CODEX="$$codex" specs/hello/run.sh
+
+test:
+	codex=$$(scripts/install-tools.sh) && \
+	EUFM_TEST_CODEX="$$codex" $(CARGO) test --workspace --locked
+
+bench:
+	codex=$$(scripts/install-tools.sh) && \
+	EUFM_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	$(CARGO) deny check bans licenses sources
+
+install:
+	$(CARGO) install --path . --locked
