@@ -244,6 +244,9 @@ impl<'a> Dispatcher<'a> {
         event: &Event,
         answer: Option<&SyncSender<Answer>>,
     ) -> Result<(), RunError> {
+        let illegal = |error: crate::state::Illegal| RunError::State(error.to_string());
+        // Before it is on disk: a journal with it could never be replayed.
+        self.scheduler.state().check(event).map_err(illegal)?;
         let (at_ms, time) = (self.clock.at_ms(), unix_seconds());
         let record = journal::record(&self.shop.plan, event, at_ms, time);
         self.journal.append(&record, durability(event))?;
@@ -253,7 +256,6 @@ impl<'a> Dispatcher<'a> {
         if let Event::Node(node, _) = event {
             self.times[node.get()] = time;
         }
-        let illegal = |error: crate::state::Illegal| RunError::State(error.to_string());
         let actions = self.scheduler.on(at_ms, event).map_err(illegal)?;
         self.show(event);
         for action in actions {

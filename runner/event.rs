@@ -95,6 +95,9 @@ pub enum NodeEvent {
     Exited {
         /// In which way.
         ending: Ending,
+        /// The work of an attempt that failed, kept under a ref.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        salvage: Option<CommitId>,
     },
     /// The attempt was cut short from outside and does not count as a try.
     Interrupted {

@@ -2,17 +2,17 @@
 //!
 //! One line a record: `crc32 length sequence previous {json}`. The checksum and
 //! the length find damage, `previous` (the SHA-256 of the line before) chains
-//! the records to the plan. A torn tail costs at most the last record; damage
-//! anywhere else is refused. Unaware of what the events mean to the scheduler.
+//! the records to the plan. A torn tail costs at most the last record; all else
+//! that does not fit is refused. Unaware of what the events mean.
 //! The law of the format is docs/run-state.md.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eufm_plan::{Digest, NodeIndex, Plan};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ use crate::event::{Event, NodeEvent, RunEvent};
 /// The version of the record format that this runner writes.
 pub(crate) const FORMAT: u32 = 1;
 
-/// A record never grows beyond this; a longer line is damage.
-const RECORD_BYTES_MAX: usize = 1 << 20;
+/// The first record is never longer: it holds names and digests only.
+const FIRST_BYTES_MAX: usize = 4_096;
 
 /// The longest time that an unsynced record waits for its sync.
 const GROUP_DELAY: Duration = Duration::from_millis(50);
@@ -68,7 +68,7 @@ pub enum JournalError {
         /// The system's reason.
         source: io::Error,
     },
-    /// A record is damaged and valid ones follow it.
+    /// A record is damaged, or is not of this run.
     #[error("{}: the record at byte {offset} is damaged ({what}); the file is left as it is", path.display())]
     Damaged {
         /// The journal.
@@ -86,9 +86,10 @@ pub enum JournalError {
         /// The format found.
         found: u32,
     },
-    /// A sync failed before; nothing more is written to a file that may have lost pages.
-    #[error("{}: a sync failed: {reason}", path.display())]
-    SyncFailed {
+    /// A write or a sync failed before; nothing more is written behind half a
+    /// record, nor to a file that may have lost pages.
+    #[error("{}: a write or a sync failed: {reason}", path.display())]
+    Failed {
         /// The journal.
         path: PathBuf,
         /// The system's reason.
@@ -171,15 +172,18 @@ impl Journal {
     /// Appends a record.
     ///
     /// # Errors
-    /// Fails when it cannot be written or synced; after a failed sync for good.
+    /// Fails when it cannot be written or synced; from then on for good.
     pub(crate) fn append(
         &mut self,
         record: &Record,
         durability: Durability,
     ) -> Result<(), JournalError> {
-        self.flusher.check(&self.path)?;
+        self.flusher.health.check(&self.path)?;
         let line = encode(self.sequence, self.previous, record);
-        self.file.write_all(&line).map_err(|source| io_error(&self.path, source))?;
+        if let Err(source) = self.file.write_all(&line) {
+            self.flusher.health.fail(&source);
+            return Err(io_error(&self.path, source));
+        }
         self.previous = Digest::of(&line);
         self.sequence += 1;
         match durability {
@@ -196,10 +200,8 @@ impl Journal {
     /// # Errors
     /// Fails when the sync fails; the journal then takes no more records.
     pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
-        if let Err(error) = self.file.sync_data() {
-            self.flusher.fail(&error);
-        }
-        self.flusher.check(&self.path)
+        self.flusher.health.sync(&self.file);
+        self.flusher.health.check(&self.path)
     }
 }
 
@@ -232,10 +234,12 @@ fn io_error(path: &Path, source: io::Error) -> JournalError {
 
 fn encode(sequence: u64, previous: Digest, record: &Record) -> Vec<u8> {
     let json = serde_json::to_string(record).expect("invariant: records have string keys only");
-    let hash = previous.to_string();
-    let hash = hash.trim_start_matches("sha256:");
-    let body = format!("{} {sequence} {hash} {json}", json.len());
+    let body = format!("{} {sequence} {} {json}", json.len(), hexadecimal(previous));
     format!("{:08x} {body}\n", crc32fast::hash(body.as_bytes())).into_bytes()
+}
+
+fn hexadecimal(digest: Digest) -> String {
+    digest.to_string().trim_start_matches("sha256:").to_owned()
 }
 
 struct Scan {
@@ -244,103 +248,185 @@ struct Scan {
     previous: Digest,
 }
 
-/// Reads records until the end or the first bad one. Behind a bad one nothing
-/// valid may stand: then it is a torn tail, else it is damage.
+/// Why a line is no record of this journal.
+enum Flaw {
+    /// It is not as it was written: torn or damaged.
+    Broken(&'static str),
+    /// It is as it was written, but does not belong here or is not understood.
+    Foreign(String),
+    /// A newer runner wrote it.
+    Newer(u32),
+}
+
+/// Reads records until the end or a torn tail.
 fn scan(path: &Path, bytes: &[u8], plan: Digest) -> Result<Scan, JournalError> {
     let mut scan = Scan { records: Vec::new(), valid_bytes: 0, previous: plan };
     while scan.valid_bytes < bytes.len() {
         let rest = &bytes[scan.valid_bytes..];
-        let line = rest.iter().position(|&byte| byte == b'\n').map(|end| &rest[..=end]);
-        let sequence = scan.records.len() as u64;
-        let decoded = line
-            .ok_or_else(|| "no end of line".to_owned())
-            .and_then(|line| Ok((line, decode(line)?)))
-            .and_then(|(line, decoded)| {
-                decoded.follows(sequence, scan.previous).map(|()| (line, decoded))
-            });
-        match decoded {
-            Ok((line, decoded)) => {
-                check_format(path, &decoded.record)?;
+        let (line, behind) = split_line(rest);
+        let is_first = scan.records.is_empty();
+        match read_record(line, scan.records.len() as u64, scan.previous) {
+            Ok(record) => {
                 scan.previous = Digest::of(line);
                 scan.valid_bytes += line.len();
-                scan.records.push(decoded.record);
+                scan.records.push(record);
             }
-            Err(what) if is_torn_tail(rest) => {
-                // The very first record is written whole before anything else
-                // happens; a journal without it holds nothing to lose.
-                drop(what);
-                return Ok(scan);
+            Err(Flaw::Broken(_)) if behind.is_empty() && is_torn(line, is_first) => break,
+            Err(Flaw::Newer(found)) => {
+                return Err(JournalError::Newer { path: path.to_owned(), found });
             }
-            Err(what) => {
+            Err(flaw) => {
                 let offset = scan.valid_bytes as u64;
-                return Err(JournalError::Damaged { path: path.to_owned(), offset, what });
+                return Err(JournalError::Damaged {
+                    path: path.to_owned(),
+                    offset,
+                    what: flaw.text(),
+                });
             }
         }
     }
     Ok(scan)
 }
 
-fn check_format(path: &Path, record: &Record) -> Result<(), JournalError> {
-    match record.format {
-        Some(found) if found > FORMAT => Err(JournalError::Newer { path: path.to_owned(), found }),
-        _ => Ok(()),
+/// Takes the first line, its end included, off the rest.
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+    bytes.split_at(end)
+}
+
+/// Tells whether a broken last line can be a record that was being written when
+/// the power failed, so that nothing had followed from it yet.
+///
+/// A whole record behind a damaged end of line would be lost with it, and so
+/// would a run behind a long first line.
+fn is_torn(line: &[u8], is_first: bool) -> bool {
+    let hides_record = (1..line.len()).any(|start| Frame::read(&line[start..]).is_ok());
+    !hides_record && (!is_first || line.len() <= FIRST_BYTES_MAX)
+}
+
+fn read_record(line: &[u8], sequence: u64, previous: Digest) -> Result<Record, Flaw> {
+    let frame = Frame::read(line).map_err(Flaw::Broken)?;
+    let record = frame.content();
+    if let Err(Flaw::Newer(found)) = record {
+        return Err(Flaw::Newer(found));
     }
+    if frame.sequence != sequence {
+        let text = format!("record {} stands where {sequence} should", frame.sequence);
+        return Err(Flaw::Foreign(text));
+    }
+    if hexadecimal(previous) != frame.previous {
+        return Err(Flaw::Foreign("it does not follow from the record before it".to_owned()));
+    }
+    let record = record?;
+    if sequence == 0 && record.format != Some(FORMAT) {
+        return Err(Flaw::Foreign("the first record names no known format".to_owned()));
+    }
+    Ok(record)
 }
 
-/// A torn tail is one bad line, the last: no later line is a valid record.
-fn is_torn_tail(rest: &[u8]) -> bool {
-    let mut lines = rest.split_inclusive(|&byte| byte == b'\n').skip(1);
-    !lines.any(|line| decode(line).is_ok())
-}
-
-struct Decoded {
+/// A line whose checksum and length fit.
+struct Frame<'a> {
     sequence: u64,
-    previous: String,
-    record: Record,
+    previous: &'a str,
+    json: &'a str,
 }
 
-impl Decoded {
-    fn follows(&self, sequence: u64, previous: Digest) -> Result<(), String> {
-        if self.sequence != sequence {
-            return Err(format!("record {} stands where {sequence} should", self.sequence));
+impl<'a> Frame<'a> {
+    /// Takes a line apart. Cheap for what does not begin as a record does.
+    fn read(line: &'a [u8]) -> Result<Self, &'static str> {
+        let line = line.strip_suffix(b"\n").ok_or("no end of line")?;
+        let (crc, body) = field(line, 8).ok_or("no checksum")?;
+        let (length, rest) = field(body, 20).ok_or("no length")?;
+        let (sequence, rest) = field(rest, 20).ok_or("no sequence")?;
+        let (previous, json) = field(rest, 64).ok_or("no hash")?;
+        if length.parse() != Ok(json.len()) {
+            return Err("the length does not fit");
         }
-        if previous.to_string().trim_start_matches("sha256:") != self.previous {
-            return Err("it does not follow from the record before it".to_owned());
+        // Compared as text: a checksum has one spelling, so a flipped bit in
+        // its letters' case is found too.
+        if format!("{:08x}", crc32fast::hash(body)) != crc {
+            return Err("the checksum does not fit");
         }
-        Ok(())
+        let sequence = sequence.parse().map_err(|_| "the sequence is no number")?;
+        let json = std::str::from_utf8(json).map_err(|_| "not UTF-8")?;
+        Ok(Self { sequence, previous, json })
+    }
+
+    fn content(&self) -> Result<Record, Flaw> {
+        /// What is understood of a record of any format.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let record = serde_json::from_str::<Record>(self.json);
+        let format = match &record {
+            Ok(record) => record.format,
+            Err(_) => serde_json::from_str(self.json).ok().map(|Version { format }| format),
+        };
+        match (record, format) {
+            (_, Some(found)) if found > FORMAT => Err(Flaw::Newer(found)),
+            (record, _) => record.map_err(|error| {
+                let text = format!("not understood, maybe of a newer eufm: {error}");
+                Flaw::Foreign(text)
+            }),
+        }
     }
 }
 
-fn decode(line: &[u8]) -> Result<Decoded, String> {
-    if line.len() > RECORD_BYTES_MAX {
-        return Err("the line is too long".to_owned());
+/// Splits at the first space, which stands within or right behind `width` bytes.
+fn field(bytes: &[u8], width: usize) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().take(width + 1).position(|&byte| byte == b' ')?;
+    Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
+impl Flaw {
+    fn text(self) -> String {
+        match self {
+            Self::Broken(text) => text.to_owned(),
+            Self::Foreign(text) => text,
+            Self::Newer(found) => format!("format {found}"),
+        }
     }
-    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
-    let text = text.strip_suffix('\n').ok_or("no end of line")?;
-    let (crc, body) = text.split_once(' ').ok_or("no checksum")?;
-    // Compared as text: a checksum has one spelling, so a flipped bit in its
-    // letters' case is found too.
-    if format!("{:08x}", crc32fast::hash(body.as_bytes())) != crc {
-        return Err("the checksum does not fit".to_owned());
+}
+
+/// Whether all writes and syncs went well so far.
+#[derive(Debug, Default)]
+struct Health {
+    /// Held during a sync. The system tells a failure to one caller only, so
+    /// nobody may take a sync for good that came beside one that failed.
+    turn: Mutex<()>,
+    failure: Mutex<Option<String>>,
+}
+
+impl Health {
+    fn sync(&self, file: &File) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.sync_data() {
+            self.fail(&error);
+        }
     }
-    let mut fields = body.splitn(4, ' ');
-    let mut field = |name: &str| fields.next().ok_or_else(|| format!("no {name}"));
-    let length: usize = field("length")?.parse().map_err(|_| "the length is no number")?;
-    let sequence = field("sequence")?.parse().map_err(|_| "the sequence is no number")?;
-    let previous = field("previous")?.to_owned();
-    let json = field("content")?;
-    if json.len() != length {
-        return Err("the length does not fit".to_owned());
+
+    fn fail(&self, error: &io::Error) {
+        self.failure().get_or_insert_with(|| error.to_string());
     }
-    let record = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Ok(Decoded { sequence, previous, record })
+
+    fn check(&self, path: &Path) -> Result<(), JournalError> {
+        match self.failure().clone() {
+            Some(reason) => Err(JournalError::Failed { path: path.to_owned(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The thread that syncs grouped records: one sync for all that came meanwhile.
 #[derive(Debug)]
 struct Flusher {
     requests: Option<Sender<()>>,
-    failure: Arc<Mutex<Option<String>>>,
+    health: Arc<Health>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -348,32 +434,18 @@ impl Flusher {
     fn start(file: &File) -> io::Result<Self> {
         let file = file.try_clone()?;
         let (requests, queue) = channel();
-        let failure = Arc::new(Mutex::new(None));
-        let shared = Arc::clone(&failure);
+        let health = Arc::new(Health::default());
+        let shared = Arc::clone(&health);
         let thread = std::thread::Builder::new()
             .name("journal-sync".to_owned())
             .spawn(move || flush(&file, &queue, &shared))?;
-        Ok(Self { requests: Some(requests), failure, thread: Some(thread) })
+        Ok(Self { requests: Some(requests), health, thread: Some(thread) })
     }
 
     fn request(&self) {
         if let Some(requests) = &self.requests {
-            // The thread ends only after a failure, which `check` reports.
+            // The thread lives as long as this sender does.
             let _ = requests.send(());
-        }
-    }
-
-    fn fail(&self, error: &io::Error) {
-        set_failure(&self.failure, error);
-    }
-
-    fn check(&self, path: &Path) -> Result<(), JournalError> {
-        let failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &*failure {
-            Some(reason) => {
-                Err(JournalError::SyncFailed { path: path.to_owned(), reason: reason.clone() })
-            }
-            None => Ok(()),
         }
     }
 }
@@ -387,26 +459,17 @@ impl Drop for Flusher {
     }
 }
 
-fn set_failure(failure: &Mutex<Option<String>>, error: &io::Error) {
-    let mut failure = failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    failure.get_or_insert_with(|| error.to_string());
-}
-
-fn flush(file: &File, queue: &Receiver<()>, failure: &Mutex<Option<String>>) {
+fn flush(file: &File, queue: &Receiver<()>, health: &Health) {
     while queue.recv().is_ok() {
         // More records may come within the delay; they share the sync.
-        let group_end = std::time::Instant::now() + GROUP_DELAY;
+        let group_end = Instant::now() + GROUP_DELAY;
         loop {
-            let rest = group_end.saturating_duration_since(std::time::Instant::now());
-            match queue.recv_timeout(rest) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            let rest = group_end.saturating_duration_since(Instant::now());
+            if rest.is_zero() || queue.recv_timeout(rest).is_err() {
+                break;
             }
         }
-        if let Err(error) = file.sync_data() {
-            set_failure(failure, &error);
-            return;
-        }
+        health.sync(file);
     }
 }
 
@@ -423,3 +486,7 @@ pub(crate) fn read(path: &Path, plan: Digest) -> Result<Recovered, JournalError>
     let torn_bytes = (bytes.len() - scan.valid_bytes) as u64;
     Ok(Recovered { records: scan.records, torn_bytes })
 }
+
+#[cfg(test)]
+#[path = "journal_test.rs"]
+mod journal_test;

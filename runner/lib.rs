@@ -17,6 +17,7 @@ mod git;
 mod journal;
 mod monitor;
 pub mod nest;
+mod node;
 mod orphans;
 mod preflight;
 pub mod printable;
@@ -27,8 +28,12 @@ mod run;
 mod running;
 pub mod sandbox;
 mod scheduler;
+#[cfg(test)]
+mod scheduler_test;
 mod signals;
 mod state;
+#[cfg(test)]
+mod state_test;
 mod steps;
 mod store;
 mod supervise;

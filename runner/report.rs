@@ -135,7 +135,7 @@ impl NodeReport {
             kind: kind(&node.work),
             state: run.phase.word(),
             merged: run.merge == Merge::Done,
-            attempts: if run.start == 0 { 0 } else { run.attempt },
+            attempts: run.tried,
             changes: run.changes,
             ran_ms: run.ran_ms,
             usage: run.usage,

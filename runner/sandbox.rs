@@ -120,12 +120,15 @@ impl Sandbox {
             args.words(if mount.writable { "--bind" } else { "--ro-bind" });
             args.word(&mount.host).word(&mount.inside);
         }
-        args.words("--chdir").word(REPO).words("--clearenv");
+        // The root itself is a file system of bwrap's own, without a limit.
+        args.words("--remount-ro /").words("--chdir").word(REPO).words("--");
+        let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
+        // Handed on by bwrap, whose own environment it is. As `--setenv` it
+        // would stand in a command line that everyone inside can read.
         for (name, value) in environment(confined) {
-            args.words("--setenv").word(name).word(value);
+            command = command.env(name, value);
         }
-        args.words("--");
-        Command::new(&self.bwrap).args(args.0).args(&confined.run).stdin(confined.stdin.clone())
+        command.stdin(confined.stdin.clone())
     }
 
     /// The system as it is seen inside: programs and libraries, no state.

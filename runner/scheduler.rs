@@ -6,16 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use eufm_plan::{GateIndex, NodeIndex, Plan};
+use eufm_plan::{NodeIndex, Plan};
 
-use crate::event::{Action, Event, NodeEvent};
+use crate::event::{Action, Event, NodeEvent, RunEvent};
 use crate::state::{Illegal, Phase, RunState};
 
 /// The scheduler of one run.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     state: RunState,
-    gates: Vec<Vec<GateIndex>>,
     parallel: u32,
     /// Nodes told to start whose `Started` has not come back.
     starting: BTreeSet<NodeIndex>,
@@ -31,7 +30,6 @@ impl Scheduler {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             state: RunState::new(plan),
-            gates: plan.nodes.iter().map(|node| node.gates.clone()).collect(),
             parallel: plan.budget.parallel,
             starting: BTreeSet::new(),
             merging: false,
@@ -61,14 +59,18 @@ impl Scheduler {
     pub(crate) fn on(&mut self, at_ms: u64, event: &Event) -> Result<Vec<Action>, Illegal> {
         self.state.apply(at_ms, event)?;
         let mut actions = Vec::new();
-        if let Event::Node(node, fact) = event {
-            if self.state.node(*node).phase != Phase::Ready {
-                self.starting.remove(node);
+        match event {
+            Event::Node(node, fact) => {
+                if self.state.node(*node).phase != Phase::Ready {
+                    self.starting.remove(node);
+                }
+                if matches!(fact, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) {
+                    self.merging = false;
+                }
+                actions.extend(self.follow(*node, fact));
             }
-            if matches!(fact, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) {
-                self.merging = false;
-            }
-            actions.extend(self.follow(*node, fact));
+            Event::Run(RunEvent::Reopened) => self.finishing = false,
+            Event::Run(_) => {}
         }
         self.fill(&mut actions);
         Ok(actions)
@@ -112,10 +114,7 @@ impl Scheduler {
     fn next_step(&self, node: NodeIndex) -> Option<Action> {
         match self.state.node(node).phase {
             Phase::Exited => Some(Action::Harvest(node)),
-            Phase::Harvested(passed) => {
-                let gate = self.gates[node.get()][passed as usize];
-                Some(Action::Judge(node, gate))
-            }
+            Phase::Harvested(_) => self.state.due_gate(node).map(|gate| Action::Judge(node, gate)),
             Phase::Gated => Some(Action::Commit(node)),
             _ => None,
         }
@@ -149,8 +148,7 @@ impl Scheduler {
             self.starting.insert(node);
             actions.push(Action::Start(node));
         }
-        let complete = self.state.open == 0 && self.state.merge_cursor == self.state.nodes.len();
-        if complete && !self.finishing {
+        if self.state.is_complete() && !self.finishing {
             self.finishing = true;
             actions.push(Action::Finish(self.state.outcome()));
         }

@@ -7,155 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::{GateIndex, NodeIndex, Plan};
 use thiserror::Error;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
-use crate::gateway::Usage;
 use crate::git::CommitId;
-use crate::process::ProcessId;
-
-/// Where a node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Waits for nodes it depends on.
-    Pending,
-    /// May be started.
-    Ready,
-    /// An attempt runs.
-    Running,
-    /// The attempt's process ended well; its result lies in the worktree.
-    Exited,
-    /// The result is a commit; this many gates have passed it.
-    Harvested(u32),
-    /// All gates passed.
-    Gated,
-    /// Done: the result stands.
-    Committed,
-    /// Done: it did not succeed.
-    Failed,
-    /// Never started: a node it depends on failed.
-    Blocked,
-    /// Never finished: the run's budget was used up.
-    Cancelled,
-}
-
-impl Phase {
-    /// Tells whether nothing more happens to the node in this run.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Committed | Self::Failed | Self::Blocked | Self::Cancelled)
-    }
-
-    /// Tells whether the node takes one of the run's parallel slots.
-    #[must_use]
-    pub fn is_busy(self) -> bool {
-        matches!(self, Self::Running | Self::Exited | Self::Harvested(_) | Self::Gated)
-    }
-
-    /// Returns the word for people.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Ready => "ready",
-            Self::Running => "running",
-            Self::Exited => "exited",
-            Self::Harvested(_) => "harvested",
-            Self::Gated => "gated",
-            Self::Committed => "committed",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// Whether a committed result is part of the run's branch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    /// Its turn has not come.
-    Waiting,
-    /// It is.
-    Done,
-    /// It is not: it or something it builds on is in conflict, or did not succeed.
-    Left,
-}
-
-/// A gate's last answer on a node's work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GateAnswer {
-    /// The gate's name.
-    pub gate: String,
-    /// The answer.
-    pub verdict: Verdict,
-    /// The reason, one line.
-    pub reason: String,
-}
-
-/// All that is known of a node's run.
-#[derive(Debug, Clone)]
-pub struct NodeRun {
-    /// Where it stands.
-    pub phase: Phase,
-    /// How many of the nodes it depends on have not succeeded yet.
-    pub missing: u32,
-    /// The current try, from 1; 0 before the first.
-    pub attempt: u32,
-    /// The current start, from 1; 0 before the first.
-    pub start: u32,
-    /// The try before the current budget of attempts began (see `Reopened`).
-    pub attempts_before: u32,
-    /// The merge of what it depends on, from the first start on.
-    pub base: Option<CommitId>,
-    /// Its latest work: harvested, or salvaged from an attempt that was cut short.
-    pub work: Option<CommitId>,
-    /// How many files the work changes.
-    pub changes: u64,
-    /// The agent's session, to be resumed by a later start.
-    pub session: Option<String>,
-    /// The process of the current attempt.
-    pub process: Option<ProcessId>,
-    /// What the next attempt is told.
-    pub feedback: Option<Feedback>,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-    /// The gates' answers on the latest work, in the order of judging.
-    pub answers: Vec<GateAnswer>,
-    /// What the model's answers used, all attempts together.
-    pub usage: Usage,
-    /// How many answers the model gave.
-    pub replies: u32,
-    /// How long its attempts ran, in milliseconds of active time, together.
-    pub ran_ms: u64,
-    /// When the attempt that runs was started, in active time.
-    pub running_since_ms: Option<u64>,
-    /// The result.
-    pub commit: Option<CommitId>,
-    /// Whether the result is part of the branch.
-    pub merge: Merge,
-    /// When it was first started and when it came to its end, in active time.
-    pub span_ms: (Option<u64>, Option<u64>),
-}
-
-/// What the next attempt of a node is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Feedback {
-    /// The attempt was cut short; its work so far lies in the worktree or not.
-    Interrupted,
-    /// The work was not good enough, for this reason.
-    Rejected(String),
-}
-
-/// Why a node failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The kind, which decides the exit status.
-    pub outcome: Outcome,
-    /// The reason, one line.
-    pub reason: String,
-}
+pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 
 /// The state of a run.
 #[derive(Debug)]
@@ -184,7 +42,8 @@ pub struct RunState {
     ended: Vec<NodeIndex>,
     dependents: Vec<Vec<NodeIndex>>,
     needs: Vec<Vec<NodeIndex>>,
-    gates: Vec<u32>,
+    gates: Vec<Vec<GateIndex>>,
+    gate_names: Vec<String>,
     attempts_max: Vec<u32>,
 }
 
@@ -201,11 +60,10 @@ pub struct Opened {
 
 /// A fact that does not fit the state: the journal is not of this run.
 #[derive(Debug, Error)]
-#[error("{what} does not follow from the run's state ({node}: {phase})")]
+#[error("`{what}` does not follow from the state of the run: {place}")]
 pub struct Illegal {
     what: String,
-    node: String,
-    phase: &'static str,
+    place: String,
 }
 
 impl RunState {
@@ -237,7 +95,8 @@ impl RunState {
             ended: Vec::new(),
             dependents,
             needs: plan.nodes.iter().map(|node| node.needs.clone()).collect(),
-            gates: plan.nodes.iter().map(|node| count(node.gates.len())).collect(),
+            gates: plan.nodes.iter().map(|node| node.gates.clone()).collect(),
+            gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             attempts_max: plan.nodes.iter().map(|node| node.budget.attempts).collect(),
         }
     }
@@ -248,110 +107,179 @@ impl RunState {
         &self.nodes[node.get()]
     }
 
+    /// Returns the gate that is to judge a node's work next.
+    #[must_use]
+    pub fn due_gate(&self, node: NodeIndex) -> Option<GateIndex> {
+        let Phase::Harvested(passed) = self.node(node).phase else { return None };
+        self.gates[node.get()].get(passed as usize).copied()
+    }
+
+    /// Tells whether a fact may follow from the state: the law of transitions.
+    ///
+    /// # Errors
+    /// Fails when it may not.
+    pub fn check(&self, event: &Event) -> Result<(), Illegal> {
+        let (fits, place) = match event {
+            Event::Run(event) => (self.run_fits(event), self.place()),
+            Event::Node(node, event) => match self.nodes.get(node.get()) {
+                Some(run) => {
+                    let place = format!("node number {} is {}", node.get(), run.phase.word());
+                    (self.opened.is_some() && self.node_fits(*node, event), place)
+                }
+                None => (false, format!("there is no node number {}", node.get())),
+            },
+        };
+        if fits { Ok(()) } else { Err(Illegal { what: word(event), place }) }
+    }
+
+    fn run_fits(&self, event: &RunEvent) -> bool {
+        match event {
+            RunEvent::Opened { .. } => self.opened.is_none(),
+            _ if self.opened.is_none() => false,
+            RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => true,
+            // New attempts do not lift the cap on the run's time.
+            RunEvent::Reopened => self.finished.is_some() && !self.wall_exhausted,
+            // The last steps may still work when the run is finished already.
+            RunEvent::WallExhausted => !self.wall_exhausted,
+            RunEvent::Finished { .. } => self.finished.is_none() && self.is_complete(),
+        }
+    }
+
+    fn node_fits(&self, node: NodeIndex, event: &NodeEvent) -> bool {
+        let run = self.node(node);
+        match event {
+            NodeEvent::Started { attempt, start, base, .. } => {
+                run.phase == Phase::Ready
+                    && *attempt == run.attempt
+                    && *start == run.start + 1
+                    && run.base.as_ref().is_none_or(|known| known == base)
+            }
+            NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
+                run.phase == Phase::Running
+            }
+            // An answer may come after the attempt was ended; it was paid for too.
+            NodeEvent::Replied { .. } => run.start > 0,
+            NodeEvent::Interrupted { .. } => matches!(run.phase, Phase::Running | Phase::Exited),
+            NodeEvent::Harvested { .. } | NodeEvent::Refused { .. } => run.phase == Phase::Exited,
+            NodeEvent::Judged { gate, .. } => {
+                self.due_gate(node).is_some_and(|due| self.gate_names[due.get()] == *gate)
+            }
+            NodeEvent::Committed { .. } => run.phase == Phase::Gated,
+            NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => run.merge == Merge::Due,
+            NodeEvent::Unmergeable { .. } => run.phase == Phase::Ready && run.base.is_none(),
+        }
+    }
+
+    fn place(&self) -> String {
+        let place = match (&self.opened, self.finished) {
+            (None, _) => "the run is not opened",
+            (_, Some(_)) => "the run is finished",
+            _ if self.wall_exhausted => "the run's time is used up",
+            _ => "the run is not finished",
+        };
+        place.to_owned()
+    }
+
     /// Takes a fact, which happened after `at_ms` milliseconds of active time.
     ///
     /// # Errors
-    /// Fails when the fact does not fit; the state is then of no more use.
+    /// Fails when the fact does not fit; the state is then as it was.
     pub fn apply(&mut self, at_ms: u64, event: &Event) -> Result<(), Illegal> {
+        self.check(event)?;
         self.at_ms = self.at_ms.max(at_ms);
         match event {
-            Event::Run(event) => self.apply_run(event)?,
-            Event::Node(node, event) => self.apply_node(*node, event)?,
+            Event::Run(event) => self.apply_run(event),
+            Event::Node(node, event) => self.apply_node(*node, event),
         }
         self.tell_dependents();
         self.advance_merge();
         Ok(())
     }
 
-    fn apply_run(&mut self, event: &RunEvent) -> Result<(), Illegal> {
-        let illegal =
-            |phase| Err(Illegal { what: format!("{event:?}"), node: "the run".to_owned(), phase });
-        match (event, &self.opened) {
-            (RunEvent::Opened { .. }, Some(_)) => return illegal("opened twice"),
-            (RunEvent::Opened { run, plan, base, .. }, None) => {
+    fn apply_run(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::Opened { run, plan, base, .. } => {
                 self.head = Some(base.clone());
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
-            (_, None) => return illegal("not opened"),
-            (RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. }, _) => {}
-            (RunEvent::Reopened, _) => self.reopen(),
-            (RunEvent::WallExhausted, _) => {
+            RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
+            RunEvent::Reopened => self.reopen(),
+            RunEvent::WallExhausted => {
                 self.wall_exhausted = true;
                 self.cancel();
             }
-            (RunEvent::Finished { outcome }, _) => self.finished = Some(*outcome),
+            RunEvent::Finished { outcome } => self.finished = Some(*outcome),
         }
-        Ok(())
     }
 
-    fn apply_node(&mut self, node: NodeIndex, event: &NodeEvent) -> Result<(), Illegal> {
+    fn apply_node(&mut self, node: NodeIndex, event: &NodeEvent) {
         let at_ms = self.at_ms;
         let run = &mut self.nodes[node.get()];
-        match (event, run.phase) {
-            (NodeEvent::Started { attempt, start, base, from }, Phase::Ready) => {
-                run.begin(*attempt, *start, base, from, at_ms);
+        match event {
+            NodeEvent::Started { start, base, from, .. } => {
+                run.begin(*start, base, from, at_ms);
                 self.set(node, Phase::Running);
             }
-            (NodeEvent::Spawned { process }, Phase::Running) => run.process = Some(*process),
-            (NodeEvent::Session { id }, Phase::Running) => run.session = Some(id.clone()),
-            // An answer that came while its node was cancelled was paid for too.
-            (NodeEvent::Replied { usage, .. }, Phase::Running | Phase::Cancelled) => {
+            NodeEvent::Spawned { process } => run.process = Some(*process),
+            NodeEvent::Session { id } => run.session = Some(id.clone()),
+            NodeEvent::Replied { usage, .. } => {
                 run.usage += *usage;
                 run.replies += 1;
             }
-            (NodeEvent::Exited { ending }, Phase::Running) => {
+            NodeEvent::Exited { ending, salvage } => {
                 run.end_of_attempt(at_ms);
+                run.keep(salvage.as_ref());
                 self.exited(node, ending);
             }
-            (NodeEvent::Interrupted { salvage }, Phase::Running | Phase::Exited) => {
+            NodeEvent::Interrupted { salvage } => {
                 run.end_of_attempt(at_ms);
                 run.keep(salvage.as_ref());
                 run.feedback = Some(run.feedback.take().unwrap_or(Feedback::Interrupted));
                 self.set(node, Phase::Ready);
             }
-            (NodeEvent::Harvested { work, changes, .. }, Phase::Exited) => {
+            NodeEvent::Harvested { work, changes, .. } => {
                 run.work = Some(work.clone());
                 run.changes = *changes;
                 run.answers.clear();
-                let gates = self.gates[node.get()];
-                self.set(node, if gates == 0 { Phase::Gated } else { Phase::Harvested(0) });
+                self.passed(node, 0);
             }
-            (NodeEvent::Refused { reason, salvage }, Phase::Exited) => {
+            NodeEvent::Refused { reason, salvage } => {
                 run.keep(salvage.as_ref());
-                self.try_again(node, reason, Outcome::Failed, Some(reason.clone()));
+                self.try_again(node, reason.clone(), reason.clone());
             }
-            (NodeEvent::Judged { gate, verdict, reason, feedback }, Phase::Harvested(passed)) => {
-                let answer =
-                    GateAnswer { gate: gate.clone(), verdict: *verdict, reason: reason.clone() };
-                run.answers.push(answer);
-                self.judged(node, passed, gate, *verdict, reason, feedback.as_deref());
+            NodeEvent::Judged { gate, verdict, reason, feedback } => {
+                let (gate, reason) = (gate.clone(), reason.clone());
+                run.answers.push(GateAnswer { gate, verdict: *verdict, reason });
+                self.judged(node, feedback.as_deref());
             }
-            (NodeEvent::Committed { commit }, Phase::Gated) => {
+            NodeEvent::Committed { commit } => {
                 run.commit = Some(commit.clone());
                 self.set(node, Phase::Committed);
             }
-            (NodeEvent::Merged { head }, Phase::Committed) if run.merge == Merge::Waiting => {
+            NodeEvent::Merged { head } => {
                 run.merge = Merge::Done;
                 self.head = Some(head.clone());
             }
-            (NodeEvent::Conflicted { paths }, Phase::Committed) if run.merge == Merge::Waiting => {
+            NodeEvent::Conflicted { paths } => {
                 run.merge = Merge::Left;
                 run.failure = Some(Failure::conflict("the branch", paths));
             }
-            (NodeEvent::Unmergeable { paths }, Phase::Ready) => {
+            NodeEvent::Unmergeable { paths } => {
                 run.failure = Some(Failure::conflict("each other, in what it needs", paths));
                 self.set(node, Phase::Failed);
             }
-            (_, phase) => return Err(illegal(node, event, phase)),
         }
-        Ok(())
     }
 
     fn exited(&mut self, node: NodeIndex, ending: &Ending) {
         match ending {
             Ending::Completed => self.set(node, Phase::Exited),
             Ending::Failed { reason } => {
-                self.try_again(node, reason, Outcome::Failed, None);
+                let told = format!(
+                    "Your turn was cut off by an error ({reason}). The files are as you left \
+                     them. Go on with your task."
+                );
+                self.try_again(node, reason.clone(), told);
             }
             Ending::Unavailable { reason } => {
                 self.fail(node, Outcome::Unavailable, reason.clone());
@@ -363,37 +291,38 @@ impl RunState {
         }
     }
 
-    fn judged(
-        &mut self,
-        node: NodeIndex,
-        passed: u32,
-        gate: &str,
-        verdict: Verdict,
-        reason: &str,
-        feedback: Option<&str>,
-    ) {
-        if verdict == Verdict::Pass {
-            let all = passed + 1 == self.gates[node.get()];
-            self.set(node, if all { Phase::Gated } else { Phase::Harvested(passed + 1) });
+    fn judged(&mut self, node: NodeIndex, feedback: Option<&str>) {
+        let run = self.node(node);
+        let (Phase::Harvested(passed), Some(answer)) = (run.phase, run.answers.last()) else {
+            return;
+        };
+        if answer.verdict == Verdict::Pass {
+            self.passed(node, passed + 1);
         } else {
-            let told = feedback.map_or_else(|| reason.to_owned(), ToOwned::to_owned);
-            let reason = format!("gate {gate} did not pass");
-            self.try_again(node, &reason, Outcome::Failed, Some(told));
+            let told = feedback.unwrap_or(&answer.reason).to_owned();
+            let reason = format!("gate {} did not pass", answer.gate);
+            self.try_again(node, reason, told);
         }
     }
 
-    /// Another try, if the node's budget of attempts and the run's time allow it.
-    fn try_again(&mut self, node: NodeIndex, reason: &str, outcome: Outcome, told: Option<String>) {
+    fn passed(&mut self, node: NodeIndex, gates: u32) {
+        let all = gates as usize == self.gates[node.get()].len();
+        self.set(node, if all { Phase::Gated } else { Phase::Harvested(gates) });
+    }
+
+    /// Another try, if the node's budget of attempts allows it. A retry by a
+    /// person is told the same.
+    fn try_again(&mut self, node: NodeIndex, reason: String, told: String) {
         let max = self.attempts_max[node.get()];
         let run = &mut self.nodes[node.get()];
-        let tried = run.attempt - run.attempts_before;
-        if tried < max {
-            run.feedback = told.map(Feedback::Rejected);
-            run.attempt += 1;
+        run.feedback = Some(Feedback::Rejected(told));
+        let tries = run.tried - run.attempts_before;
+        if tries < max {
+            run.attempt = run.tried + 1;
             self.set(node, Phase::Ready);
         } else {
-            let tries = if tried == 1 { "attempt" } else { "attempts" };
-            self.fail(node, outcome, format!("{reason} (after {tried} {tries})"));
+            let word = if tries == 1 { "attempt" } else { "attempts" };
+            self.fail(node, Outcome::Failed, format!("{reason} (after {tries} {word})"));
         }
     }
 
@@ -410,7 +339,6 @@ impl RunState {
             self.ready.remove(&node);
         }
         if phase == Phase::Ready {
-            run.attempt = run.attempt.max(1);
             self.ready.insert(node);
         }
         match (before.is_busy(), phase.is_busy()) {
@@ -454,6 +382,7 @@ impl RunState {
     fn cancel(&mut self) {
         for position in 0..self.nodes.len() {
             if !self.nodes[position].phase.is_final() {
+                self.nodes[position].end_of_attempt(self.at_ms);
                 self.set(NodeIndex::new(position), Phase::Cancelled);
             }
         }
@@ -469,16 +398,10 @@ impl RunState {
                 .count();
             let missing = self.needs[position].len() - committed;
             let run = &mut self.nodes[position];
-            if !run.phase.is_final() || run.phase == Phase::Committed {
+            if run.phase == Phase::Committed {
                 continue;
             }
-            run.failure = None;
-            run.attempts_before = run.attempt;
-            run.attempt += 1;
-            run.missing = u32::try_from(missing).expect("invariant: fewer needs than nodes");
-            run.span_ms.1 = None;
-            run.phase = Phase::Pending;
-            run.merge = Merge::Waiting;
+            run.reopen(u32::try_from(missing).expect("invariant: fewer needs than nodes"));
             self.open += 1;
             if missing == 0 {
                 self.set(NodeIndex::new(position), Phase::Ready);
@@ -491,28 +414,31 @@ impl RunState {
             .unwrap_or(self.nodes.len());
     }
 
-    /// Moves past the nodes whose place in the branch is decided. A result that
-    /// builds on one that was left out is left out too.
+    /// Moves past the nodes whose place in the branch is decided.
     fn advance_merge(&mut self) {
         while let Some(run) = self.nodes.get(self.merge_cursor) {
-            if !run.phase.is_final() {
+            if !run.phase.is_final() || run.merge == Merge::Due {
                 return;
             }
-            let position = self.merge_cursor;
             if run.merge == Merge::Waiting {
-                let left = run.phase != Phase::Committed
-                    || self.needs[position]
-                        .iter()
-                        .any(|need| self.nodes[need.get()].merge == Merge::Left);
-                let run = &mut self.nodes[position];
-                match (left, run.changes) {
-                    (true, _) => run.merge = Merge::Left,
-                    // Nothing of its own: what it builds on is merged already.
-                    (false, 0) => run.merge = Merge::Done,
-                    (false, _) => return,
-                }
+                self.nodes[self.merge_cursor].merge = self.place_in_branch(self.merge_cursor);
+            } else {
+                self.merge_cursor += 1;
             }
-            self.merge_cursor += 1;
+        }
+    }
+
+    /// A result that builds on one that was left out is left out too.
+    fn place_in_branch(&self, position: usize) -> Merge {
+        let run = &self.nodes[position];
+        let is_left = |need: &NodeIndex| self.node(*need).merge == Merge::Left;
+        if run.phase != Phase::Committed || self.needs[position].iter().any(is_left) {
+            Merge::Left
+        } else if run.changes == 0 {
+            // Nothing of its own: what it builds on is merged already.
+            Merge::Done
+        } else {
+            Merge::Due
         }
     }
 
@@ -520,8 +446,14 @@ impl RunState {
     #[must_use]
     pub fn to_merge(&self) -> Option<NodeIndex> {
         let run = self.nodes.get(self.merge_cursor)?;
-        (run.phase == Phase::Committed && run.merge == Merge::Waiting)
-            .then(|| NodeIndex::new(self.merge_cursor))
+        (run.merge == Merge::Due).then(|| NodeIndex::new(self.merge_cursor))
+    }
+
+    /// Tells whether every node has come to its end and its place in the branch
+    /// is decided.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.open == 0 && self.merge_cursor == self.nodes.len()
     }
 
     /// Returns how the run ends if nothing more happens.
@@ -536,65 +468,12 @@ impl RunState {
     }
 }
 
-impl NodeRun {
-    fn new(missing: u32) -> Self {
-        Self {
-            phase: if missing == 0 { Phase::Ready } else { Phase::Pending },
-            missing,
-            attempt: 1,
-            start: 0,
-            attempts_before: 0,
-            base: None,
-            work: None,
-            changes: 0,
-            session: None,
-            process: None,
-            feedback: None,
-            failure: None,
-            answers: Vec::new(),
-            usage: Usage::default(),
-            replies: 0,
-            ran_ms: 0,
-            running_since_ms: None,
-            commit: None,
-            merge: Merge::Waiting,
-            span_ms: (None, None),
-        }
-    }
-
-    fn begin(&mut self, attempt: u32, start: u32, base: &CommitId, from: &CommitId, at_ms: u64) {
-        self.attempt = attempt;
-        self.start = start;
-        self.base = Some(base.clone());
-        self.work = Some(from.clone());
-        self.running_since_ms = Some(at_ms);
-        self.span_ms.0 = self.span_ms.0.or(Some(at_ms));
-    }
-
-    fn end_of_attempt(&mut self, at_ms: u64) {
-        self.process = None;
-        let since = self.running_since_ms.take();
-        self.ran_ms += since.map_or(0, |since| at_ms.saturating_sub(since));
-    }
-
-    fn keep(&mut self, salvage: Option<&CommitId>) {
-        if let Some(commit) = salvage {
-            self.work = Some(commit.clone());
-        }
-    }
-}
-
-impl Failure {
-    fn conflict(with: &str, paths: &[String]) -> Self {
-        let reason = format!("merge conflict with {with}: {}", paths.join(", "));
-        Self { outcome: Outcome::Failed, reason }
-    }
-}
-
-fn illegal(node: NodeIndex, event: &NodeEvent, phase: Phase) -> Illegal {
-    Illegal {
-        what: format!("{event:?}"),
-        node: format!("node number {}", node.get()),
-        phase: phase.word(),
-    }
+/// Returns an event's name: what it carries may be long and is not to be shown.
+fn word(event: &Event) -> String {
+    let text = match event {
+        Event::Run(event) => format!("{event:?}"),
+        Event::Node(_, event) => format!("{event:?}"),
+    };
+    let is_name = |c: &char| c.is_ascii_alphanumeric();
+    text.chars().take_while(is_name).collect()
 }

@@ -77,11 +77,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 lock.read_to_string(&mut holder).map_err(io)?;
-                let mut holder = holder.trim().to_owned();
-                if holder.is_empty() {
-                    // It has just got the lock and not said yet who it is.
-                    holder = kernel_holder(&lock).unwrap_or_else(|| "a process".to_owned());
-                }
+                let holder = name_of_holder(holder.trim(), kernel_holder(&lock));
                 return Err(StoreError::Locked { root: root.to_owned(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
@@ -225,14 +221,25 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
 
 /// Asks the kernel who holds the lock (proc_locks(5)): the fields are the
 /// number, FLOCK, ADVISORY, WRITE, the process, and MAJOR:MINOR:INODE.
-fn kernel_holder(lock: &File) -> Option<String> {
+fn kernel_holder(lock: &File) -> Option<u32> {
     let inode = format!(":{}", lock.metadata().ok()?.ino());
     let text = std::fs::read_to_string("/proc/locks").ok()?;
     let line = text.lines().find(|line| {
         line.contains(" FLOCK ") && line.split_whitespace().any(|word| word.ends_with(&inode))
     })?;
-    let pid = line.split_whitespace().nth(4)?;
-    Some(format!("process {pid}"))
+    let pid = line.split_whitespace().nth(4)?.parse().ok()?;
+    // 0 stands for a process of another PID namespace.
+    (pid > 0).then_some(pid)
+}
+
+/// Says who holds the lock. A holder that has just got it has not written who
+/// it is yet, and what stands there may be an earlier one's.
+fn name_of_holder(said: &str, known: Option<u32>) -> String {
+    match known {
+        Some(pid) if !said.starts_with(&format!("process {pid} ")) => format!("process {pid}"),
+        None if said.is_empty() => "a process".to_owned(),
+        _ => said.to_owned(),
+    }
 }
 
 fn holder() -> io::Result<String> {
@@ -263,9 +270,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let root = dir.path().join("state");
         let _first = Store::open(&root).expect("free");
-        File::create(root.join("lock")).expect("emptied");
-        let message = Store::open(&root).expect_err("held").to_string();
-        assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+        for said in ["", "process 1 on another host, started at tick 7\n"] {
+            std::fs::write(root.join("lock"), said).expect("written");
+            let message = Store::open(&root).expect_err("held").to_string();
+            assert!(message.contains(&format!(": process {} (", std::process::id())), "{message}");
+        }
     }
 
     #[test]

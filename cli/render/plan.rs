@@ -47,10 +47,19 @@ fn list(head: &str, entries: &[String], none: &str) -> String {
     format!("{head}{}", entries.join(&gap))
 }
 
+/// Quotes a word that would not be seen as one.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c == '"');
+    if plain { word.to_owned() } else { format!("{word:?}") }
+}
+
 fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
     let work = match &node.work {
         Work::Agent { agent, .. } => format!("agent {}", plan.agents[agent.get()].name),
-        Work::Command { run } => format!("$ {}", run.join(" ")),
+        Work::Command { run } => {
+            let words: Vec<String> = run.iter().map(|word| quoted(word)).collect();
+            format!("runs {}", words.join(" "))
+        }
     };
     let names = |needs: &[NodeIndex]| {
         let names: Vec<&str> =

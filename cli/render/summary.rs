@@ -79,10 +79,10 @@ fn rows(node: &NodeReport, width: usize) -> Vec<String> {
         seconds(node.ran_ms)
     )];
     let gap = " ".repeat(width + 4);
-    let gates = node
-        .gates
-        .iter()
-        .map(|gate| format!("{gap}gate {} {}: {}", gate.gate, gate.verdict, gate.reason));
+    let gates = node.gates.iter().map(|gate| {
+        let reason = eufm_runner::printable::line(&gate.reason, 160);
+        format!("{gap}gate {} {}: {reason}", gate.gate, gate.verdict)
+    });
     rows.extend(gates);
     rows.extend(
         node.failure

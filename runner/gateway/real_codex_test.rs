@@ -95,6 +95,22 @@ impl Bench {
             .stdin(prompt)
     }
 
+    /// Ends what a killed Codex left: its sandbox may not have begun to watch
+    /// it yet. (In a run the sandbox around Codex takes care of that.)
+    fn end_leftovers(&self) {
+        let folder = self.path("repo").into_os_string().into_encoded_bytes();
+        for entry in fs::read_dir("/proc").expect("/proc").filter_map(Result::ok) {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if line.windows(folder.len()).any(|part| part == folder)
+                && let Some(pid) = pid.and_then(Pid::from_raw)
+            {
+                // It may end by itself meanwhile.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+
     /// Runs one turn to its end.
     fn turn(&self, prompt: &str, session: Option<&str>) -> Ended {
         let output = self.command(prompt, session).output().expect("Codex runs");
@@ -200,6 +216,7 @@ fn a_killed_codex_is_resumed_at_the_reply_that_was_cut_off() {
     let pid = i32::try_from(handle.process().pid).ok().and_then(Pid::from_raw);
     kill_process_group(pid.expect("a process"), Signal::KILL).expect("it runs");
     assert_eq!(handle.wait().unwrap(), Exit::Signal(9));
+    bench.end_leftovers();
     let before = fs::read_to_string(bench.path("stdout")).unwrap();
     let session = event(&before, "thread.started")["thread_id"].as_str().unwrap().to_owned();
     let ended = bench.turn(GO_ON, Some(&session));

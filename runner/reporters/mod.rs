@@ -11,6 +11,7 @@ use std::io::Write;
 use eufm_plan::{NodeIndex, Plan};
 
 use crate::event::Event;
+use crate::printable;
 use crate::state::RunState;
 
 /// All reporters, by name.
@@ -18,6 +19,9 @@ pub const REPORTERS: &[(&str, Make)] = &[("bars", bars::reporter), ("plain", pla
 
 /// Makes a reporter that writes to a stream.
 pub type Make = fn(Sink) -> Box<dyn Reporter>;
+
+/// How much of a reason is shown while the run runs; the journal has all of it.
+const REASON_MAX: usize = 160;
 
 /// Where a reporter writes.
 pub type Sink = Box<dyn Write + Send>;
@@ -99,10 +103,12 @@ fn node_sentence(
     };
     match event {
         E::Started { attempt, .. } => Some(format!("attempt {attempt} starts")),
-        E::Exited { ending: Ending::Completed } => {
+        E::Exited { ending: Ending::Completed, .. } => {
             Some(format!("ended after {}", seconds(run.ran_ms)))
         }
-        E::Exited { ending: Ending::Failed { reason } } => Some(format!("{reason}; {}", then())),
+        E::Exited { ending: Ending::Failed { reason }, .. } => {
+            Some(format!("{reason}; {}", then()))
+        }
         E::Exited { .. } => Some(then()),
         E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
         E::Harvested { changes, ignored, .. } if ignored.is_empty() => {
@@ -117,7 +123,9 @@ fn node_sentence(
         E::Judged { gate, verdict, reason, .. } if verdict.is_pass() => {
             Some(format!("gate {gate} passed: {reason}"))
         }
-        E::Judged { gate, reason, .. } => Some(format!("gate {gate}: {reason}; {}", then())),
+        E::Judged { gate, reason, .. } => {
+            Some(format!("gate {gate}: {}; {}", printable::line(reason, REASON_MAX), then()))
+        }
         E::Committed { commit } => Some(format!("committed as {}", commit.short())),
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
         E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),

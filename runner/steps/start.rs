@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{NodeIndex, Work};
 
 use super::StartJob;
 use super::place::Place;
-use crate::event::NodeEvent;
+use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Ran, executor};
 use crate::git::{CommitId, MergeError, Stamp};
 use crate::workshop::{StepError, Workshop};
@@ -22,7 +22,11 @@ pub(super) fn perform(
     stamp: &Stamp,
 ) -> Result<(), StepError> {
     let Some(base) = base(shop, node, job, stamp)? else { return Ok(()) };
-    let from = job.work.clone().unwrap_or_else(|| base.clone());
+    // A command begins anew each time; an agent goes on with what it has done.
+    let from = match shop.node(node).work {
+        Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
+        Work::Command { .. } => base.clone(),
+    };
     let place = Place::make(shop, &shop.scratch(node, job.start, "attempt"), &from)?;
     let started = NodeEvent::Started {
         attempt: job.attempt,
@@ -47,7 +51,15 @@ pub(super) fn perform(
         limit,
     };
     match executor(&shop.node(node).work).execute(shop, &attempt)? {
-        Ran::Ended(ending) => shop.courier.tell(node, NodeEvent::Exited { ending }),
+        Ran::Ended(Ending::Completed) => {
+            let (ending, salvage) = (Ending::Completed, None);
+            shop.courier.tell(node, NodeEvent::Exited { ending, salvage })
+        }
+        Ran::Ended(ending) => {
+            let salvage = super::recover::salvage(shop, node, job.start, &from, stamp)?;
+            shop.courier.tell(node, NodeEvent::Exited { ending, salvage })?;
+            place.remove()
+        }
         Ran::Stopped => {
             let salvage = super::recover::salvage(shop, node, job.start, &from, stamp)?;
             shop.courier.tell(node, NodeEvent::Interrupted { salvage })?;

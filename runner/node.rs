@@ -1,0 +1,227 @@
+//! What is known of one node's run: where it stands, what it has, why it failed.
+//!
+//! Plain data, changed by the run's state alone. Unaware of the other nodes
+//! and of which fact may follow which. See docs/run-state.md.
+
+use crate::event::Outcome;
+use crate::gates::Verdict;
+use crate::gateway::Usage;
+use crate::git::CommitId;
+use crate::process::ProcessId;
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waits for nodes it depends on.
+    Pending,
+    /// May be started.
+    Ready,
+    /// An attempt runs.
+    Running,
+    /// The attempt's process ended well; its result lies in the worktree.
+    Exited,
+    /// The result is a commit; this many gates have passed it.
+    Harvested(u32),
+    /// All gates passed.
+    Gated,
+    /// Done: the result stands.
+    Committed,
+    /// Done: it did not succeed.
+    Failed,
+    /// Never started: a node it depends on failed.
+    Blocked,
+    /// Never finished: the run's budget was used up.
+    Cancelled,
+}
+
+impl Phase {
+    /// Tells whether nothing more happens to the node in this run.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Committed | Self::Failed | Self::Blocked | Self::Cancelled)
+    }
+
+    /// Tells whether the node takes one of the run's parallel slots.
+    #[must_use]
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Running | Self::Exited | Self::Harvested(_) | Self::Gated)
+    }
+
+    /// Returns the word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::Harvested(_) => "harvested",
+            Self::Gated => "gated",
+            Self::Committed => "committed",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Whether a committed result is part of the run's branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// Its turn has not come.
+    Waiting,
+    /// It is the next to be merged.
+    Due,
+    /// It is.
+    Done,
+    /// It is not: it or something it builds on is in conflict, or did not succeed.
+    Left,
+}
+
+/// A gate's last answer on a node's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateAnswer {
+    /// The gate's name.
+    pub gate: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The reason, one line.
+    pub reason: String,
+}
+
+/// All that is known of a node's run.
+#[derive(Debug, Clone)]
+pub struct NodeRun {
+    /// Where it stands.
+    pub phase: Phase,
+    /// How many of the nodes it depends on have not succeeded yet.
+    pub missing: u32,
+    /// The try that runs, or the one that comes next; from 1.
+    pub attempt: u32,
+    /// The last try that was started; 0 before the first.
+    pub tried: u32,
+    /// The current start, from 1; 0 before the first.
+    pub start: u32,
+    /// The last try before the current budget of attempts began (see `Reopened`).
+    pub attempts_before: u32,
+    /// The merge of what it depends on, from the first start on.
+    pub base: Option<CommitId>,
+    /// Its latest work: harvested, or salvaged from an attempt that was cut short.
+    pub work: Option<CommitId>,
+    /// How many files the work changes.
+    pub changes: u64,
+    /// The agent's session, to be resumed by a later start.
+    pub session: Option<String>,
+    /// The process of the current attempt.
+    pub process: Option<ProcessId>,
+    /// What the next attempt is told.
+    pub feedback: Option<Feedback>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// The gates' answers on the latest work, in the order of judging.
+    pub answers: Vec<GateAnswer>,
+    /// What the model's answers used, all attempts together.
+    pub usage: Usage,
+    /// How many answers the model gave.
+    pub replies: u32,
+    /// How long its attempts ran, in milliseconds of active time, together.
+    pub ran_ms: u64,
+    /// When the attempt that runs was started, in active time.
+    pub running_since_ms: Option<u64>,
+    /// The result.
+    pub commit: Option<CommitId>,
+    /// Whether the result is part of the branch.
+    pub merge: Merge,
+    /// When it was first started and when it came to its end, in active time.
+    pub span_ms: (Option<u64>, Option<u64>),
+}
+
+/// What the next attempt of a node is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feedback {
+    /// The attempt was cut short; its work so far lies in the worktree or not.
+    Interrupted,
+    /// The work was not good enough, for this reason.
+    Rejected(String),
+}
+
+/// Why a node failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind, which decides the exit status.
+    pub outcome: Outcome,
+    /// The reason, one line.
+    pub reason: String,
+}
+
+impl NodeRun {
+    /// Makes the run of a node that waits for `missing` others.
+    pub(crate) fn new(missing: u32) -> Self {
+        Self {
+            phase: if missing == 0 { Phase::Ready } else { Phase::Pending },
+            missing,
+            attempt: 1,
+            tried: 0,
+            start: 0,
+            attempts_before: 0,
+            base: None,
+            work: None,
+            changes: 0,
+            session: None,
+            process: None,
+            feedback: None,
+            failure: None,
+            answers: Vec::new(),
+            usage: Usage::default(),
+            replies: 0,
+            ran_ms: 0,
+            running_since_ms: None,
+            commit: None,
+            merge: Merge::Waiting,
+            span_ms: (None, None),
+        }
+    }
+
+    /// Notes that an attempt starts on `base`, with the files of `from`.
+    pub(crate) fn begin(&mut self, start: u32, base: &CommitId, from: &CommitId, at_ms: u64) {
+        self.tried = self.attempt;
+        self.start = start;
+        self.base = Some(base.clone());
+        self.work = Some(from.clone());
+        self.running_since_ms = Some(at_ms);
+        self.span_ms.0 = self.span_ms.0.or(Some(at_ms));
+    }
+
+    /// Notes that nothing of the attempt runs any more.
+    pub(crate) fn end_of_attempt(&mut self, at_ms: u64) {
+        self.process = None;
+        let since = self.running_since_ms.take();
+        self.ran_ms += since.map_or(0, |since| at_ms.saturating_sub(since));
+    }
+
+    /// Makes a node that did not succeed wait again, with a new budget of attempts.
+    pub(crate) fn reopen(&mut self, missing: u32) {
+        self.phase = Phase::Pending;
+        self.missing = missing;
+        self.attempts_before = self.tried;
+        self.attempt = self.tried + 1;
+        self.failure = None;
+        self.merge = Merge::Waiting;
+        self.span_ms.1 = None;
+    }
+
+    /// Notes the work of an attempt that came to nothing, if there was any.
+    pub(crate) fn keep(&mut self, salvage: Option<&CommitId>) {
+        if let Some(commit) = salvage {
+            self.work = Some(commit.clone());
+        }
+    }
+}
+
+impl Failure {
+    /// Makes the failure of a result that contradicts others.
+    pub(crate) fn conflict(with: &str, paths: &[String]) -> Self {
+        let reason = format!("merge conflict with {with}: {}", paths.join(", "));
+        Self { outcome: Outcome::Failed, reason }
+    }
+}
