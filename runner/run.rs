@@ -84,8 +84,10 @@ pub fn run(
         reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
     }
     publish_head(&vault, replayed.scheduler.state())?;
+    clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
-        return finished(&order.locked.plan, &replayed.scheduler, &dir);
+        let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
+        return Ok(Done { report, stop: None, was_finished: true });
     }
     if replayed.records == 0 {
         reviewed()?;
@@ -107,14 +109,13 @@ pub fn run(
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let shop = workshop(admitted, found, vault, dir.clone(), order.cassette, host, courier)?;
-    clear_leftovers(&shop, &replayed.scheduler)
-        .map_err(|error| RunError::State(error.to_string()))?;
-    let plan = shop.plan.clone();
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
-    let ended = Dispatcher::new(start).run(&first, &inbox)?;
+    let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
-    finish(&plan, ended, &dir)
+    clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;
+    let report = close(&shop.vault, &shop.plan, &scheduler, &dir, stop.as_ref())?;
+    Ok(Done { report, stop, was_finished: false })
 }
 
 fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
@@ -277,13 +278,6 @@ fn check_writes(vault: &Vault, found: &Found, plan: &Plan) -> Result<(), RunErro
     Ok(())
 }
 
-fn finished(plan: &Plan, scheduler: &Scheduler, dir: &RunDir) -> Result<Done, RunError> {
-    let context = Context { dir, stopped: None };
-    let report = RunReport::of(plan, scheduler.state(), context)
-        .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
-    Ok(Done { report, stop: None, was_finished: true })
-}
-
 fn workshop(
     admitted: Admitted,
     found: Found,
@@ -359,46 +353,55 @@ fn gateway(
 
 /// Removes the worktrees of an earlier runner, but for those of attempts whose
 /// end is not written down yet.
-fn clear_leftovers(shop: &Workshop, scheduler: &Scheduler) -> Result<(), StepError> {
-    let kept: Vec<PathBuf> = scheduler
-        .state()
-        .nodes
-        .iter()
-        .enumerate()
-        .filter(|(_, run)| run.phase.is_busy())
-        .map(|(position, run)| shop.scratch(NodeIndex::new(position), run.start, "attempt"))
+fn clear_leftovers(
+    vault: &Vault,
+    dir: &RunDir,
+    plan: &Plan,
+    scheduler: &Scheduler,
+) -> Result<(), RunError> {
+    let nodes = plan.nodes.iter().zip(&scheduler.state().nodes).enumerate();
+    let kept: Vec<PathBuf> = nodes
+        .filter(|(_, (_, run))| run.phase.is_busy())
+        .map(|(position, (node, run))| dir.scratch(&node.name, position, run.start, "attempt"))
         .collect();
-    let entries = match std::fs::read_dir(shop.dir.work()) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let folder = entry?.path();
-        if !kept.contains(&folder) {
-            crate::orphans::end_all(&folder.join("tree"))?;
-            Place::clear(shop, &folder)?;
+    let clear = || -> Result<(), StepError> {
+        for entry in std::fs::read_dir(dir.work())? {
+            let folder = entry?.path();
+            if !kept.contains(&folder) {
+                crate::orphans::end_all(&folder.join("tree"))?;
+                Place::clear(vault, &folder)?;
+            }
         }
+        vault.sweep()?;
+        if kept.is_empty() {
+            std::fs::remove_dir(dir.work())?;
+        }
+        Ok(())
+    };
+    if !dir.work().exists() {
+        return Ok(());
     }
-    shop.vault.sweep()?;
-    Ok(())
+    clear().map_err(|error| RunError::State(error.to_string()))
 }
 
-/// Leaves nothing behind but the state, and says what came of the run.
-fn finish(plan: &Plan, ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
-    let shop = ended.shop;
-    clear_leftovers(&shop, &ended.scheduler).map_err(|error| RunError::State(error.to_string()))?;
-    // What is kept is what a resume needs; an empty folder is not.
-    let _ = std::fs::remove_dir(dir.work());
-    if ended.scheduler.state().finished == Some(Outcome::Done) {
-        // The branch keeps the base alive from now on.
-        shop.vault.unpin(&shop.run).map_err(|error| git_state(&error))?;
-    }
-    let stopped = ended.stop.as_ref().map(ToString::to_string);
-    let context = Context { dir, stopped };
-    let report = RunReport::of(plan, ended.scheduler.state(), context)
+/// Closes the books, whether or not an earlier runner got to it: the report
+/// is written, and a run that is done needs its pin no more.
+fn close(
+    vault: &Vault,
+    plan: &Plan,
+    scheduler: &Scheduler,
+    dir: &RunDir,
+    stop: Option<&Stop>,
+) -> Result<RunReport, RunError> {
+    let context = Context { dir, stopped: stop.map(ToString::to_string) };
+    let report = RunReport::of(plan, scheduler.state(), context)
         .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
+    if report.outcome == Some(Outcome::Done) {
+        // The branch keeps the base alive from now on.
+        vault.unpin(&report.run).map_err(|error| git_state(&error))?;
+    }
     let json = serde_json::to_string_pretty(&report)
         .map_err(|error| RunError::State(error.to_string()))?;
     std::fs::write(dir.report(), json + "\n").map_err(|error| state(&dir.report(), &error))?;
-    Ok(Done { report, stop: ended.stop, was_finished: false })
+    Ok(report)
 }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::git::{CommitId, View, Worktree};
+use crate::git::{CommitId, Vault, View, Worktree};
 use crate::sandbox::{Mount, REPO};
 use crate::workshop::{StepError, Workshop};
 
@@ -28,7 +28,7 @@ impl Place {
         folder: &Path,
         commit: &CommitId,
     ) -> Result<Self, StepError> {
-        Self::clear(shop, folder)?;
+        Self::clear(&shop.vault, folder)?;
         std::fs::create_dir_all(folder)?;
         let worktree = shop.vault.worktree(&folder.join("tree"), commit)?;
         let view = shop.vault.view(&folder.join("view"), &worktree)?;
@@ -52,9 +52,9 @@ impl Place {
     }
 
     /// Removes what is in a folder, whole or not.
-    pub(crate) fn clear(shop: &Workshop, folder: &Path) -> Result<(), StepError> {
+    pub(crate) fn clear(vault: &Vault, folder: &Path) -> Result<(), StepError> {
         if folder.exists() {
-            shop.vault.prune(&folder.join("tree"))?;
+            vault.prune(&folder.join("tree"))?;
             std::fs::remove_dir_all(folder)?;
         }
         Ok(())

@@ -22,7 +22,7 @@ pub(super) fn perform(
     crate::orphans::end_all(&folder.join("tree"))?;
     let salvage = salvage(shop, node, start, from, stamp)?;
     shop.courier.tell(node, NodeEvent::Interrupted { salvage })?;
-    Place::clear(shop, &folder)
+    Place::clear(&shop.vault, &folder)
 }
 
 /// Commits everything that the attempt's worktree holds; `None` when that is
