@@ -60,7 +60,12 @@ pub(crate) fn state(given: Option<&Path>, repository: &Path) -> Result<PathBuf, 
 /// Finds the repository that a file lies in: the nearest folder with a `.git`.
 pub(crate) fn repository_of(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().ok()?;
-    file.ancestors().skip(1).find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+    // Git passes over a folder of that name that is no repository, too.
+    let is_repository = |folder: &&Path| {
+        let git = folder.join(".git");
+        git.is_file() || git.join("HEAD").exists()
+    };
+    file.ancestors().skip(1).find(is_repository).map(Path::to_owned)
 }
 
 /// Makes a path of the command line absolute, without touching links.

@@ -9,6 +9,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -64,7 +65,7 @@ impl Store {
             .map_err(|source| StoreError::Io { path: root.to_owned(), source })?;
         let path = root.join("lock");
         let io = |source| StoreError::Io { path: path.clone(), source };
-        let mut lock = File::options()
+        let lock = File::options()
             .read(true)
             .write(true)
             .create(true)
@@ -72,16 +73,11 @@ impl Store {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                lock.read_to_string(&mut holder).map_err(io)?;
-                let holder = name_of_holder(holder.trim(), kernel_holder(&lock));
-                return Err(StoreError::Locked { root: root.to_owned(), holder });
-            }
+        let lock = match lock.try_lock() {
+            Ok(()) => lock,
+            Err(TryLockError::WouldBlock) => outlast(lock, root)?,
             Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
+        };
         let write = |lock: &File| {
             let text = holder()?;
             // Written over, then cut: the file is never empty again.
@@ -217,6 +213,32 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
         return exposed("other users may write to it (chmod go-w)");
     }
     Ok(())
+}
+
+/// How long the lock of a runner that is dead may still be held: by a child
+/// that it had begun to start, which lets go as soon as it has become another
+/// program.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// Waits for a lock whose holder is dead; a living holder is named at once.
+fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
+    let io = |source| StoreError::Io { path: root.join("lock"), source };
+    let known = kernel_holder(&lock);
+    let is_dead = known.is_some_and(|pid| !ProcessId::of(pid).is_ok_and(ProcessId::is_alive));
+    if is_dead {
+        let (sender, locked) = std::sync::mpsc::channel();
+        let waiting = lock.try_clone().map_err(io)?;
+        // It may wait for ever if somebody else was faster; then this process
+        // ends and takes it along.
+        std::thread::spawn(move || sender.send(waiting.lock()));
+        if let Ok(result) = locked.recv_timeout(LAST_BREATH) {
+            return result.map(|()| lock).map_err(io);
+        }
+    }
+    let mut said = String::new();
+    lock.read_to_string(&mut said).map_err(io)?;
+    let holder = name_of_holder(said.trim(), kernel_holder(&lock));
+    Err(StoreError::Locked { root: root.to_owned(), holder })
 }
 
 /// Asks the kernel who holds the lock (proc_locks(5)): the fields are the

@@ -94,7 +94,10 @@ impl Worktree {
         let own = submodules_of(own.as_deref().unwrap_or(&before));
         let index = self.index_without("harvest.index", &own)?;
         let added = self.reading(&index, "add").arg("--all").answer()?;
-        if !added.exit.is_success() {
+        // A folder that cannot be read is a warning to git, and would be no result.
+        let unread = b"could not open directory";
+        let passed_over = added.stderr.windows(unread.len()).any(|part| part == unread);
+        if !added.exit.is_success() || passed_over {
             return Err(self.unreadable(&index, &added)?);
         }
         let after = self.list_index(&index)?;

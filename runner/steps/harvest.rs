@@ -32,7 +32,9 @@ pub(super) fn perform(
         }
         Err(HarvestError::Refused(refusal)) => {
             let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
-            NodeEvent::Refused { reason: refusal.to_string(), salvage }
+            let lines = refusal.to_string();
+            let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+            NodeEvent::Refused { reason: lines.join("; "), salvage }
         }
         Err(HarvestError::Git(error)) => return Err(error.into()),
     };
