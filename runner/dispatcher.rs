@@ -131,9 +131,12 @@ impl<'a> Dispatcher<'a> {
         while !self.is_over() {
             match inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.receive(message)?,
-                Err(RecvTimeoutError::Timeout) => self.time_passes()?,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            // Also between messages: an agent that never stops talking must not
+            // keep the clock from being looked at.
+            self.time_passes()?;
             self.threads.retain(|thread| !thread.is_finished());
         }
         if let Some(stop) = &self.stop {
@@ -347,6 +350,7 @@ impl<'a> Dispatcher<'a> {
             work: run.work.clone(),
             session: run.session.clone(),
             feedback: run.feedback.clone(),
+            heard: run.heard,
             rest_ms: self.rest_of_node(node),
         }
     }

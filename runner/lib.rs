@@ -30,6 +30,8 @@ pub mod sandbox;
 mod scheduler;
 #[cfg(test)]
 mod scheduler_test;
+#[cfg(test)]
+mod scheduler_world;
 mod signals;
 mod state;
 #[cfg(test)]

@@ -116,6 +116,8 @@ pub struct NodeRun {
     pub process: Option<ProcessId>,
     /// What the next attempt is told.
     pub feedback: Option<Feedback>,
+    /// Whether the agent has answered to the feedback since it was told.
+    pub heard: bool,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// The gates' answers on the latest work, in the order of judging.
@@ -170,6 +172,7 @@ impl NodeRun {
             session: None,
             process: None,
             feedback: None,
+            heard: false,
             failure: None,
             answers: Vec::new(),
             usage: Usage::default(),

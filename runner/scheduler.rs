@@ -16,6 +16,8 @@ use crate::state::{Illegal, Phase, RunState};
 pub(crate) struct Scheduler {
     state: RunState,
     parallel: u32,
+    /// Nodes that are ready and not told to start.
+    waiting: BTreeSet<NodeIndex>,
     /// Nodes told to start whose `Started` has not come back.
     starting: BTreeSet<NodeIndex>,
     merging: bool,
@@ -31,6 +33,7 @@ impl Scheduler {
         Self {
             state: RunState::new(plan),
             parallel: plan.budget.parallel,
+            waiting: BTreeSet::new(),
             starting: BTreeSet::new(),
             merging: false,
             finishing: false,
@@ -70,6 +73,7 @@ impl Scheduler {
                 actions.extend(self.follow(*node, fact));
             }
             Event::Run(RunEvent::Reopened) => self.finishing = false,
+            Event::Run(RunEvent::WallExhausted) => self.waiting.clear(),
             Event::Run(_) => {}
         }
         self.fill(&mut actions);
@@ -97,7 +101,9 @@ impl Scheduler {
 
     /// Forgets a start that did not come about.
     pub(crate) fn abandon(&mut self, node: NodeIndex) {
-        self.starting.remove(&node);
+        if self.starting.remove(&node) && self.state.node(node).phase == Phase::Ready {
+            self.waiting.insert(node);
+        }
     }
 
     /// Facts that do not move a node on call for nothing new.
@@ -133,18 +139,13 @@ impl Scheduler {
         if self.draining {
             return;
         }
-        let taken = self.state.busy as usize + self.starting.len();
-        let free = (self.parallel as usize).saturating_sub(taken);
-        // At most `starting.len()` of the ready ones are passed over.
-        let next: Vec<NodeIndex> = self
-            .state
-            .ready
-            .iter()
-            .filter(|node| !self.starting.contains(node))
-            .take(free)
-            .copied()
-            .collect();
-        for node in next {
+        for node in self.state.take_newly_ready() {
+            if self.state.node(node).phase == Phase::Ready && !self.starting.contains(&node) {
+                self.waiting.insert(node);
+            }
+        }
+        while self.state.busy as usize + self.starting.len() < self.parallel as usize {
+            let Some(node) = self.waiting.pop_first() else { break };
             self.starting.insert(node);
             actions.push(Action::Start(node));
         }

@@ -5,8 +5,6 @@
 //! each transition; a fact that does not fit is an error, never a guess.
 //! Unaware of clocks, files and processes. See docs/run-state.md.
 
-use std::collections::BTreeSet;
-
 use eufm_plan::{GateIndex, NodeIndex, Plan};
 use thiserror::Error;
 
@@ -20,8 +18,6 @@ pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phas
 pub struct RunState {
     /// Each node, in plan order.
     pub nodes: Vec<NodeRun>,
-    /// The nodes that may be started, by plan order.
-    pub ready: BTreeSet<NodeIndex>,
     /// How many nodes take a slot.
     pub busy: u32,
     /// How many nodes have not come to their end.
@@ -38,6 +34,8 @@ pub struct RunState {
     pub finished: Option<Outcome>,
     /// The active time of the last fact, in milliseconds.
     pub at_ms: u64,
+    /// Nodes that became ready and that the scheduler has not seen yet.
+    newly_ready: Vec<NodeIndex>,
     /// Nodes that came to their end and whose dependents do not know yet.
     ended: Vec<NodeIndex>,
     dependents: Vec<Vec<NodeIndex>>,
@@ -71,19 +69,18 @@ impl RunState {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let mut dependents = vec![Vec::new(); plan.nodes.len()];
-        let mut ready = BTreeSet::new();
+        let mut newly_ready = Vec::new();
         for (position, node) in plan.nodes.iter().enumerate() {
             for need in &node.needs {
                 dependents[need.get()].push(NodeIndex::new(position));
             }
             if node.needs.is_empty() {
-                ready.insert(NodeIndex::new(position));
+                newly_ready.push(NodeIndex::new(position));
             }
         }
         let count = |length: usize| u32::try_from(length).expect("invariant: below 2^32 nodes");
         Self {
             nodes: plan.nodes.iter().map(|node| NodeRun::new(count(node.needs.len()))).collect(),
-            ready,
             busy: 0,
             open: count(plan.nodes.len()),
             merge_cursor: 0,
@@ -92,6 +89,7 @@ impl RunState {
             wall_exhausted: false,
             finished: None,
             at_ms: 0,
+            newly_ready,
             ended: Vec::new(),
             dependents,
             needs: plan.nodes.iter().map(|node| node.needs.clone()).collect(),
@@ -105,6 +103,13 @@ impl RunState {
     #[must_use]
     pub fn node(&self, node: NodeIndex) -> &NodeRun {
         &self.nodes[node.get()]
+    }
+
+    /// Takes the nodes that became ready since this was asked last; some of
+    /// them may have gone on meanwhile.
+    #[must_use]
+    pub(crate) fn take_newly_ready(&mut self) -> Vec<NodeIndex> {
+        std::mem::take(&mut self.newly_ready)
     }
 
     /// Returns the gate that is to judge a node's work next.
@@ -225,6 +230,7 @@ impl RunState {
             NodeEvent::Replied { usage, .. } => {
                 run.usage += *usage;
                 run.replies += 1;
+                run.heard = true;
             }
             NodeEvent::Exited { ending, salvage } => {
                 run.end_of_attempt(at_ms);
@@ -245,7 +251,7 @@ impl RunState {
             }
             NodeEvent::Refused { reason, salvage } => {
                 run.keep(salvage.as_ref());
-                self.try_again(node, reason.clone(), reason.clone());
+                self.try_again(node, reason, reason.clone());
             }
             NodeEvent::Judged { gate, verdict, reason, feedback } => {
                 let (gate, reason) = (gate.clone(), reason.clone());
@@ -279,7 +285,7 @@ impl RunState {
                     "Your turn was cut off by an error ({reason}). The files are as you left \
                      them. Go on with your task."
                 );
-                self.try_again(node, reason.clone(), told);
+                self.try_again(node, reason, told);
             }
             Ending::Unavailable { reason } => {
                 self.fail(node, Outcome::Unavailable, reason.clone());
@@ -301,7 +307,7 @@ impl RunState {
         } else {
             let told = feedback.unwrap_or(&answer.reason).to_owned();
             let reason = format!("gate {} did not pass", answer.gate);
-            self.try_again(node, reason, told);
+            self.try_again(node, &reason, told);
         }
     }
 
@@ -312,10 +318,11 @@ impl RunState {
 
     /// Another try, if the node's budget of attempts allows it. A retry by a
     /// person is told the same.
-    fn try_again(&mut self, node: NodeIndex, reason: String, told: String) {
+    fn try_again(&mut self, node: NodeIndex, reason: &str, told: String) {
         let max = self.attempts_max[node.get()];
         let run = &mut self.nodes[node.get()];
         run.feedback = Some(Feedback::Rejected(told));
+        run.heard = false;
         let tries = run.tried - run.attempts_before;
         if tries < max {
             run.attempt = run.tried + 1;
@@ -335,11 +342,8 @@ impl RunState {
     fn set(&mut self, node: NodeIndex, phase: Phase) {
         let run = &mut self.nodes[node.get()];
         let before = std::mem::replace(&mut run.phase, phase);
-        if before == Phase::Ready {
-            self.ready.remove(&node);
-        }
         if phase == Phase::Ready {
-            self.ready.insert(node);
+            self.newly_ready.push(node);
         }
         match (before.is_busy(), phase.is_busy()) {
             (false, true) => self.busy += 1,

@@ -110,7 +110,7 @@ fn weaknesses(plan: &Plan) -> Vec<String> {
         weak.push("run: no cost cap, this version does not meter money".to_owned());
     }
     extend_bounded(&mut weak, plan, "no gate", |node| is_agent(node) && node.gates.is_empty());
-    extend_bounded(&mut weak, plan, "may write every file", |node| writes_everything(node));
+    extend_bounded(&mut weak, plan, "may write every file", writes_everything);
     weak.extend(plan.nodes.iter().filter_map(|node| adds_to_gate(plan, node)).take(NAMED_MAX));
     weak.extend(plan.agents.iter().filter_map(unpinned_model));
     weak

@@ -83,6 +83,8 @@ impl Executor for AgentExecutor {
 
 fn prompt_of(prompt: &str, attempt: &Attempt<'_>, session: Option<&str>) -> String {
     match (attempt.feedback, session) {
+        // Told a second time it would look like a second failure.
+        (Some(_), Some(_)) if attempt.heard => GO_ON.to_owned(),
         (Some(Feedback::Rejected(told)), Some(_)) => told.clone(),
         (Some(Feedback::Rejected(told)), None) => format!("{prompt}\n\n{told}"),
         (Some(Feedback::Interrupted), Some(_)) => GO_ON.to_owned(),

@@ -56,6 +56,8 @@ pub(crate) struct Attempt<'a> {
     pub session: Option<&'a str>,
     /// What it is told beside its task.
     pub feedback: Option<&'a Feedback>,
+    /// Whether the session was told it already, and has answered.
+    pub heard: bool,
     /// Whether the worktree holds work of an earlier attempt.
     pub has_work: bool,
     /// How long it may run.

@@ -83,6 +83,8 @@ pub(crate) struct StartJob {
     pub session: Option<String>,
     /// What the attempt is told beside its task.
     pub feedback: Option<Feedback>,
+    /// Whether the session was told it already, and has answered.
+    pub heard: bool,
     /// How long the node may still run, in milliseconds.
     pub rest_ms: Option<u64>,
 }

@@ -47,6 +47,7 @@ pub(super) fn perform(
         logs: &logs,
         session: job.session.as_deref(),
         feedback: job.feedback.as_ref(),
+        heard: job.heard,
         has_work: from != base,
         limit,
     };
