@@ -1,11 +1,15 @@
 //! Finds and ends what an earlier runner left behind in its sandboxes.
 //!
-//! A sandbox dies with its runner, but not in the same instant. Its processes
-//! are known by what they see: the worktree of their attempt is mounted there,
-//! and nobody else mounts it. So a reused process number is never touched.
-//! Unaware of the journal.
+//! A sandbox dies with its runner, but not in the same instant; and one that
+//! was just being set up has not begun to watch its runner and lives on. Its
+//! processes are known by the worktree of their attempt: it is mounted there,
+//! or stands in their command line as what is to be mounted. Nobody else names
+//! it, so a reused process number is never touched. Whoever asks holds the lock
+//! of the state: then every child of the dead runner has become bwrap, whose
+//! command line says so. Unaware of the journal.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// slow disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ends every process that has `folder` mounted, and waits until it is gone.
+/// Ends every process that uses `folder`, and waits until it is gone.
 /// Returns how many there were.
 ///
 /// # Errors
@@ -25,7 +29,7 @@ pub(crate) fn end_all(folder: &Path) -> io::Result<usize> {
     let started = Instant::now();
     let mut ended = 0;
     loop {
-        let found = mounting(folder)?;
+        let found = using(folder)?;
         if found.is_empty() {
             return Ok(ended);
         }
@@ -44,7 +48,7 @@ pub(crate) fn end_all(folder: &Path) -> io::Result<usize> {
 /// the process that was looked at.
 fn end(pid: Pid, folder: &Path) -> io::Result<()> {
     let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
-    if !mounts(pid, folder) {
+    if !uses(pid, folder) {
         return Ok(());
     }
     let _ = pidfd_send_signal(&handle, Signal::KILL);
@@ -53,14 +57,26 @@ fn end(pid: Pid, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn mounting(folder: &Path) -> io::Result<Vec<Pid>> {
+fn using(folder: &Path) -> io::Result<Vec<Pid>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-        found.extend(pid.filter(|pid| mounts(*pid, folder)));
+        found.extend(pid.filter(|pid| uses(*pid, folder)));
     }
     Ok(found)
+}
+
+/// Tells whether a process uses the folder, or is about to.
+fn uses(pid: Pid, folder: &Path) -> bool {
+    mounts(pid, folder) || names(pid, folder)
+}
+
+/// Looks for the folder among the arguments of the process.
+fn names(pid: Pid, folder: &Path) -> bool {
+    let path = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
+    let Ok(line) = std::fs::read(path) else { return false };
+    line.split(|&byte| byte == 0).any(|word| word == folder.as_os_str().as_bytes())
 }
 
 /// Looks for the folder among the roots of the process's mounts (field 4 of
@@ -81,11 +97,24 @@ fn mounts(pid: Pid, folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
+    use crate::process::{Command, Exit};
 
     #[test]
     fn a_folder_that_nobody_mounts_has_no_orphans() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         assert_eq!(end_all(dir.path()).expect("/proc"), 0);
+    }
+
+    #[test]
+    fn a_process_that_is_about_to_use_the_folder_is_ended() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let shell = Command::new("/bin/sh").args(["-c", "while :; do :; done", "sh"]);
+        let handle = shell.arg(dir.path()).start(null(), null()).expect("sh");
+        assert_eq!(end_all(dir.path()).expect("/proc"), 1);
+        assert_eq!(handle.wait().expect("ended"), Exit::Signal(9));
     }
 }

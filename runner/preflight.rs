@@ -137,6 +137,7 @@ impl Admitted {
     fn probe(&self, host: &Host, folder: &Path) -> Result<(), RunError> {
         let state =
             |error: std::io::Error| RunError::State(format!("{}: {error}", folder.display()));
+        crate::orphans::end_all(folder).map_err(state)?;
         std::fs::create_dir_all(folder).map_err(state)?;
         let result = self.probe_sandbox(folder).and_then(|()| {
             let agents = self.locked.plan.agents.iter().zip(&self.installations);

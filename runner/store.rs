@@ -224,7 +224,9 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     let io = |source| StoreError::Io { path: root.join("lock"), source };
     let known = kernel_holder(&lock);
-    let is_dead = known.is_some_and(|pid| !ProcessId::of(pid).is_ok_and(ProcessId::is_alive));
+    // Nobody is known when the lock has become free since, or when its holder
+    // lives in another PID namespace; waiting does no harm in either case.
+    let is_dead = known.is_none_or(|pid| !ProcessId::of(pid).is_ok_and(ProcessId::is_alive));
     if is_dead {
         let (sender, locked) = std::sync::mpsc::channel();
         let waiting = lock.try_clone().map_err(io)?;
