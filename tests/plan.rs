@@ -1,0 +1,117 @@
+//! A plan runs only if it is what was reviewed: an altered or stale one ends 4
+//! before anything is started.
+
+use eufm_plan::Digest;
+
+use crate::support::Project;
+
+const SPEC: &str = r#"edition 1
+pipeline reviewed { base = "main" }
+gate checked is command { run = ["true"] }
+command one {
+  run    = ["sh", "-c", "mkfifo pipe; read line < pipe; rm pipe; echo \"$line\" > one.txt"]
+  writes = ["one.txt"]
+  gates  = [checked]
+}
+"#;
+
+/// Changes a plan and puts the digest that fits under it, as an attacker would.
+fn forge(project: &Project, from: &str, to: &str) {
+    let text = project.read("plan.lock");
+    assert!(text.contains(from), "{text}");
+    let text = text.replacen(from, to, 1);
+    let (body, _) = text.split_once("[digest]\n").expect("the digest stands last");
+    let digest = Digest::of(body.as_bytes());
+    project.write("plan.lock", format!("{body}[digest]\nplan = \"{digest}\"\n"));
+}
+
+/// Asserts that nothing was begun: no run is known and no branch was made.
+fn nothing_was_begun(project: &Project) {
+    assert!(project.journal().is_empty(), "a journal was begun");
+    assert_eq!(project.git(&["for-each-ref", "refs/heads/eufm", "refs/eufm"]), "");
+}
+
+#[test]
+fn a_plan_of_which_one_byte_differs_is_refused() {
+    let project = Project::of_spec(SPEC);
+    let text = project.read("plan.lock");
+    for (from, to) in [("read line", "read lime"), ("\"true\"", "\"trud\""), ("sha256:", "sha256;")]
+    {
+        assert!(text.contains(from));
+        project.write("plan.lock", text.replacen(from, to, 1));
+        project.exec().run().expect(4).says(&["plan.lock", "compile the spec again"]);
+        assert!(!project.state().exists(), "{from} -> {to}: state was written");
+    }
+}
+
+#[test]
+fn a_plan_with_a_forged_digest_is_refused_beside_its_spec() {
+    let project = Project::of_spec(SPEC);
+    forge(&project, "read line", "read lime");
+    project.exec().run().expect(4).says(&["is not what spec.eufm gives now"]);
+    nothing_was_begun(&project);
+}
+
+#[test]
+fn a_plan_whose_derived_lines_are_forged_is_refused_without_its_spec() {
+    let project = Project::of_spec(SPEC);
+    std::fs::remove_file(project.repo().join("spec.eufm")).expect("removed");
+    forge(&project, "nodes = \"1 command\"", "nodes = \"0 commands\"");
+    project.exec().run().expect(4).says(&["plan.lock"]);
+    nothing_was_begun(&project);
+}
+
+#[test]
+fn a_plan_needs_no_spec() {
+    let project = Project::of_spec(&SPEC.replace("mkfifo pipe; read line < pipe; rm pipe;", ""));
+    std::fs::remove_file(project.repo().join("spec.eufm")).expect("removed");
+    project.exec().run().expect(0);
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_spec_that_was_changed_after_the_review_is_refused() {
+    let project = Project::of_spec(SPEC);
+    for (spec, says) in [
+        (SPEC.replace("read line", "read lime"), "the spec was changed"),
+        (format!("{SPEC}# a comment\n"), "the spec was changed"),
+        (SPEC.replace("edition 1", "edition one"), "does not compile any more"),
+    ] {
+        project.write("spec.eufm", spec);
+        project.exec().run().expect(4).says(&["is not what spec.eufm gives now", says]);
+        nothing_was_begun(&project);
+    }
+    project.write("spec.eufm", SPEC.replace('\n', "\r\n"));
+    let run = project.exec().start();
+    project.send("pipe", "same");
+    run.wait().expect(0);
+}
+
+#[test]
+fn a_run_that_was_begun_needs_no_spec_to_go_on() {
+    let project = Project::of_spec(SPEC);
+    let run = project.exec().start();
+    project.wait_for_file("pipe");
+    run.kill();
+    project.nothing_runs();
+    project.write("spec.eufm", "this is no spec any more {");
+    let run = project.exec().start();
+    project.send("pipe", "resumed");
+    run.wait().expect(0);
+    assert_eq!(project.merged("one.txt"), "resumed");
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_plan_with_conflict_markers_or_cut_off_is_refused() {
+    let project = Project::of_spec(SPEC);
+    let text = project.read("plan.lock");
+    let half = text.get(..text.len() / 2).expect("plain text").to_owned();
+    let crlf = text.replace('\n', "\r\n");
+    let marked = text.replacen("[budget]", "<<<<<<< HEAD\n[budget]", 1);
+    for altered in [half, crlf, marked, format!("\u{feff}{text}"), String::new()] {
+        project.write("plan.lock", &altered);
+        project.exec().run().expect(4).says(&["plan.lock"]);
+        assert!(!project.state().exists());
+    }
+}

@@ -1,0 +1,238 @@
+//! What a command of the model, a command node and a gate cannot reach.
+//!
+//! One probe tries everything in each of the three places, and once more
+//! outside while the run is on: there it must reach what it may not reach
+//! inside, so a dead probe cannot pass.
+
+use std::collections::BTreeMap;
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
+
+use eufm_runner::gateway::forward;
+use serde_json::{Value, json};
+
+use crate::support::{Invocation, Project, until};
+
+const PROBE: &str = include_str!("support/probe.py");
+
+/// In every file that nobody inside may see.
+const CANARY: &str = "canary-of-the-sandbox-test";
+
+/// A variable of the runner's environment.
+const KEY: &str = "OPENAI_API_KEY";
+
+const SPEC: &str = r#"edition 1
+pipeline probes { base = "main", budget { parallel <= 4 } }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5", network = none }
+gate probe is command { run = ["python3", "probe.py", "PLACES"] }
+task agent by builder { prompt = "Probe.", writes = ["agent.json", "root.json"] }
+command direct {
+  run    = ["sh", "-c", "python3 probe.py \"$0\" > direct.json", "PLACES"]
+  writes = ["direct.json"]
+  gates  = [probe]
+}
+command other {
+  run = ["sh", "-c", "echo CANARY > other; mkfifo wait; read line < wait; rm wait other"]
+}
+"#;
+
+const CASSETTE: &str = r"format = 1
+[[node.agent]]
+shell = '''
+python3 probe.py 'PLACES' > agent.json
+python3 probe.py 'PRIVILEGED' > root.json
+mkfifo hold; read line < hold; rm hold
+'''
+[[node.agent]]
+say = 'Done.'
+";
+
+/// Where nothing may be written inside.
+const CLOSED: &[&str] = &[
+    "/",
+    "/usr",
+    "/etc",
+    "/opt",
+    "/opt/eufm",
+    "/opt/codex",
+    "/codex-home",
+    "/run",
+    "/run/eufm/door",
+    "/repo/.git",
+    "/home",
+    "/proc",
+    "/dev/pts",
+];
+
+/// Listens where nobody inside may get through.
+struct Listeners {
+    tcp: TcpListener,
+    udp: UdpSocket,
+    _forwarder: Option<TcpListener>,
+    _unix: UnixListener,
+    _abstract: UnixListener,
+}
+
+impl Listeners {
+    fn new(root: &Path, name: &str) -> Self {
+        let address = SocketAddr::from_abstract_name(name).expect("a short name");
+        Self {
+            tcp: TcpListener::bind("127.0.0.1:0").expect("a port is free"),
+            udp: UdpSocket::bind("127.0.0.1:0").expect("a port is free"),
+            // The forwarder's port is open inside the agent's sandbox; here it
+            // stands open for the control. Another test may hold it as well.
+            _forwarder: TcpListener::bind(("127.0.0.1", forward::PORT)).ok(),
+            _unix: UnixListener::bind(root.join("listener")).expect("a socket can be made"),
+            _abstract: UnixListener::bind_addr(&address).expect("a socket can be made"),
+        }
+    }
+
+    fn port(address: std::io::Result<std::net::SocketAddr>) -> u16 {
+        address.expect("a bound socket has an address").port()
+    }
+}
+
+/// In which way the probe is to try.
+struct Probe<'a> {
+    /// What its datagram says.
+    tag: &'a str,
+    /// Below which folder it looks for files and sockets.
+    walk: &'a str,
+    /// To which folders it tries to write.
+    closed: &'a [&'a str],
+    /// Whether it first takes all capabilities of a namespace of its own.
+    privileged: bool,
+}
+
+/// What the probe is to try, as its argument. It is handed over backwards, so
+/// that the words it looks for are not found in its own command line.
+fn places(project: &Project, listeners: &Listeners, probe: &Probe<'_>) -> String {
+    let root = project.root();
+    let places = json!({
+        "root": root,
+        "home": root.join("home"),
+        "users_home": std::env::home_dir().expect("there is a home"),
+        "tcp": Listeners::port(listeners.tcp.local_addr()),
+        "udp": Listeners::port(listeners.udp.local_addr()),
+        "forwarder": forward::PORT,
+        "abstract": root,
+        "walk": probe.walk,
+        "canary": CANARY,
+        "key": format!("{KEY}="),
+        "token": "EUFM_GATEWAY_TOKEN",
+        "tag": probe.tag,
+        "closed": probe.closed,
+        "privileged": probe.privileged,
+    });
+    places.to_string().chars().rev().collect()
+}
+
+/// Reads what a probe printed: each attempt, with whether it succeeded.
+fn results(text: &str) -> BTreeMap<String, bool> {
+    let line = text.lines().find(|line| line.starts_with('{'));
+    let line = line.unwrap_or_else(|| panic!("the probe printed nothing: {text}"));
+    serde_json::from_str(line).expect("the probe prints JSON")
+}
+
+fn of_state(results: &BTreeMap<String, bool>, state: bool) -> Vec<&str> {
+    let found = results.iter().filter(|(_, reached)| **reached == state);
+    found.map(|(name, _)| name.as_str()).collect()
+}
+
+/// Lists the tags of the datagrams that came.
+fn datagrams(socket: &UdpSocket) -> Vec<String> {
+    socket.set_nonblocking(true).expect("set");
+    let receive = || {
+        let mut buffer = [0; 64];
+        let length = socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    };
+    std::iter::from_fn(receive).collect()
+}
+
+/// Makes the project: a canary in each place that nobody inside may see.
+fn project(listeners: impl Fn(&Project) -> Listeners) -> (Project, Listeners) {
+    let project = Project::new(&[("probe.py", PROBE)]);
+    let listeners = listeners(&project);
+    project.write("secret", CANARY);
+    project.write("../home/secret", CANARY);
+    let of = |tag, privileged| {
+        places(&project, &listeners, &Probe { tag, walk: "/", closed: CLOSED, privileged })
+    };
+    let quoted = Value::String(of("command", false)).to_string();
+    let quoted = quoted.trim_matches('"');
+    let spec = SPEC.replace("PLACES", quoted).replace("CANARY", CANARY);
+    project.write("spec.eufm", spec);
+    let cassette = CASSETTE.replace("PLACES", &of("agent", false));
+    project.write("cassette.toml", cassette.replace("PRIVILEGED", &of("agent", true)));
+    project.compile().expect(0);
+    (project, listeners)
+}
+
+/// Runs the probe where nothing is closed.
+fn control(project: &Project, listeners: &Listeners, program: &[&str]) -> BTreeMap<String, bool> {
+    let root = project.root().to_str().expect("a plain name");
+    let closed = ["state", "home", "repo"].map(|name| format!("{root}/{name}"));
+    let closed: Vec<&str> = closed.iter().map(String::as_str).collect();
+    let probe = Probe { tag: "control", walk: root, closed: &closed, privileged: false };
+    let places = places(project, listeners, &probe);
+    let run = Invocation::of(Path::new(program[0]), project.root(), &project.repo())
+        .args(&program[1..])
+        .args(["python3", "probe.py", &places])
+        .env(KEY, "a key")
+        .env("EUFM_GATEWAY_TOKEN", "0a1b");
+    results(&run.run().expect(0).stdout)
+}
+
+#[test]
+fn nothing_of_the_host_is_reached_from_inside() {
+    let (project, listeners) = project(|project| {
+        let name = project.root().to_str().expect("a plain name");
+        Listeners::new(project.root(), name)
+    });
+    let run = project.exec_agents().env(KEY, CANARY).start();
+    for pipe in ["hold", "wait"] {
+        project.wait_for_file(pipe);
+    }
+    until("the gate's answer", || project.facts("direct", "judged").pop());
+    // The run is on: its sockets, worktrees and processes are there to be found.
+    let outside = control(&project, &listeners, &["env"]);
+    let privileged = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0"];
+    let privileged = [&privileged[..], &["--cap-add", "ALL", "--dev-bind", "/", "/"]].concat();
+    let with_capabilities = control(&project, &listeners, &privileged);
+    for pipe in ["hold", "wait"] {
+        project.send(pipe, "go");
+    }
+    run.wait().expect(0);
+
+    let without: Vec<&str> = of_state(&outside, false);
+    assert!(
+        without.iter().all(|name| ["udp", "capability"].contains(name)),
+        "the control does not reach {without:?}"
+    );
+    assert!(with_capabilities["capability"], "the control has no capability");
+    let log = project.run_dir().join("nodes/0001-direct/1/gate-probe.log");
+    let gate = std::fs::read_to_string(log).expect("the gate's log");
+    // Codex makes a sandbox of its own in ours, so namespaces can be made there
+    // and have capabilities of their own; these must open nothing.
+    let namespace: &[&str] = &["user_namespace"];
+    let privileged: &[&str] = &["capability", "user_namespace"];
+    for (place, text, may) in [
+        ("the model's command", project.merged("agent.json"), namespace),
+        ("the model's command in a namespace", project.merged("root.json"), privileged),
+        ("the command", project.merged("direct.json"), &[]),
+        ("the gate", gate, &[]),
+    ] {
+        let found = results(&text);
+        let reached = of_state(&found, true);
+        assert!(reached.iter().all(|name| may.contains(name)), "{place} reached {reached:?}");
+        let tried = |found: &BTreeMap<String, bool>| -> Vec<String> {
+            found.keys().filter(|name| !name.starts_with("writes ")).cloned().collect()
+        };
+        assert_eq!(tried(&found), tried(&outside), "{place} tried the same");
+    }
+    assert_eq!(datagrams(&listeners.udp), ["control", "control"]);
+    project.nothing_is_left();
+}

@@ -1,0 +1,49 @@
+//! What the tests of the running system share: a project in a temporary
+//! folder, the real binary, and looks at what it leaves behind.
+//!
+//! Each project has its own repository, state and home, so tests run side by
+//! side. Unaware of what a test is about.
+
+mod process;
+mod project;
+mod story;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub(crate) use process::{Ended, Invocation, Running, survivors};
+pub(crate) use project::Project;
+pub(crate) use story::{CASSETTE, SPEC, demo};
+
+/// How long anything that a test waits for may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until `look` finds what it looks for.
+///
+/// The one place where tests wait for another process without a primitive of
+/// the system: it looks again every few milliseconds and fails after two
+/// minutes, naming `what`.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(3));
+    }
+}
+
+/// Returns the real Codex CLI; tests with agents are never skipped.
+pub(crate) fn codex() -> PathBuf {
+    let path = std::env::var_os("EUFM_TEST_CODEX").map(PathBuf::from);
+    path.expect(
+        "EUFM_TEST_CODEX must name the Codex CLI 0.169.0: `make test` installs it and sets it",
+    )
+}
+
+/// Returns the root of the sources.
+pub(crate) fn sources() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
