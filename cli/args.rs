@@ -23,11 +23,21 @@ pub(crate) enum Command {
     Compile(CompileArgs),
     /// Run a plan, or go on with a run that was interrupted
     Exec(ExecArgs),
+    /// Explain the code of a finding, or a kind of gate or agent
+    Explain(ExplainArgs),
     /// Write a small spec to start from
     Init(InitArgs),
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+}
+
+/// `eufm explain`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// A code (`E0204`), `gate` or `agent`, or one kind of them (`gate tests`); all if not given
+    #[arg(num_args = 0..=2)]
+    pub(crate) topic: Vec<String>,
 }
 
 /// `eufm compile`.

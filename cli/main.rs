@@ -6,6 +6,7 @@
 
 mod args;
 mod catalog;
+mod codes;
 mod commands;
 mod exit;
 mod host;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Compile(args) => commands::compile::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
     };

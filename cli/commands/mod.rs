@@ -3,5 +3,6 @@
 
 pub(crate) mod compile;
 pub(crate) mod exec;
+pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod init;

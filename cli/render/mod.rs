@@ -4,16 +4,21 @@
 //! Colour only on a terminal, and never with NO_COLOR. Unaware of how the
 //! things that are shown came about.
 
+mod codes;
 mod diagnostics;
+mod kinds;
 mod plan;
 mod summary;
+mod wrap;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::Path;
 
 use eufm_runner::reporters::{self, Reporter};
 
+pub(crate) use codes::{code, topics};
 pub(crate) use diagnostics::diagnostics;
+pub(crate) use kinds::{kind, kinds};
 pub(crate) use plan::plan;
 pub(crate) use summary::summary;
 

@@ -28,25 +28,25 @@ const TOKEN: &str = "EUFM_GATEWAY_TOKEN";
 
 static SCHEMA: KindSchema = KindSchema {
     name: "codex",
-    doc: "the OpenAI Codex CLI, unattended, in a sandbox of its own",
+    doc: "The OpenAI Codex CLI, unattended, in a sandbox of its own.",
     params: &[
         Param {
             name: "cli",
             ty: ParamType::Text,
             required: true,
-            doc: "the exact version of the Codex CLI, for example \"0.169.0\"",
+            doc: "The exact version of the Codex CLI, for example \"0.169.0\".",
         },
         Param {
             name: "model",
             ty: ParamType::Text,
             required: true,
-            doc: "the model, for example \"gpt-5.5\"",
+            doc: "The model, for example \"gpt-5.5\".",
         },
         Param {
             name: "network",
             ty: ParamType::Word(&["none"]),
             required: false,
-            doc: "what the agent's commands reach beside the model: none",
+            doc: "What the agent's commands reach beside the model: nothing; so it is if not given.",
         },
     ],
 };
