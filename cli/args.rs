@@ -51,6 +51,9 @@ pub(crate) struct CompileArgs {
     /// Write nothing; fail when the plan on disk is not the one that would be written
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Print the findings as one JSON document (docs/schemas/diagnostics.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `eufm exec`.

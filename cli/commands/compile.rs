@@ -7,7 +7,7 @@ use eufm_plan::lockfile;
 use crate::args::CompileArgs;
 use crate::catalog::with_catalog;
 use crate::exit::{ExitStatus, Failure};
-use crate::render;
+use crate::render::{self, Findings, PlanState};
 use crate::sources::Folder;
 
 /// Compiles a spec; a plan is written only if there is no error, and only if
@@ -19,29 +19,49 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     let (folder, name) = split(&args.spec)?;
     let result =
         with_catalog(|catalog| eufm_compiler::compile(&Folder(folder.clone()), &name, catalog));
-    let compiled = match result {
-        Ok(compiled) => compiled,
-        Err(rejected) => {
-            render::diagnostics(&rejected.sources, &rejected.diagnostics);
-            return Ok(ExitStatus::SPEC);
-        }
+    let (sources, found, plan) = match result {
+        Ok(compiled) => (compiled.sources, compiled.diagnostics, Some(compiled.plan)),
+        Err(rejected) => (rejected.sources, rejected.diagnostics, None),
     };
-    render::diagnostics(&compiled.sources, &compiled.diagnostics);
-    let text = lockfile::write(&compiled.plan);
+    let findings = Findings { folder: &folder, spec: &name, sources: &sources, found: &found };
+    if !args.json {
+        render::diagnostics(&findings);
+    }
+    let Some(plan) = plan else {
+        if args.json {
+            render::json::compiled(&findings, None);
+        }
+        return Ok(ExitStatus::SPEC);
+    };
     let output = args.output.clone().unwrap_or_else(|| folder.join("plan.lock"));
-    let current = std::fs::read_to_string(&output).ok();
-    let same = current.as_deref() == Some(text.as_str());
-    if args.locked && !same {
-        return Err(Failure::new(
-            ExitStatus::STALE,
-            not_locked(&output, current.as_deref(), &text),
-        ));
+    let settled = settle(&output, &lockfile::write(&plan), args.locked);
+    if args.json {
+        let state = settled.as_ref().map_or_else(|(state, _)| *state, |state| Some(*state));
+        render::json::compiled(&findings, state.map(|state| (output.as_path(), state)));
+    } else if let Ok(state) = settled {
+        render::plan(&plan, &output, matches!(state, PlanState::Unchanged));
     }
-    if !same {
-        write(&output, &text)?;
+    settled.map(|_| ExitStatus::DONE).map_err(|(_, failure)| failure)
+}
+
+/// Brings the plan on disk up to date, or, where it is locked, compares only.
+///
+/// # Errors
+/// Fails when the plan is stale or cannot be written.
+fn settle(
+    output: &Path,
+    text: &str,
+    locked: bool,
+) -> Result<PlanState, (Option<PlanState>, Failure)> {
+    let current = std::fs::read_to_string(output).ok();
+    if current.as_deref() == Some(text) {
+        return Ok(PlanState::Unchanged);
     }
-    render::plan(&compiled.plan, &output, same);
-    Ok(ExitStatus::DONE)
+    if locked {
+        let message = not_locked(output, current.as_deref(), text);
+        return Err((Some(PlanState::Stale), Failure::new(ExitStatus::STALE, message)));
+    }
+    write(output, text).map(|()| PlanState::Written).map_err(|failure| (None, failure))
 }
 
 /// Splits the spec's path into its folder and its name there.

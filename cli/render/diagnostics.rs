@@ -1,60 +1,102 @@
-//! Shows what the compiler found: the source line, the place, the way out.
+//! Shows what the compiler found to people: the source line, the place, the
+//! way out. `json.rs` shows the same to programs.
+
+use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use eufm_grammar::{Diagnostic, Diagnostics, Severity, SourceMap};
+use eufm_grammar::{Diagnostic, Diagnostics, Severity, SourceFile, SourceMap};
+use eufm_runner::printable;
 
-/// How many findings are shown; the rest is counted.
+/// How many findings of a spec are shown; the rest is counted.
 const SHOWN_MAX: usize = 100;
 
-/// Prints all findings to standard error, and how many errors there are.
-pub(crate) fn diagnostics(sources: &SourceMap, found: &Diagnostics) {
-    let renderer = if super::colour() { Renderer::styled() } else { Renderer::plain() };
-    let all = found.sorted();
-    for diagnostic in all.iter().take(SHOWN_MAX) {
-        super::print_error(&format!("{}\n", render(&renderer, sources, diagnostic)));
+/// How many characters of a path are shown.
+const PATH_MAX: usize = 4_096;
+
+/// What was found in one spec.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Findings<'a> {
+    /// The folder that the paths of the sources are relative to.
+    pub(crate) folder: &'a Path,
+    /// The spec's own path, relative to the same folder.
+    pub(crate) spec: &'a str,
+    /// The texts that the findings point into.
+    pub(crate) sources: &'a SourceMap,
+    /// The findings.
+    pub(crate) found: &'a Diagnostics,
+}
+
+impl Findings<'_> {
+    /// Returns the path of a source as the command line would name it.
+    pub(super) fn path(&self, path: &str) -> String {
+        if self.folder == Path::new(".") {
+            return path.to_owned();
+        }
+        self.folder.join(path).to_string_lossy().into_owned()
     }
-    if all.len() > SHOWN_MAX {
-        super::print_error(&format!("… and {} more findings\n", all.len() - SHOWN_MAX));
+
+    /// Returns the findings as people read them, with an empty line behind each.
+    pub(crate) fn text(&self) -> String {
+        let renderer = if super::colour() { Renderer::styled() } else { Renderer::plain() };
+        let all = self.found.sorted();
+        let mut text = String::new();
+        for diagnostic in all.iter().take(SHOWN_MAX) {
+            text.push_str(&self.one(&renderer, diagnostic));
+            text.push_str("\n\n");
+        }
+        let total = self.found.errors() + self.found.warnings();
+        let shown = all.len().min(SHOWN_MAX);
+        if total > shown {
+            text.push_str(&format!("… and {} more findings\n\n", total - shown));
+        }
+        text
     }
-    let errors = found.errors();
-    if errors > 0 {
-        let s = if errors == 1 { "" } else { "s" };
-        super::say(&format!("error: {errors} error{s}; no plan was written"));
+
+    /// Renders one finding.
+    fn one(&self, renderer: &Renderer, diagnostic: &Diagnostic) -> String {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(&*diagnostic.message).id(diagnostic.code);
+        let mut group = Group::with_title(title);
+        for file in self.sources.iter() {
+            if let Some(snippet) = self.snippet(file, diagnostic) {
+                group = group.element(snippet);
+            }
+        }
+        for help in &diagnostic.help {
+            group = group.element(Level::HELP.message(&**help));
+        }
+        renderer.render(&[group])
+    }
+
+    /// Renders the places of a finding that lie in one file.
+    fn snippet<'f>(
+        &self,
+        file: &'f SourceFile,
+        diagnostic: &'f Diagnostic,
+    ) -> Option<Snippet<'f, annotate_snippets::Annotation<'f>>> {
+        let lies_here = |span| self.sources.file_of(span).is_some_and(|it| std::ptr::eq(it, file));
+        let mut labels = diagnostic.labels.iter().filter(|label| lies_here(label.span)).peekable();
+        labels.peek()?;
+        let path = printable::line(&self.path(file.path()), PATH_MAX);
+        Some(labels.fold(Snippet::source(file.text()).path(path), |snippet, label| {
+            let kind = match label.primary {
+                true => AnnotationKind::Primary,
+                false => AnnotationKind::Context,
+            };
+            let text = (!label.text.is_empty()).then_some(label.text.as_str());
+            snippet.annotation(kind.span(label.span.range()).label(text))
+        }))
     }
 }
 
-/// Renders one finding.
-fn render(renderer: &Renderer, sources: &SourceMap, diagnostic: &Diagnostic) -> String {
-    let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let mut group =
-        Group::with_title(level.primary_title(&*diagnostic.message).id(diagnostic.code));
-    for file in sources.iter() {
-        let mut labels = diagnostic
-            .labels
-            .iter()
-            .filter(|label| {
-                sources.file_of(label.span).is_some_and(|found| std::ptr::eq(found, file))
-            })
-            .peekable();
-        if labels.peek().is_none() {
-            continue;
-        }
-        let snippet =
-            labels.fold(Snippet::source(file.text()).path(file.path()), |snippet, label| {
-                let kind = match label.primary {
-                    true => AnnotationKind::Primary,
-                    false => AnnotationKind::Context,
-                };
-                let text = (!label.text.is_empty()).then_some(label.text.as_str());
-                snippet.annotation(kind.span(label.span.range()).label(text))
-            });
-        group = group.element(snippet);
+/// Prints the findings of a compile to standard error, and how many errors there are.
+pub(crate) fn diagnostics(findings: &Findings<'_>) {
+    super::print_error(&findings.text());
+    let errors = findings.found.errors();
+    if errors > 0 {
+        super::say(&format!("error: {}; no plan was written", super::count(errors, "error")));
     }
-    for help in &diagnostic.help {
-        group = group.element(Level::HELP.message(&**help));
-    }
-    renderer.render(&[group])
 }

@@ -6,6 +6,7 @@
 
 mod codes;
 mod diagnostics;
+pub(crate) mod json;
 mod kinds;
 mod plan;
 mod summary;
@@ -17,7 +18,8 @@ use std::path::Path;
 use eufm_runner::reporters::{self, Reporter};
 
 pub(crate) use codes::{code, topics};
-pub(crate) use diagnostics::diagnostics;
+pub(crate) use diagnostics::{Findings, diagnostics};
+pub(crate) use json::PlanState;
 pub(crate) use kinds::{kind, kinds};
 pub(crate) use plan::plan;
 pub(crate) use summary::summary;
@@ -45,7 +47,12 @@ fn say(text: &str) {
 
 /// Prints a block to standard error.
 fn print_error(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Counts things: `1 error`, `2 errors`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Makes the reporter of a run: bars if they are asked for, or if the choice is
