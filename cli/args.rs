@@ -19,6 +19,8 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Say what is wrong with specs, and write nothing
+    Check(CheckArgs),
     /// Compile a spec to plan.lock, for review
     Compile(CompileArgs),
     /// Run a plan, or go on with a run that was interrupted
@@ -30,6 +32,17 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+}
+
+/// `eufm check`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// Specs, and folders with specs: every `*.eufm` below them
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print the findings as one JSON document (docs/schemas/diagnostics.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `eufm explain`.

@@ -12,6 +12,7 @@ mod exit;
 mod host;
 mod render;
 mod sources;
+mod specs;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     // of exit statuses has it, and with 0 for help and version.
     let args = Args::parse();
     let result = match args.command {
+        Command::Check(args) => commands::check::run(&args),
         Command::Compile(args) => commands::compile::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
         Command::Explain(args) => commands::explain::run(&args),

@@ -25,7 +25,8 @@ impl Sources for Folder {
     }
 }
 
-fn reason(error: &std::io::Error) -> String {
+/// Says in words why something on the disk cannot be had.
+pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -100,3 +100,16 @@ pub(crate) fn diagnostics(findings: &Findings<'_>) {
         super::say(&format!("error: {}; no plan was written", super::count(errors, "error")));
     }
 }
+
+/// Prints the findings of a check, already rendered, and what they add up to.
+pub(crate) fn checked(texts: &[String], specs: usize, errors: usize, warnings: usize) {
+    texts.iter().for_each(|text| super::print_error(text));
+    let found = match (errors, warnings) {
+        (0, 0) => "nothing to say".to_owned(),
+        (0, _) => super::count(warnings, "warning"),
+        (_, 0) => super::count(errors, "error"),
+        _ => format!("{}, {}", super::count(errors, "error"), super::count(warnings, "warning")),
+    };
+    let word = if errors > 0 { "error: " } else { "" };
+    super::say(&format!("{word}{} checked: {found}", super::count(specs, "spec")));
+}

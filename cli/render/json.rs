@@ -115,6 +115,13 @@ impl Findings<'_> {
     }
 }
 
+/// Prints what a check found to standard output.
+pub(crate) fn checked(findings: &[Finding], specs: usize, errors: usize, warnings: usize) {
+    let plan = None;
+    let (schema, command) = (SCHEMA, "check");
+    print(&Document { schema, command, specs, errors, warnings, plan, findings });
+}
+
 /// Prints what a compile found, and what became of the plan, to standard output.
 pub(crate) fn compiled(findings: &Findings<'_>, plan: Option<(&Path, PlanState)>) {
     let file = |path: &Path| path.to_string_lossy().into_owned();

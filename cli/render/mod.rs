@@ -18,8 +18,8 @@ use std::path::Path;
 use eufm_runner::reporters::{self, Reporter};
 
 pub(crate) use codes::{code, topics};
-pub(crate) use diagnostics::{Findings, diagnostics};
-pub(crate) use json::PlanState;
+pub(crate) use diagnostics::{Findings, checked, diagnostics};
+pub(crate) use json::{Finding, PlanState};
 pub(crate) use kinds::{kind, kinds};
 pub(crate) use plan::plan;
 pub(crate) use summary::summary;
