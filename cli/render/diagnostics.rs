@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use eufm_grammar::{Diagnostic, Diagnostics, Severity, SourceFile, SourceMap};
 use eufm_runner::printable;
 
@@ -35,6 +35,11 @@ impl Findings<'_> {
         self.folder.join(path).to_string_lossy().into_owned()
     }
 
+    /// Returns the same path, fit for a terminal.
+    fn shown_path(&self, path: &str) -> String {
+        printable::line(&self.path(path), PATH_MAX)
+    }
+
     /// Returns the findings as people read them, with an empty line behind each.
     pub(crate) fn text(&self) -> String {
         let renderer = if super::colour() { Renderer::styled() } else { Renderer::plain() };
@@ -60,6 +65,9 @@ impl Findings<'_> {
         };
         let title = level.primary_title(&*diagnostic.message).id(diagnostic.code);
         let mut group = Group::with_title(title);
+        if diagnostic.labels.is_empty() {
+            group = group.element(Origin::path(self.shown_path(self.spec)));
+        }
         for file in self.sources.iter() {
             if let Some(snippet) = self.snippet(file, diagnostic) {
                 group = group.element(snippet);
@@ -80,8 +88,8 @@ impl Findings<'_> {
         let lies_here = |span| self.sources.file_of(span).is_some_and(|it| std::ptr::eq(it, file));
         let mut labels = diagnostic.labels.iter().filter(|label| lies_here(label.span)).peekable();
         labels.peek()?;
-        let path = printable::line(&self.path(file.path()), PATH_MAX);
-        Some(labels.fold(Snippet::source(file.text()).path(path), |snippet, label| {
+        let source = Snippet::source(file.text()).path(self.shown_path(file.path()));
+        Some(labels.fold(source, |snippet, label| {
             let kind = match label.primary {
                 true => AnnotationKind::Primary,
                 false => AnnotationKind::Context,
@@ -112,4 +120,20 @@ pub(crate) fn checked(texts: &[String], specs: usize, errors: usize, warnings: u
     };
     let word = if errors > 0 { "error: " } else { "" };
     super::say(&format!("{word}{} checked: {found}", super::count(specs, "spec")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_without_a_place_names_its_file_harmlessly() {
+        let (sources, mut found) = (SourceMap::new(), Diagnostics::new());
+        found.push(Diagnostic::error("E0003", "cannot read it"));
+        let folder = Path::new("a\u{1b}[31m\n/b");
+        let findings = Findings { folder, spec: "c.eufm", sources: &sources, found: &found };
+        let text = findings.text();
+        assert!(text.contains("--> a[31m /b/c.eufm\n"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
 }
