@@ -213,6 +213,23 @@ fn line_ends_and_a_mark_do_not_change_the_plan() {
 }
 
 #[test]
+fn the_canonical_form_does_not_change_the_plan() {
+    let page = read("docs/language.md");
+    let examples = page.split("```eufm\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let examples = examples.map(|text| ("docs/language.md".to_owned(), text.to_owned()));
+    for (path, text) in cases("ok").into_iter().chain(examples) {
+        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let file = map.add(&path, text.clone().into_bytes(), &mut out).unwrap();
+        let form = eufm_grammar::format(&map, file, &mut out).unwrap();
+        let (mut before, mut after) = (good(&text).plan, good(&form).plan);
+        // The digest of the source is all that may differ.
+        before.origin.sources.clear();
+        after.origin.sources.clear();
+        assert_eq!(before, after, "{path}");
+    }
+}
+
+#[test]
 fn a_spec_that_is_not_there_is_named() {
     let Err(bad) = compile(&Memory(Vec::new()), "specs/x.yaml", &CATALOG) else {
         panic!("compiles")

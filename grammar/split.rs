@@ -108,7 +108,7 @@ fn line_end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Returns the offset behind a string that begins at `at`; `None` if it has no end.
-fn string_end(text: &str, at: usize) -> Option<usize> {
+pub(crate) fn string_end(text: &str, at: usize) -> Option<usize> {
     if text[at..].starts_with("\"\"\"") {
         return text[at + 3..].find("\"\"\"").map(|length| at + 3 + length + 3);
     }
@@ -505,7 +505,7 @@ fn first_invisible(text: &str, range: Range<usize>) -> Option<(usize, char)> {
 }
 
 /// Tells whether a character is without a width or changes the writing direction.
-fn is_invisible(sign: char) -> bool {
+pub(crate) fn is_invisible(sign: char) -> bool {
     matches!(sign,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
