@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Compile a spec to plan.lock, for review
     Compile(CompileArgs),
+    /// Give specs the one canonical form; comments and the plan stay as they are
+    Fmt(FmtArgs),
     /// Run a plan, or go on with a run that was interrupted
     Exec(ExecArgs),
     /// Explain the code of a finding, or a kind of gate or agent
@@ -67,6 +69,17 @@ pub(crate) struct CompileArgs {
     /// Print the findings as one JSON document (docs/schemas/diagnostics.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `eufm fmt`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FmtArgs {
+    /// Specs, folders (every *.eufm below them), or - for standard input to standard output
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write nothing; list the files that would change, and end with 1 if there is one
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// `eufm exec`.

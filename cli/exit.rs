@@ -14,7 +14,7 @@ pub(crate) struct ExitStatus(u8);
 impl ExitStatus {
     /// Done.
     pub(crate) const DONE: Self = Self(0);
-    /// A node or a gate failed.
+    /// A node or a gate failed, or a check of the form found what it looks for.
     pub(crate) const FAILED: Self = Self(1);
     /// The command line does not fit, or names what is not there.
     pub(crate) const USAGE: Self = Self(2);

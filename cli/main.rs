@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Check(args) => commands::check::run(&args),
         Command::Compile(args) => commands::compile::run(&args),
+        Command::Fmt(args) => commands::fmt::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),

@@ -91,7 +91,7 @@ fn not_locked(output: &Path, current: Option<&str>, text: &str) -> String {
     )
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; one that is there keeps its permissions.
 ///
 /// # Errors
 /// Fails when the folder cannot be written.
@@ -100,11 +100,14 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}.new", std::process::id()));
         let new = PathBuf::from(name);
-        std::fs::write(&new, text)?;
-        std::fs::rename(&new, path).inspect_err(|_| {
-            // The half that is left is of no use to anybody.
-            let _ = std::fs::remove_file(&new);
-        })
+        let permissions = std::fs::metadata(path).ok().map(|current| current.permissions());
+        std::fs::write(&new, text)
+            .and_then(|()| permissions.map_or(Ok(()), |it| std::fs::set_permissions(&new, it)))
+            .and_then(|()| std::fs::rename(&new, path))
+            .inspect_err(|_| {
+                // The half that is left is of no use to anybody.
+                let _ = std::fs::remove_file(&new);
+            })
     };
     write().map_err(|error: std::io::Error| {
         Failure::new(ExitStatus::USAGE, format!("{}: {error}", path.display()))

@@ -5,5 +5,6 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod exec;
 pub(crate) mod explain;
+pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;

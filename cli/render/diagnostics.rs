@@ -101,12 +101,17 @@ impl Findings<'_> {
 }
 
 /// Prints the findings of a compile to standard error, and how many errors there are.
-pub(crate) fn diagnostics(findings: &Findings<'_>) {
-    super::print_error(&findings.text());
-    let errors = findings.found.errors();
+pub(crate) fn diagnostics(of: &Findings<'_>) {
+    findings(of);
+    let errors = of.found.errors();
     if errors > 0 {
         super::say(&format!("error: {}; no plan was written", super::count(errors, "error")));
     }
+}
+
+/// Prints findings to standard error.
+pub(crate) fn findings(of: &Findings<'_>) {
+    super::print_error(&of.text());
 }
 
 /// Prints the findings of a check, already rendered, and what they add up to.

@@ -6,6 +6,7 @@
 
 mod codes;
 mod diagnostics;
+mod format;
 pub(crate) mod json;
 mod kinds;
 mod plan;
@@ -18,7 +19,8 @@ use std::path::Path;
 use eufm_runner::reporters::{self, Reporter};
 
 pub(crate) use codes::{code, topics};
-pub(crate) use diagnostics::{Findings, checked, diagnostics};
+pub(crate) use diagnostics::{Findings, checked, diagnostics, findings};
+pub(crate) use format::{formatted, spec, unformatted, would_change};
 pub(crate) use json::{Finding, PlanState};
 pub(crate) use kinds::{kind, kinds};
 pub(crate) use plan::plan;
