@@ -1,0 +1,201 @@
+//! What a compile costs: `eufm compile` from a spec's text to the written
+//! plan.lock, beside `ninja -n` on the same graph, both as whole processes.
+//!
+//! The graph has layers of ceil(sqrt N) nodes, each of which needs two of the
+//! layer before. It prints both sides with their ratio, the growth from the
+//! smallest to the largest graph and the peak memory, and judges nothing.
+//! ninja is optional; where it is missing the page says so.
+
+#![expect(clippy::print_stdout, reason = "the figures are the result")]
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How many nodes the graphs have, and how often each is measured.
+const SIZES: &[(usize, usize)] = &[(1_000, 15), (10_000, 9), (100_000, 5)];
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What one tool needed for one graph.
+struct Figures {
+    /// The least wall time of all rounds.
+    time: Duration,
+    /// The peak of the resident memory, in KiB.
+    memory: u64,
+}
+
+/// A size with the figures of both sides; those of ninja where it is there.
+struct Row {
+    nodes: usize,
+    spec_bytes: u64,
+    eufm: Figures,
+    ninja: Option<Figures>,
+}
+
+fn main() -> Result<()> {
+    let with_ninja = Command::new("ninja").arg("--version").output().is_ok();
+    if !with_ninja {
+        println!(
+            "NINJA IS MISSING: only eufm is measured, there is no ratio (install ninja-build)"
+        );
+    }
+    let folder = tempfile::tempdir()?;
+    let mut rows = Vec::new();
+    for &(nodes, rounds) in SIZES {
+        rows.push(measure(folder.path(), nodes, rounds, with_ninja)?);
+    }
+    print(&rows);
+    Ok(())
+}
+
+/// Measures both tools in turn, so that a busy moment hits both.
+fn measure(folder: &Path, nodes: usize, rounds: usize, with_ninja: bool) -> Result<Row> {
+    fs::write(folder.join("spec.eufm"), spec(nodes))?;
+    fs::write(folder.join("build.ninja"), ninja(nodes))?;
+    let mut compile = Command::new(env!("CARGO_BIN_EXE_eufm"));
+    compile.args(["compile", "spec.eufm"]).current_dir(folder);
+    let mut dry_run = Command::new("ninja");
+    dry_run.arg("-n").current_dir(folder);
+    let mut times = [Duration::MAX; 2];
+    for _ in 0..rounds {
+        let _ = fs::remove_file(folder.join("plan.lock"));
+        times[0] = times[0].min(time(&mut compile)?);
+        if with_ninja {
+            times[1] = times[1].min(time(&mut dry_run)?);
+        }
+    }
+    fs::remove_file(folder.join("plan.lock"))?;
+    let eufm = Figures { time: times[0], memory: peak(&mut compile)? };
+    let ninja =
+        with_ninja.then(|| peak(&mut dry_run).map(|memory| Figures { time: times[1], memory }));
+    let spec_bytes = fs::metadata(folder.join("spec.eufm"))?.len();
+    Ok(Row { nodes, spec_bytes, eufm, ninja: ninja.transpose()? })
+}
+
+fn time(command: &mut Command) -> Result<Duration> {
+    let start = Instant::now();
+    let status = command.stdout(null()?).stderr(null()?).status()?;
+    let time = start.elapsed();
+    if status.success() { Ok(time) } else { Err(format!("{command:?}: {status}").into()) }
+}
+
+/// Runs a command and looks at its peak memory all the while.
+fn peak(command: &mut Command) -> Result<u64> {
+    let mut child = command.stdout(null()?).stderr(null()?).spawn()?;
+    let path = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        let status = fs::read_to_string(&path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let size = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(size.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(peak)
+}
+
+fn null() -> Result<Stdio> {
+    Ok(File::options().write(true).open("/dev/null")?.into())
+}
+
+fn print(rows: &[Row]) {
+    println!(
+        "eufm compile (text to plan.lock) beside ninja -n; least wall of all rounds, peak RSS"
+    );
+    println!("    nodes   spec MB   eufm ms   ninja ms   ratio   eufm MB   B/node over the spec");
+    for row in rows {
+        let over = (row.eufm.memory * 1_024).saturating_sub(row.spec_bytes) / row.nodes as u64;
+        let (ninja, ratio) = row.ninja.as_ref().map_or_else(
+            || ("-".to_owned(), "-".to_owned()),
+            |ninja| {
+                let ratio = row.eufm.time.as_secs_f64() / ninja.time.as_secs_f64();
+                (milliseconds(ninja.time), format!("{ratio:.2}"))
+            },
+        );
+        println!(
+            "{:>9} {:>9.1} {:>9} {ninja:>10} {ratio:>7} {:>9.1} {over:>8}",
+            row.nodes,
+            row.spec_bytes as f64 / 1e6,
+            milliseconds(row.eufm.time),
+            row.eufm.memory as f64 * 1_024.0 / 1e6,
+        );
+    }
+    let slope = |time: fn(&Row) -> Option<Duration>| {
+        let (first, last) = (rows.first()?, rows.last()?);
+        let growth = time(last)?.as_secs_f64() / time(first)?.as_secs_f64();
+        Some(growth.ln() / (last.nodes as f64 / first.nodes as f64).ln())
+    };
+    println!("log-log slope: eufm {}", number(slope(|row| Some(row.eufm.time))));
+    println!("               ninja {}", number(slope(|row| Some(row.ninja.as_ref()?.time))));
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e3)
+}
+
+/// Returns what each node needs: two of the layer before, none in the first.
+fn needs(node: usize, nodes: usize) -> Vec<String> {
+    let width = nodes.isqrt() + usize::from(nodes.isqrt().pow(2) < nodes);
+    let (layer, column) = (node / width, node % width);
+    let Some(before) = layer.checked_sub(1) else {
+        return Vec::new();
+    };
+    let mut list = [before * width + column, before * width + (column + 1) % width];
+    list.sort_unstable();
+    list.iter().map(|need| format!("n{need}")).collect()
+}
+
+fn spec(nodes: usize) -> String {
+    let mut text = HEAD.to_owned();
+    for node in 0..nodes {
+        let needs = needs(node, nodes).join(", ");
+        let task = format!(
+            "\ntask n{node} by builder {{\n  prompt = \"\"\"\n    \
+             Write part {node} of the system: read parts/{node}/README.md first, then change\n    \
+             only what it names. Keep the functions short, say in a comment why, and add\n    \
+             a test that fails without the change.\n    \"\"\"\n  needs  = [{needs}]\n  \
+             writes = [\"parts/{node}/**\"]\n  gates  = [unit]\n  \
+             budget {{ wall <= 15 min, attempts <= 2 }}\n}}\n"
+        );
+        text.push_str(&task);
+    }
+    text
+}
+
+fn ninja(nodes: usize) -> String {
+    let mut text = "rule touch\n  command = touch $out\n\n".to_owned();
+    for node in 0..nodes {
+        let needs = needs(node, nodes).join(" ");
+        let _ = writeln!(text, "build n{node}: touch {needs}");
+    }
+    text
+}
+
+const HEAD: &str = r#"edition 1
+
+pipeline bench {
+  goal = "A layered graph"
+  base = "main"
+  budget { wall <= 6 h, parallel <= 4 }
+}
+
+agent builder is codex {
+  cli     = "0.169.0"
+  model   = "gpt-5.5"
+  network = none
+}
+
+gate unit is tests {
+  run     = ["python3", "-m", "pytest", "-q", "--junitxml=report.xml"]
+  report  = junit("report.xml")
+  require { pass_rate >= 85%, tests >= 1 }
+}
+"#;
