@@ -5,6 +5,7 @@
 //! places. Unaware of how files are found and of what they mean.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
@@ -65,16 +66,14 @@ pub struct Position {
 pub struct SourceFile {
     path: String,
     text: String,
-    /// The offset of each line's first byte, ascending.
-    lines: Vec<u32>,
+    /// The offset of each line's first byte, ascending; made for the first place
+    /// that people are told.
+    lines: OnceLock<Vec<u32>>,
 }
 
 impl SourceFile {
     fn new(path: String, text: String) -> Self {
-        let starts =
-            text.bytes().zip(1_u32..).filter_map(|(byte, next)| (byte == b'\n').then_some(next));
-        let lines = std::iter::once(0).chain(starts).collect();
-        Self { path, text, lines }
+        Self { path, text, lines: OnceLock::new() }
     }
 
     /// Returns the path under which the file was loaded.
@@ -89,12 +88,24 @@ impl SourceFile {
         &self.text
     }
 
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let starts = self
+                .text
+                .bytes()
+                .zip(1_u32..)
+                .filter_map(|(byte, next)| (byte == b'\n').then_some(next));
+            std::iter::once(0).chain(starts).collect()
+        })
+    }
+
     /// Returns the line and column of a byte offset; offsets behind the end count as the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.text.floor_char_boundary(offset);
-        let line = self.lines.partition_point(|&start| start as usize <= offset);
-        let start = self.lines.get(line.wrapping_sub(1)).map_or(0, |&start| start as usize);
+        let lines = self.lines();
+        let line = lines.partition_point(|&start| start as usize <= offset);
+        let start = lines.get(line.wrapping_sub(1)).map_or(0, |&start| start as usize);
         let column = self.text[start..offset].chars().count() + 1;
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Position { line: number(line), column: number(column) }
