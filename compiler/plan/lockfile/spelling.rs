@@ -23,6 +23,11 @@ pub(super) fn push_key(out: &mut String, key: &str) {
 /// Appends a string on one line.
 pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
+    if is_plain(text) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
@@ -40,8 +45,21 @@ pub(super) fn push_text(out: &mut String, text: &str) {
     }
     // The reader drops the line end right behind the opening quotes.
     out.push_str("\"\"\"\n");
+    for line in text.split_inclusive('\n') {
+        let content = line.strip_suffix('\n').unwrap_or(line);
+        if is_plain(content) && !content.ends_with(' ') {
+            out.push_str(line);
+        } else {
+            push_line(out, line);
+        }
+    }
+    out.push_str("\"\"\"");
+}
+
+/// Appends a line of a text, with its line end if it has one, sign by sign.
+fn push_line(out: &mut String, line: &str) {
     let mut quotes = 0;
-    let mut chars = text.chars().peekable();
+    let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
         let next = chars.peek();
         // A third quote in a row would end the text, and so would the last one with ours.
@@ -57,7 +75,12 @@ pub(super) fn push_text(out: &mut String, text: &str) {
             _ => out.push(c),
         }
     }
-    out.push_str("\"\"\"");
+}
+
+/// Tells whether a text is spelled as it is: nearly all are, so it is worth a
+/// look before they are written sign by sign.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
 /// Appends `key = [ … ]` and a line end: on one line while it is short, else

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use rayon::prelude::{ParallelIterator as _, ParallelSlice as _};
+
 use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
 use crate::review::{proofs, review};
@@ -17,7 +19,14 @@ pub(super) const DIGEST_HEAD: &str = "[digest]\n";
 /// How the digest's line begins and ends.
 pub(super) const DIGEST_LINE: (&str, &str) = ("plan = \"", "\"\n");
 
-/// Writes the plan.lock of a plan.
+/// How many nodes are rendered at a time.
+const GROUP: usize = 500;
+
+/// About how many bytes a node has.
+const NODE_BYTES: usize = 512;
+
+/// Writes the plan.lock of a plan; the text does not depend on how many threads
+/// the current rayon pool has.
 ///
 /// The parameters of a kind must not be called `kind`, and names must be
 /// unique among their own, as the compiler sees to; [`super::read()`] refuses
@@ -43,9 +52,7 @@ pub fn write(plan: &Plan) -> String {
         lock.table("gate", &gate.name);
         lock.kind(&gate.kind, &gate.params);
     }
-    for node in &plan.nodes {
-        lock.node(plan, node);
-    }
+    lock.nodes(plan);
     lock.proofs(plan);
     lock.origin(&plan.origin);
     lock.digest();
@@ -98,6 +105,22 @@ impl Writer {
                 ParamValue::List(list) => self.list(key, list),
             }
         }
+    }
+
+    /// Renders the nodes, a group at a time on several threads.
+    fn nodes(&mut self, plan: &Plan) {
+        let render = |nodes: &[Node]| {
+            let mut part = Writer { out: String::with_capacity(nodes.len() * NODE_BYTES) };
+            nodes.iter().for_each(|node| part.node(plan, node));
+            part.out
+        };
+        if plan.nodes.len() <= GROUP {
+            self.out.push_str(&render(&plan.nodes));
+            return;
+        }
+        let parts: Vec<String> = plan.nodes.par_chunks(GROUP).map(render).collect();
+        self.out.reserve(parts.iter().map(String::len).sum::<usize>() + NODE_BYTES * 8);
+        parts.iter().for_each(|part| self.out.push_str(part));
     }
 
     /// What a reviewer weighs comes first, the long text last.
