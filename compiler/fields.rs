@@ -31,24 +31,24 @@ pub(crate) struct Owner<'a> {
 
 /// The entries that are as they should be, each key once.
 pub(crate) struct Fields<'a> {
-    found: Vec<&'a Entry>,
+    found: Vec<&'a Entry<'a>>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads entries and reports those that do not belong.
     pub(crate) fn read(
         owner: Owner<'_>,
-        entries: &'a [Entry],
+        entries: &'a [Entry<'a>],
         keys: &[Key],
         later_keys: &[Later],
         suggester: &Suggester,
         out: &mut Diagnostics,
     ) -> Self {
-        let mut found: Vec<&Entry> = Vec::with_capacity(entries.len().min(keys.len()));
+        let mut found: Vec<&Entry<'_>> = Vec::with_capacity(entries.len().min(keys.len()));
         // Wrong signs are not kept, but they are not missing either.
         let mut misused: Vec<&str> = Vec::new();
         for entry in entries {
-            let word = entry.key.text.as_str();
+            let word = entry.key.text;
             let Some(key) = keys.iter().find(|key| key.name == word) else {
                 out.push(unknown(owner, entry, keys, later_keys, suggester));
                 continue;
@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the entry of a key.
-    pub(crate) fn get(&self, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Entry<'a>> {
         self.found.iter().find(|entry| entry.key.text == key).copied()
     }
 }
@@ -89,8 +89,8 @@ fn unknown(
     later_keys: &[Later],
     suggester: &Suggester,
 ) -> Diagnostic {
-    let word = quoted(&entry.key.text);
-    if let Some(help) = later(&entry.key.text, later_keys) {
+    let word = quoted(entry.key.text);
+    if let Some(help) = later(entry.key.text, later_keys) {
         let message = format!("{word} is not supported by this version yet");
         return Diagnostic::error("E0401", message)
             .at(entry.key.span, "would not be enforced")
@@ -98,14 +98,14 @@ fn unknown(
     }
     let message = format!("{} has no {word}", with_article(owner.noun));
     let finding = Diagnostic::error("E0202", message).at(entry.key.span, "unknown key");
-    if let Some(help) = later(&entry.key.text, ELSEWHERE) {
+    if let Some(help) = later(entry.key.text, ELSEWHERE) {
         return finding.help(help);
     }
-    suggester.hint(finding, &entry.key.text, keys.iter().map(|key| key.name.as_ref()))
+    suggester.hint(finding, entry.key.text, keys.iter().map(|key| key.name.as_ref()))
 }
 
 fn repeated(first: &Entry, second: &Entry) -> Diagnostic {
-    Diagnostic::error("E0206", format!("{} is given twice", quoted(&second.key.text)))
+    Diagnostic::error("E0206", format!("{} is given twice", quoted(second.key.text)))
         .at(second.key.span, "the second time")
         .at(first.key.span, "the first time")
         .help("keep one of them")

@@ -18,14 +18,14 @@ pub(crate) type Dependencies = DiGraph<(), (), u32>;
 
 /// The tasks of a checked spec with an order in which each stands behind its needs.
 #[derive(Debug)]
-pub(crate) struct TaskGraph {
-    pub(crate) tree: TaskTree,
+pub(crate) struct TaskGraph<'a> {
+    pub(crate) tree: TaskTree<'a>,
     /// All tasks, each behind its needs, else in the order of the spec.
     pub(crate) order: Vec<TaskId>,
 }
 
 /// Makes the graph of a tree; the index of a node is the task's id.
-pub(crate) fn dependencies(tree: &TaskTree) -> Dependencies {
+pub(crate) fn dependencies(tree: &TaskTree<'_>) -> Dependencies {
     let edges = tree.tasks.iter().map(|task| task.needs.len()).sum();
     let mut graph = Dependencies::with_capacity(tree.tasks.len(), edges);
     for _ in &tree.tasks {
@@ -39,9 +39,9 @@ pub(crate) fn dependencies(tree: &TaskTree) -> Dependencies {
     graph
 }
 
-impl TaskGraph {
+impl<'a> TaskGraph<'a> {
     /// Orders the tasks of a checked spec.
-    pub(crate) fn build(spec: CheckedSpec) -> Self {
+    pub(crate) fn build(spec: CheckedSpec<'a>) -> Self {
         let order = stable_order(&dependencies(spec.tree()));
         Self { tree: spec.into_tree(), order }
     }

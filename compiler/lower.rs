@@ -10,11 +10,18 @@ use eufm_plan::{
     Origin, Plan, QualityGate, RunBudget, Work as PlanWork,
 };
 
+use rayon::prelude::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
+
 use crate::graph::TaskGraph;
-use crate::resolved::{Actor, Spanned, Task, Work};
+use crate::resolved::{Actor, Spanned, Task, TaskId, Work};
+
+/// The fewest nodes that are worth a thread.
+const GROUP: usize = 500;
 
 /// Lowers a graph to a plan.
-pub(crate) fn lower(graph: TaskGraph, origin: Origin) -> Plan {
+pub(crate) fn lower(graph: TaskGraph<'_>, origin: Origin) -> Plan {
     let paths = graph.tree.paths();
     let (tasks, shared) = (graph.tree.tasks, graph.tree.declarations);
     let mut nodes = vec![NodeIndex::new(0); tasks.len()];
@@ -27,17 +34,17 @@ pub(crate) fn lower(graph: TaskGraph, origin: Origin) -> Plan {
             Work::Command { .. } => None,
         }),
         &shared.agents,
-        |agent| &agent.name.text,
+        |agent| agent.name.text,
     );
     let gates = Used::of(
         tasks.iter().flat_map(|task| task.gates.iter().map(|gate| gate.get())),
         &shared.gates,
-        |gate| &gate.name.text,
+        |gate| gate.name.text,
     );
     let environments = Used::of(
         tasks.iter().flat_map(|task| task.env.iter().map(|environment| environment.get())),
         &shared.environments,
-        |environment| &environment.name.text,
+        |environment| environment.name.text,
     );
     let places = Places {
         nodes,
@@ -45,39 +52,45 @@ pub(crate) fn lower(graph: TaskGraph, origin: Origin) -> Plan {
         gates: &gates.places,
         environments: &environments.places,
     };
-    let mut slots: Vec<Option<Node>> = Vec::new();
-    slots.resize_with(tasks.len(), || None);
-    for ((task, name), node) in tasks.into_iter().zip(paths).zip(&places.nodes) {
-        slots[node.get()] = Some(places.node(task, name));
-    }
-    let agent =
-        |actor: Actor| Agent { name: actor.name.text, kind: actor.kind, params: actor.params };
-    let gate = |actor: Actor| QualityGate {
-        name: actor.name.text,
-        kind: actor.kind,
+    let node = |task: &TaskId| places.node(&tasks[task.get()], &paths[task.get()]);
+    let order = &graph.order;
+    let nodes = if order.len() > GROUP {
+        order.par_iter().with_min_len(GROUP).map(node).collect()
+    } else {
+        order.iter().map(node).collect()
+    };
+    let agent = |actor: Actor<'_>| Agent {
+        name: actor.name.text.to_owned(),
+        kind: actor.kind.to_owned(),
+        params: actor.params,
+    };
+    let gate = |actor: Actor<'_>| QualityGate {
+        name: actor.name.text.to_owned(),
+        kind: actor.kind.to_owned(),
         params: actor.params,
     };
     Plan {
-        pipeline: shared.pipeline.name.text,
-        goal: shared.pipeline.goal,
-        base: shared.pipeline.base,
+        pipeline: shared.pipeline.name.text.to_owned(),
+        goal: shared.pipeline.goal.map(str::to_owned),
+        base: shared.pipeline.base.to_owned(),
         budget: RunBudget { wall: shared.pipeline.wall, parallel: shared.pipeline.parallel },
-        environments: environments.pick(shared.environments).into_iter().map(environment).collect(),
+        environments: environments.pick(shared.environments).iter().map(environment).collect(),
         agents: agents.pick(shared.agents).into_iter().map(agent).collect(),
         gates: gates.pick(shared.gates).into_iter().map(gate).collect(),
-        nodes: slots.into_iter().flatten().collect(),
+        nodes,
         origin,
     }
 }
 
-fn environment(source: crate::resolved::Environment) -> Environment {
-    Environment { name: source.name.text, tools: distinct(source.tools) }
+fn environment(source: &crate::resolved::Environment<'_>) -> Environment {
+    Environment { name: source.name.text.to_owned(), tools: distinct(&source.tools) }
 }
 
 /// Returns values without repetitions, in their order.
-fn distinct(values: Vec<Spanned<String>>) -> Vec<String> {
+fn distinct(values: &[Spanned<&str>]) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    values.into_iter().map(|found| found.value).filter(|value| seen.insert(value.clone())).collect()
+    let new = values.iter().map(|found| found.value).filter(|value| seen.insert(*value));
+    new.map(str::to_owned).collect()
 }
 
 /// Declarations in use, sorted by name.
@@ -89,7 +102,11 @@ struct Used {
 }
 
 impl Used {
-    fn of<T>(ids: impl Iterator<Item = usize>, all: &[T], name: impl Fn(&T) -> &String) -> Self {
+    fn of<T>(
+        ids: impl Iterator<Item = usize>,
+        all: &[T],
+        name: impl for<'t> Fn(&'t T) -> &'t str,
+    ) -> Self {
         let mut used = vec![false; all.len()];
         ids.for_each(|id| used[id] = true);
         let mut sorted: Vec<usize> = (0..all.len()).filter(|&id| used[id]).collect();
@@ -116,24 +133,27 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn node(&self, task: Task, name: String) -> Node {
+    fn node(&self, task: &Task<'_>, name: &str) -> Node {
         let mut needs: Vec<_> =
             task.needs.iter().map(|need| self.nodes[need.value.get()]).collect();
         needs.sort_unstable();
-        let work = match task.work {
-            Work::Agent { agent, prompt } => {
-                PlanWork::Agent { agent: AgentIndex::new(self.agents[agent.get()]), prompt }
+        let work = match &task.work {
+            Work::Agent { agent, prompt } => PlanWork::Agent {
+                agent: AgentIndex::new(self.agents[agent.get()]),
+                prompt: (*prompt).to_owned(),
+            },
+            Work::Command { run } => {
+                PlanWork::Command { run: run.iter().map(|&part| part.to_owned()).collect() }
             }
-            Work::Command { run } => PlanWork::Command { run },
         };
         let environment = |id: &crate::resolved::EnvironmentId| {
             EnvironmentIndex::new(self.environments[id.get()])
         };
         Node {
-            name,
+            name: name.to_owned(),
             work,
             needs,
-            writes: distinct(task.writes),
+            writes: distinct(&task.writes),
             env: task.env.iter().map(environment).collect(),
             gates: task.gates.iter().map(|id| GateIndex::new(self.gates[id.get()])).collect(),
             budget: NodeBudget { wall: task.wall, attempts: task.attempts },

@@ -4,9 +4,11 @@
 //! have one each. Unaware of what the declarations say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use eufm_grammar::ast::{Name, Value, ValueKind};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
+use indexmap::IndexMap;
 
 use crate::resolved::Spanned;
 use crate::wording::{Suggester, quoted, with_article};
@@ -16,29 +18,40 @@ pub(crate) struct Space<'a> {
     /// What its members are called.
     noun: &'static str,
     /// The position and the place of each name's first declaration.
-    declared: BTreeMap<&'a str, (usize, Span)>,
+    declared: IndexMap<&'a str, (usize, Span)>,
+    /// The names, sorted; made for the first hint.
+    sorted: OnceLock<Vec<&'a str>>,
     count: usize,
 }
 
 impl<'a> Space<'a> {
     pub(crate) fn new(noun: &'static str) -> Self {
-        Self { noun, declared: BTreeMap::new(), count: 0 }
+        Self { noun, declared: IndexMap::new(), sorted: OnceLock::new(), count: 0 }
     }
 
     /// Declares a name; a second one is reported and hidden by the first.
-    pub(crate) fn declare(&mut self, name: &'a Name, out: &mut Diagnostics) {
+    pub(crate) fn declare(&mut self, name: &Name<'a>, out: &mut Diagnostics) {
         let position = self.count;
         self.count += 1;
-        if let Some((_, first)) = self.declared.get(name.text.as_str()) {
-            let message = format!("the {} {} is declared twice", self.noun, quoted(&name.text));
+        if let Some((_, first)) = self.declared.get(name.text) {
+            let message = format!("the {} {} is declared twice", self.noun, quoted(name.text));
             let finding = Diagnostic::error("E0205", message)
                 .at(name.span, "the second time")
                 .at(*first, "the first time")
                 .help("rename one of them");
             out.push(finding);
         } else {
-            self.declared.insert(&name.text, (position, name.span));
+            self.declared.insert(name.text, (position, name.span));
         }
+    }
+
+    /// Returns all names in alphabetical order; nothing is declared afterwards.
+    fn sorted(&self) -> &[&'a str] {
+        self.sorted.get_or_init(|| {
+            let mut names: Vec<_> = self.declared.keys().copied().collect();
+            names.sort_unstable();
+            names
+        })
     }
 }
 
@@ -89,7 +102,7 @@ impl<'a> Names<'a> {
                 Diagnostic::error("E0204", format!("there is no {} {}", space.noun, quoted(word)))
                     .at(span, "unknown");
             let finding = self.elsewhere(space, word, finding);
-            out.push(suggester.hint(finding, word, space.declared.keys().copied()));
+            out.push(suggester.hint(finding, word, space.sorted().iter().copied()));
         }
         None
     }
@@ -146,7 +159,7 @@ pub(crate) fn listed_twice(word: &str, second: Span, first: Span) -> Diagnostic 
         .help("remove one of them")
 }
 
-fn bare_name<'a>(noun: &str, value: &'a Value, out: &mut Diagnostics) -> Option<&'a str> {
+fn bare_name<'a>(noun: &str, value: &'a Value<'a>, out: &mut Diagnostics) -> Option<&'a str> {
     let a_noun = with_article(noun);
     let finding = match &value.kind {
         ValueKind::Name(name) => return Some(name),

@@ -65,7 +65,8 @@ fn param_value(
         ParamType::Text => {
             value::full_text(key, value, out).map(|text| ParamValue::Text(text.to_owned()))
         }
-        ParamType::Command => value::command(key, value, out).map(ParamValue::List),
+        ParamType::Command => value::command(key, value, out)
+            .map(|run| ParamValue::List(run.into_iter().map(str::to_owned).collect())),
         ParamType::Word(words) => word(key, words, value, out).map(ParamValue::Text),
         ParamType::Located(names) => located(key, names, value, out).map(ParamValue::Text),
         ParamType::Thresholds(known) => {
@@ -82,7 +83,7 @@ fn param_value(
 fn word(key: &str, words: &[&str], value: &Value, out: &mut Diagnostics) -> Option<String> {
     let choice = listed(words.iter().copied(), "or");
     match &value.kind {
-        ValueKind::Name(name) if words.contains(&name.as_str()) => Some(name.clone()),
+        ValueKind::Name(name) if words.contains(name) => Some((*name).to_owned()),
         ValueKind::Name(name) => {
             let message =
                 format!("{} is not supported for {} by this version", quoted(name), quoted(key));
@@ -108,8 +109,8 @@ fn located(key: &str, names: &[&str], value: &Value, out: &mut Diagnostics) -> O
     let ValueKind::Call { name, arguments } = &value.kind else {
         return value::mismatch(key, "a format with a path", value, &example, out);
     };
-    if !names.contains(&name.text.as_str()) {
-        let message = format!("{} is no format that {} knows", quoted(&name.text), quoted(key));
+    if !names.contains(&name.text) {
+        let message = format!("{} is no format that {} knows", quoted(name.text), quoted(key));
         let finding = Diagnostic::error("E0310", message)
             .at(name.span, "unknown")
             .help(format!("write {}", listed(names.iter().copied(), "or")));
@@ -117,7 +118,7 @@ fn located(key: &str, names: &[&str], value: &Value, out: &mut Diagnostics) -> O
         return None;
     }
     let [argument] = arguments.as_slice() else {
-        let finding = Diagnostic::error("E0301", format!("{} takes one path", quoted(&name.text)))
+        let finding = Diagnostic::error("E0301", format!("{} takes one path", quoted(name.text)))
             .at(value.span, format!("{} are given", arguments.len()))
             .help(example);
         out.push(finding);

@@ -8,6 +8,7 @@ use eufm_grammar::ast::{Declaration, Edition, Entry, Item, Name, Opening, Spec, 
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::Params;
 use eufm_plan::schema::{Catalog, KindSchema};
+use rayon::prelude::{ParallelIterator as _, ParallelSlice as _};
 
 use crate::fields::{Fields, Owner};
 use crate::names::{Names, Space};
@@ -18,6 +19,9 @@ use crate::resolved::{
 use crate::vocabulary::{self as words, Later, later};
 use crate::wording::{Suggester, quoted, with_article};
 use crate::{EDITION, MAX_NODES, params, value};
+
+/// How many tasks are read at a time.
+const GROUP: usize = 500;
 
 /// How many nodes may run at once when nothing is said.
 const DEFAULT_PARALLEL: u32 = 2;
@@ -30,7 +34,11 @@ const MAX_ATTEMPTS: u32 = 100;
 
 /// Resolves the names of a spec, types its values and fills its defaults.
 /// Reports whatever does not fit; stand-ins then take its place.
-pub(crate) fn resolve(spec: &Spec, catalog: &Catalog<'_>, out: &mut Diagnostics) -> ResolvedSpec {
+pub(crate) fn resolve<'a>(
+    spec: &'a Spec<'a>,
+    catalog: &Catalog<'_>,
+    out: &mut Diagnostics,
+) -> ResolvedSpec<'a> {
     let suggester = Suggester::new();
     let mut groups = Groups::default();
     let mut names = Names::new();
@@ -46,7 +54,7 @@ pub(crate) fn resolve(spec: &Spec, catalog: &Catalog<'_>, out: &mut Diagnostics)
             Item::Declaration(declaration) => groups.sort_in(declaration, &mut names, out),
         }
     }
-    let mut resolver = Resolver { names, suggester, out };
+    let mut resolver = Resolver { names: &names, suggester, out };
     let pipeline = resolver.pipeline(spec, &groups);
     let environments = groups.environments.iter().map(|item| resolver.environment(item)).collect();
     let agents =
@@ -56,7 +64,10 @@ pub(crate) fn resolve(spec: &Spec, catalog: &Catalog<'_>, out: &mut Diagnostics)
         groups.gates.iter().map(|item| resolver.actor(item, catalog.gates, words::LATER_GATE));
     let gates = gates.collect();
     let mut declarations = Declarations { pipeline, environments, agents, gates };
-    let tasks = groups.nodes.iter().map(|item| resolver.node(item, &mut declarations)).collect();
+    let tasks = resolver.nodes(&groups.nodes, &declarations.agents);
+    if resolver.out.has_errors() {
+        declarations.agents.push(Actor::stand_in(declarations.pipeline.name.span));
+    }
     if let Some(item) = groups.nodes.get(MAX_NODES) {
         let finding = Diagnostic::error(
             "E0213",
@@ -79,23 +90,23 @@ pub(crate) fn resolve(spec: &Spec, catalog: &Catalog<'_>, out: &mut Diagnostics)
 /// The items by what they declare, each in the order of the spec.
 #[derive(Default)]
 struct Groups<'a> {
-    pipelines: Vec<&'a Declaration>,
-    environments: Vec<&'a Declaration>,
-    agents: Vec<&'a Declaration>,
-    gates: Vec<&'a Declaration>,
-    nodes: Vec<&'a Declaration>,
+    pipelines: Vec<&'a Declaration<'a>>,
+    environments: Vec<&'a Declaration<'a>>,
+    agents: Vec<&'a Declaration<'a>>,
+    gates: Vec<&'a Declaration<'a>>,
+    nodes: Vec<&'a Declaration<'a>>,
     /// Whether something could not be read that may have declared anything.
     damaged: bool,
 }
 
 impl<'a> Groups<'a> {
-    fn note(&mut self, opening: &'a Opening, names: &mut Names<'a>) {
+    fn note(&mut self, opening: &'a Opening<'a>, names: &mut Names<'a>) {
         self.damaged = true;
-        names.doubtful.extend(opening.name.as_ref().map(|name| name.text.as_str()));
+        names.doubtful.extend(opening.name.map(|name| name.text));
     }
 
-    fn sort_in(&mut self, item: &'a Declaration, names: &mut Names<'a>, out: &mut Diagnostics) {
-        let (group, space): (_, Option<&mut Space<'a>>) = match item.keyword.text.as_str() {
+    fn sort_in(&mut self, item: &'a Declaration<'a>, names: &mut Names<'a>, out: &mut Diagnostics) {
+        let (group, space): (_, Option<&mut Space<'a>>) = match item.keyword.text {
             "environment" => (&mut self.environments, Some(&mut names.environments)),
             "agent" => (&mut self.agents, Some(&mut names.agents)),
             "gate" => (&mut self.gates, Some(&mut names.gates)),
@@ -150,32 +161,32 @@ fn edition(spec: &Spec, out: &mut Diagnostics) {
 }
 
 fn unknown_edition(edition: &Edition, known: &str) -> Diagnostic {
-    let message = format!("this version does not know edition {}", quoted(&edition.number.text));
+    let message = format!("this version does not know edition {}", quoted(edition.number.text));
     Diagnostic::error("E0211", message)
         .at(edition.number.span, "unknown")
         .help(format!("write `edition {known}`, or use a newer version of eufm"))
 }
 
 fn unknown_item(opening: &Opening, suggester: &Suggester) -> Diagnostic {
-    let word = quoted(&opening.keyword.text);
-    if let Some(help) = later(&opening.keyword.text, words::LATER_ITEMS) {
+    let word = quoted(opening.keyword.text);
+    if let Some(help) = later(opening.keyword.text, words::LATER_ITEMS) {
         return Diagnostic::error("E0401", format!("{word} is not supported by this version yet"))
             .at(opening.keyword.span, "would not be enforced")
             .help(help);
     }
     let finding = Diagnostic::error("E0201", format!("{word} is no item"))
         .at(opening.keyword.span, "unknown");
-    suggester.hint(finding, &opening.keyword.text, words::ITEMS.iter().copied())
+    suggester.hint(finding, opening.keyword.text, words::ITEMS.iter().copied())
 }
 
 struct Resolver<'a, 'o> {
-    names: Names<'a>,
+    names: &'o Names<'a>,
     suggester: Suggester,
     out: &'o mut Diagnostics,
 }
 
 impl<'a> Resolver<'a, '_> {
-    fn pipeline(&mut self, spec: &Spec, groups: &Groups<'a>) -> Pipeline {
+    fn pipeline(&mut self, spec: &Spec<'_>, groups: &Groups<'a>) -> Pipeline<'a> {
         for second in groups.pipelines.iter().skip(1) {
             let finding = Diagnostic::error("E0212", "there are two pipelines")
                 .at(second.head, "the second")
@@ -194,9 +205,9 @@ impl<'a> Resolver<'a, '_> {
         };
         let fields = self.fields(item, words::PIPELINE, words::LATER_PIPELINE);
         self.refuse_clauses(item, false, false);
-        let mut pipeline = Pipeline { name: item.name.clone(), ..Pipeline::stand_in(item.head) };
+        let mut pipeline = Pipeline { name: item.name, ..Pipeline::stand_in(item.head) };
         if let Some(goal) = fields.get("goal") {
-            pipeline.goal = value::full_text("goal", &goal.value, self.out).map(str::to_owned);
+            pipeline.goal = value::full_text("goal", &goal.value, self.out);
         }
         if let Some(base) = fields.get("base").and_then(|base| self.base(base)) {
             pipeline.base = base;
@@ -213,7 +224,7 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// Reads a revision: whatever git can resolve, but no option and no range.
-    fn base(&mut self, entry: &Entry) -> Option<String> {
+    fn base(&mut self, entry: &'a Entry<'a>) -> Option<&'a str> {
         let base = value::full_text("base", &entry.value, self.out)?;
         let unfit = |sign: char| sign.is_whitespace() || sign.is_control();
         if base.starts_with('-') || base.contains("..") || base.contains(unfit) {
@@ -223,35 +234,35 @@ impl<'a> Resolver<'a, '_> {
             self.out.push(finding);
             return None;
         }
-        Some(base.to_owned())
+        Some(base)
     }
 
-    fn environment(&mut self, item: &'a Declaration) -> Environment {
+    fn environment(&mut self, item: &'a Declaration<'a>) -> Environment<'a> {
         let fields = self.fields(item, words::ENVIRONMENT, words::LATER_ENVIRONMENT);
         self.refuse_clauses(item, false, false);
         let tools =
             fields.get("tools").and_then(|tools| value::texts("tools", &tools.value, self.out));
-        Environment { name: item.name.clone(), tools: tools.unwrap_or_default() }
+        Environment { name: item.name, tools: tools.unwrap_or_default() }
     }
 
     /// Reads an agent or a gate by the schema of its kind.
     fn actor(
         &mut self,
-        item: &'a Declaration,
+        item: &'a Declaration<'a>,
         kinds: &[&'static KindSchema],
         later: &[Later],
-    ) -> Actor {
+    ) -> Actor<'a> {
         self.refuse_clauses(item, true, false);
-        let name = item.name.clone();
+        let name = item.name;
         let Some(kind) = &item.kind else {
-            let noun = item.keyword.text.as_str();
+            let noun = item.keyword.text;
             let example = kinds.first().map_or("…", |schema| schema.name);
-            let message = format!("{noun} {} has no kind", quoted(&name.text));
+            let message = format!("{noun} {} has no kind", quoted(name.text));
             let finding = Diagnostic::error("E0209", message)
                 .at(item.head, "of which kind?")
                 .help(format!("write `{noun} {} is {example} {{ … }}`", name.text));
             self.out.push(finding);
-            return Actor { name, kind: String::new(), params: Params::default() };
+            return Actor { name, kind: "", params: Params::default() };
         };
         let params = match kinds.iter().find(|schema| schema.name == kind.text) {
             Some(schema) => {
@@ -259,7 +270,7 @@ impl<'a> Resolver<'a, '_> {
             }
             None => self.unknown_kind(item, kind, kinds),
         };
-        Actor { name, kind: kind.text.clone(), params }
+        Actor { name, kind: kind.text, params }
     }
 
     fn unknown_kind(
@@ -269,15 +280,43 @@ impl<'a> Resolver<'a, '_> {
         kinds: &[&'static KindSchema],
     ) -> Params {
         let message =
-            format!("there is no kind of {} called {}", item.keyword.text, quoted(&kind.text));
+            format!("there is no kind of {} called {}", item.keyword.text, quoted(kind.text));
         let finding = Diagnostic::error("E0208", message).at(kind.span, "unknown");
         let known = kinds.iter().map(|schema| schema.name);
-        self.out.push(self.suggester.hint(finding, &kind.text, known));
+        self.out.push(self.suggester.hint(finding, kind.text, known));
         Params::default()
     }
 
+    /// Reads the tasks and commands, a group at a time on several threads; the
+    /// result does not depend on how many these are.
+    ///
+    /// Hints have one bound for the whole spec, so their number depends on the
+    /// order. With a mistake in any group all are read again, one by one.
+    fn nodes(&mut self, items: &[&'a Declaration<'a>], agents: &[Actor<'a>]) -> Vec<Task<'a>> {
+        if items.len() <= GROUP {
+            return items.iter().map(|item| self.node(item, agents)).collect();
+        }
+        let names = self.names;
+        let read = |group: &[&'a Declaration<'a>]| {
+            let mut out = Diagnostics::new();
+            let mut part = Resolver { names, suggester: Suggester::silent(), out: &mut out };
+            let tasks: Vec<_> = group.iter().map(|item| part.node(item, agents)).collect();
+            (tasks, out)
+        };
+        let groups: Vec<_> = items.par_chunks(GROUP).map(read).collect();
+        if groups.iter().any(|(_, found)| found.has_errors()) {
+            return items.iter().map(|item| self.node(item, agents)).collect();
+        }
+        let mut tasks = Vec::with_capacity(items.len());
+        for (group, found) in groups {
+            tasks.extend(group);
+            self.out.append(found);
+        }
+        tasks
+    }
+
     /// Reads a task or a command.
-    fn node(&mut self, item: &'a Declaration, declarations: &mut Declarations) -> Task {
+    fn node(&mut self, item: &'a Declaration<'a>, agents: &[Actor<'a>]) -> Task<'a> {
         let is_task = item.keyword.text == "task";
         let keys = if is_task { words::TASK } else { words::COMMAND };
         self.refuse_clauses(item, false, is_task);
@@ -286,24 +325,19 @@ impl<'a> Resolver<'a, '_> {
             let prompt = fields.get("prompt");
             let prompt =
                 prompt.and_then(|prompt| value::full_text("prompt", &prompt.value, self.out));
-            let agent = self.agent(item, declarations);
-            Work::Agent { agent, prompt: prompt.unwrap_or_default().to_owned() }
+            let agent = self.agent(item, agents);
+            Work::Agent { agent, prompt: prompt.unwrap_or_default() }
         } else {
             let run = fields.get("run").and_then(|run| value::command("run", &run.value, self.out));
             Work::Command { run: run.unwrap_or_default() }
         };
-        let mut list = |key: &str, space: for<'n> fn(&'n Names<'a>) -> &'n Space<'a>| {
+        let mut list = |key: &str, space: &Space<'a>| {
             let values = fields.get(key).and_then(|entry| value::list(key, &entry.value, self.out));
-            self.names.find_all(
-                space(&self.names),
-                values.unwrap_or_default(),
-                &self.suggester,
-                self.out,
-            )
+            self.names.find_all(space, values.unwrap_or_default(), &self.suggester, self.out)
         };
-        let needs = list("needs", |names| &names.nodes);
-        let env = list("env", |names| &names.environments);
-        let gates = list("gates", |names| &names.gates);
+        let needs = list("needs", &self.names.nodes);
+        let env = list("env", &self.names.environments);
+        let gates = list("gates", &self.names.gates);
         let writes =
             fields.get("writes").and_then(|entry| value::texts("writes", &entry.value, self.out));
         let limits =
@@ -315,7 +349,7 @@ impl<'a> Resolver<'a, '_> {
         let task =
             |need: Spanned<usize>| Spanned { value: TaskId::new(need.value), span: need.span };
         Task {
-            name: item.name.clone(),
+            name: item.name,
             work,
             needs: needs.into_iter().map(task).collect(),
             writes: writes.unwrap_or_default(),
@@ -326,18 +360,17 @@ impl<'a> Resolver<'a, '_> {
         }
     }
 
-    /// Finds a task's agent. Where there is none a stand-in is declared, so that
-    /// the id is good; the mistake is reported.
-    fn agent(&mut self, item: &Declaration, declarations: &mut Declarations) -> AgentId {
+    /// Finds a task's agent. Where there is none the mistake is reported, and the
+    /// id is that of the stand-in behind all agents.
+    fn agent(&mut self, item: &Declaration<'_>, agents: &[Actor<'_>]) -> AgentId {
         let found = match &item.by {
             Some(by) => {
-                self.names.find(&self.names.agents, &by.text, by.span, &self.suggester, self.out)
+                self.names.find(&self.names.agents, by.text, by.span, &self.suggester, self.out)
             }
             None => {
-                let name = &item.name.text;
+                let name = item.name.text;
                 let message = format!("task {} has no agent", quoted(name));
-                let example =
-                    declarations.agents.first().map_or("builder", |agent| &agent.name.text);
+                let example = agents.first().map_or("builder", |agent| agent.name.text);
                 let finding = Diagnostic::error("E0209", message)
                     .at(item.head, "who does it?")
                     .help(format!("write `task {name} by {example} {{ … }}`"));
@@ -345,34 +378,30 @@ impl<'a> Resolver<'a, '_> {
                 None
             }
         };
-        let position = found.unwrap_or_else(|| {
-            let name = Name { text: String::new(), span: item.head };
-            declarations.agents.push(Actor {
-                name,
-                kind: String::new(),
-                params: Params::default(),
-            });
-            declarations.agents.len() - 1
-        });
-        AgentId::new(position)
+        AgentId::new(found.unwrap_or(agents.len()))
     }
 
     fn fields(
         &mut self,
-        item: &'a Declaration,
+        item: &'a Declaration<'a>,
         keys: &[words::Key],
         later: &[Later],
     ) -> Fields<'a> {
         Fields::read(owner(item), &item.entries, keys, later, &self.suggester, self.out)
     }
 
-    fn budget(&mut self, item: &Declaration, entry: &'a Entry, keys: &[words::Key]) -> Fields<'a> {
+    fn budget(
+        &mut self,
+        item: &Declaration<'_>,
+        entry: &'a Entry<'a>,
+        keys: &[words::Key],
+    ) -> Fields<'a> {
         let entries = match &entry.value.kind {
             ValueKind::Block(entries) => entries.as_slice(),
             _ => &[],
         };
         // The two budgets differ, so a message says which one this is.
-        let noun = match item.keyword.text.as_str() {
+        let noun = match item.keyword.text {
             "pipeline" => "pipeline's budget",
             "task" => "task's budget",
             _ => "command's budget",
@@ -382,8 +411,8 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// Reports the parts of a head that its item does not have.
-    fn refuse_clauses(&mut self, item: &Declaration, kind: bool, by: bool) {
-        let keyword = &item.keyword.text;
+    fn refuse_clauses(&mut self, item: &Declaration<'_>, kind: bool, by: bool) {
+        let keyword = item.keyword.text;
         let mut refuse = |span: Span, word: &str| {
             let finding =
                 Diagnostic::error("E0210", format!("{} has no `{word}`", with_article(keyword)))
@@ -407,23 +436,30 @@ impl<'a> Resolver<'a, '_> {
     }
 }
 
-impl Pipeline {
+impl Pipeline<'_> {
     /// Makes a pipeline of nothing but defaults.
     fn stand_in(span: Span) -> Self {
         Self {
-            name: Name { text: "pipeline".to_owned(), span },
+            name: Name { text: "pipeline", span },
             goal: None,
-            base: "HEAD".to_owned(),
+            base: "HEAD",
             wall: None,
             parallel: DEFAULT_PARALLEL,
         }
     }
 }
 
-fn owner(item: &Declaration) -> Owner<'_> {
+impl Actor<'_> {
+    /// Makes an agent for the tasks that name none, or one that is not there.
+    fn stand_in(span: Span) -> Self {
+        Self { name: Name { text: "", span }, kind: "", params: Params::default() }
+    }
+}
+
+fn owner<'a>(item: &'a Declaration<'_>) -> Owner<'a> {
     Owner {
-        noun: &item.keyword.text,
-        name: &item.name.text,
+        noun: item.keyword.text,
+        name: item.name.text,
         span: item.head,
         complete: item.complete,
     }

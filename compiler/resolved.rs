@@ -3,7 +3,8 @@
 //! A [`ResolvedSpec`] cannot hold an unknown key, a value of another type or a
 //! reference to nothing. Where the spec was wrong a stand-in takes the place, so
 //! that later checks still see the rest; the mistake is reported, and a spec with
-//! a reported mistake never becomes a [`crate::check::CheckedSpec`].
+//! a reported mistake never becomes a [`crate::check::CheckedSpec`]. Texts are
+//! borrowed from the tree of the text: each is copied once, into the plan.
 
 use eufm_grammar::Span;
 use eufm_grammar::ast::Name;
@@ -55,51 +56,51 @@ pub(crate) struct Spanned<T> {
 
 /// A spec whose names are resolved.
 #[derive(Debug)]
-pub(crate) struct ResolvedSpec {
-    pub(crate) declarations: Declarations,
+pub(crate) struct ResolvedSpec<'a> {
+    pub(crate) declarations: Declarations<'a>,
     /// Tasks and commands, in the order of the spec.
-    pub(crate) tasks: Vec<Task>,
+    pub(crate) tasks: Vec<Task<'a>>,
 }
 
 /// What tasks refer to.
 #[derive(Debug)]
-pub(crate) struct Declarations {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) environments: Vec<Environment>,
-    pub(crate) agents: Vec<Actor>,
-    pub(crate) gates: Vec<Actor>,
+pub(crate) struct Declarations<'a> {
+    pub(crate) pipeline: Pipeline<'a>,
+    pub(crate) environments: Vec<Environment<'a>>,
+    pub(crate) agents: Vec<Actor<'a>>,
+    pub(crate) gates: Vec<Actor<'a>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Pipeline {
-    pub(crate) name: Name,
-    pub(crate) goal: Option<String>,
-    pub(crate) base: String,
+pub(crate) struct Pipeline<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) goal: Option<&'a str>,
+    pub(crate) base: &'a str,
     pub(crate) wall: Option<Millis>,
     pub(crate) parallel: u32,
 }
 
 #[derive(Debug)]
-pub(crate) struct Environment {
-    pub(crate) name: Name,
-    pub(crate) tools: Vec<Spanned<String>>,
+pub(crate) struct Environment<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) tools: Vec<Spanned<&'a str>>,
 }
 
 /// An agent or a gate: a kind with its parameters.
 #[derive(Debug)]
-pub(crate) struct Actor {
-    pub(crate) name: Name,
-    pub(crate) kind: String,
+pub(crate) struct Actor<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) kind: &'a str,
     pub(crate) params: Params,
 }
 
 /// A task or a command.
 #[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) name: Name,
-    pub(crate) work: Work,
+pub(crate) struct Task<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) work: Work<'a>,
     pub(crate) needs: Vec<Spanned<TaskId>>,
-    pub(crate) writes: Vec<Spanned<String>>,
+    pub(crate) writes: Vec<Spanned<&'a str>>,
     pub(crate) env: Vec<EnvironmentId>,
     pub(crate) gates: Vec<GateId>,
     pub(crate) wall: Option<Millis>,
@@ -107,7 +108,7 @@ pub(crate) struct Task {
 }
 
 #[derive(Debug)]
-pub(crate) enum Work {
-    Agent { agent: AgentId, prompt: String },
-    Command { run: Vec<String> },
+pub(crate) enum Work<'a> {
+    Agent { agent: AgentId, prompt: &'a str },
+    Command { run: Vec<&'a str> },
 }

@@ -366,3 +366,65 @@ proptest! {
         is_presentable(text.as_bytes());
     }
 }
+
+/// A spec of many tasks, each of which needs two before it; every hundredth has
+/// something to warn of, and every `wrong`th an error of its own.
+fn many(tasks: usize, wrong: usize) -> String {
+    let head = "edition 1\npipeline p {}\nagent a is codex { cli = \"1\", model = \"m\", network = none }\n\
+                gate g is command { run = [\"make\"] }\n";
+    let task = |number: usize| {
+        let needs = match number {
+            0 | 1 => String::new(),
+            _ => format!("n{}, n{}", number - 1, number / 2),
+        };
+        let gates = if number % 100 == 7 { "g, g" } else { "g" };
+        let more = match (number + 1).checked_rem(wrong) {
+            Some(0) => ["gates = [h]", "promt = 1", "c = = 2"][number % 3],
+            _ => "",
+        };
+        format!(
+            "task n{number} by a {{\n  prompt = \"\"\"\n    Do {number} \"now\".\n    \"\"\"\n  \
+             needs = [{needs}] # why\n  writes = [\"{number}/**\"]\n  gates = [{gates}]\n  {more}\n}}\n"
+        )
+    };
+    std::iter::once(head.to_owned()).chain((0..tasks).map(task)).collect()
+}
+
+/// Compiles on so many threads; returns the plan.lock and the rendered findings.
+fn on_threads(threads: usize, text: &str) -> (String, String) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| match build(text) {
+        Ok(good) => {
+            (eufm_plan::lockfile::write(&good.plan), render(&good.diagnostics, &good.sources))
+        }
+        Err(bad) => (String::new(), render(&bad.diagnostics, &bad.sources)),
+    })
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    // More than fits into one group of any phase; the last one has more
+    // findings than are kept.
+    for (text, errors) in
+        [(many(2_300, 0), false), (many(2_300, 450), true), (many(3_600, 3), true)]
+    {
+        let (lock, found) = on_threads(1, &text);
+        assert_eq!((lock.is_empty(), found.contains("E0")), (errors, errors));
+        assert!(found.contains("W0604"));
+        for threads in [2, 8] {
+            assert!(on_threads(threads, &text) == (lock.clone(), found.clone()), "{threads}");
+        }
+    }
+}
+
+#[test]
+fn many_tasks_give_what_one_by_one_gives() {
+    // Below one group nothing is shared out, and the first tasks need no later ones.
+    let (few, _) = on_threads(2, &many(100, 0));
+    let (all, _) = on_threads(2, &many(2_300, 0));
+    let nodes = |lock: &str| {
+        let start = lock.find("[node.n0]").unwrap();
+        lock[start..lock.find("\n[proof]").unwrap()].to_owned()
+    };
+    assert!(nodes(&all).starts_with(&nodes(&few)));
+}

@@ -13,7 +13,7 @@ use crate::resolved::Spanned;
 use crate::wording::quoted;
 
 /// Reads a text.
-pub(crate) fn text<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) -> Option<&'a str> {
+pub(crate) fn text<'a>(key: &str, value: &'a Value<'a>, out: &mut Diagnostics) -> Option<&'a str> {
     match &value.kind {
         ValueKind::Text(text) => Some(text),
         ValueKind::Name(name) => {
@@ -25,7 +25,11 @@ pub(crate) fn text<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) -> Op
 }
 
 /// Reads a text that must not be empty or blank.
-pub(crate) fn full_text<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) -> Option<&'a str> {
+pub(crate) fn full_text<'a>(
+    key: &str,
+    value: &'a Value<'a>,
+    out: &mut Diagnostics,
+) -> Option<&'a str> {
     let text = text(key, value, out)?;
     if text.trim().is_empty() {
         let finding = Diagnostic::error("E0308", format!("{} is empty", quoted(key)))
@@ -38,7 +42,11 @@ pub(crate) fn full_text<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) 
 }
 
 /// Returns the elements of a list.
-pub(crate) fn list<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) -> Option<&'a [Value]> {
+pub(crate) fn list<'a>(
+    key: &str,
+    value: &'a Value<'a>,
+    out: &mut Diagnostics,
+) -> Option<&'a [Value<'a>]> {
     match &value.kind {
         ValueKind::List(values) => Some(values),
         _ => mismatch(key, "a list", value, "put it between `[` and `]`", out),
@@ -46,21 +54,25 @@ pub(crate) fn list<'a>(key: &str, value: &'a Value, out: &mut Diagnostics) -> Op
 }
 
 /// Reads a list of texts; elements that are something else are reported and left out.
-pub(crate) fn texts(
+pub(crate) fn texts<'a>(
     key: &str,
-    value: &Value,
+    value: &'a Value<'a>,
     out: &mut Diagnostics,
-) -> Option<Vec<Spanned<String>>> {
+) -> Option<Vec<Spanned<&'a str>>> {
     let values = list(key, value, out)?;
-    let read = |element: &Value| {
-        let value = text(key, element, out)?.to_owned();
+    let read = |element: &'a Value<'a>| {
+        let value = text(key, element, out)?;
         Some(Spanned { value, span: element.span })
     };
     Some(values.iter().filter_map(read).collect())
 }
 
 /// Reads a command: a list of texts whose first names a program.
-pub(crate) fn command(key: &str, value: &Value, out: &mut Diagnostics) -> Option<Vec<String>> {
+pub(crate) fn command<'a>(
+    key: &str,
+    value: &'a Value<'a>,
+    out: &mut Diagnostics,
+) -> Option<Vec<&'a str>> {
     if let ValueKind::Text(_) = value.kind {
         let help = "write a list of arguments, as in `[\"make\", \"smoke\"]`; no text becomes a shell line";
         return mismatch(key, "a list of arguments", value, help, out);

@@ -56,6 +56,11 @@ impl Suggester {
         Self { left: Cell::new(MAX_COMPARISONS) }
     }
 
+    /// Makes one that proposes nothing, for findings that nobody will see.
+    pub(crate) fn silent() -> Self {
+        Self { left: Cell::new(0) }
+    }
+
     /// Returns the candidate that is nearest to `word`, if one is near; of
     /// equally near ones the first.
     pub(crate) fn closest<'a>(

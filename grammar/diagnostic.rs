@@ -110,6 +110,16 @@ impl Diagnostics {
         }
     }
 
+    /// Adds the findings of a later part; the same are kept as if they had been
+    /// added one by one.
+    pub fn append(&mut self, later: Self) {
+        let (errors, warnings) = (self.errors + later.errors, self.warnings + later.warnings);
+        // What `later` only counted lies behind what it kept, so nothing that is
+        // to be kept is missing.
+        later.kept.into_iter().for_each(|diagnostic| self.push(diagnostic));
+        (self.errors, self.warnings) = (errors, warnings);
+    }
+
     /// Tells whether there is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -4,12 +4,14 @@
 //! so that one mistake hides no other. Unaware of what words mean. See
 //! docs/language.md for the forms.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::{Pair, Pairs};
 use pest_derive::Parser;
+use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::ast::{
     Declaration, Edition, Entry, Item, Name, Opening, Relation, Spec, Value, ValueKind,
@@ -34,30 +36,98 @@ mod rules {
 }
 use rules::{ItemParser, Rule};
 
-/// Parses a file of the map. What cannot be read is reported, and stands in the
-/// tree as a damaged item or not at all; so the tree is whole if nothing is reported.
-pub fn parse(sources: &SourceMap, file: FileId, out: &mut Diagnostics) -> Spec {
+/// How many items are parsed at a time: few enough to share out evenly, many
+/// enough that handing them out costs nothing.
+const GROUP: usize = 500;
+
+/// Parses a file of the map, a group of items at a time on the threads of the
+/// current rayon pool; the result does not depend on how many these are.
+///
+/// What cannot be read is reported, and stands in the tree as a damaged item or
+/// not at all; so the tree is whole if nothing is reported.
+pub fn parse<'a>(sources: &'a SourceMap, file: FileId, out: &mut Diagnostics) -> Spec<'a> {
     let text = sources.file(file).map_or("", |file| file.text());
     let pieces = split(file, text, out);
-    let mut reader = Reader { file, text, out };
+    let groups = pieces.len().div_ceil(GROUP);
+    let read = |group: usize| read_group(file, text, &pieces, group * GROUP);
     let mut items = Vec::with_capacity(pieces.len());
-    let mut pieces = pieces.iter().peekable();
-    while let Some(piece) = pieces.next() {
-        let block_below =
-            pieces.peek().is_some_and(|next| text[next.range.clone()].starts_with('{'));
-        items.extend(reader.piece(piece, block_below));
+    let mut merge = |(group, found): (Vec<Item<'a>>, Diagnostics)| {
+        items.extend(group);
+        out.append(found);
+    };
+    if groups > 1 {
+        let read: Vec<_> = (0..groups).into_par_iter().map(read).collect();
+        read.into_iter().for_each(merge);
+    } else {
+        (0..groups).map(read).for_each(&mut merge);
     }
     Spec { items, span: Span::new(file, 0..text.len()) }
 }
 
-struct Reader<'a> {
+/// Reads the pieces of one group.
+fn read_group<'a>(
     file: FileId,
     text: &'a str,
-    out: &'a mut Diagnostics,
+    pieces: &[Piece],
+    first: usize,
+) -> (Vec<Item<'a>>, Diagnostics) {
+    let mut out = Diagnostics::new();
+    let mut reader = Reader { file, text, out: &mut out };
+    let end = pieces.len().min(first + GROUP);
+    if let Some(items) = reader.declarations(&pieces[first..end]) {
+        return (items, out);
+    }
+    let mut items = Vec::with_capacity(end - first);
+    for at in first..end {
+        let block_below =
+            pieces.get(at + 1).is_some_and(|next| text[next.range.clone()].starts_with('{'));
+        items.extend(reader.piece(&pieces[at], block_below));
+    }
+    (items, out)
 }
 
-impl<'a> Reader<'a> {
-    fn piece(&mut self, piece: &Piece, block_below: bool) -> Option<Item> {
+/// Reads pieces one by one.
+struct Reader<'a, 'o> {
+    file: FileId,
+    text: &'a str,
+    out: &'o mut Diagnostics,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// Reads pieces in one go, if all are declarations without a mistake in their
+    /// form; this gives the same as one by one.
+    fn declarations(&mut self, pieces: &[Piece]) -> Option<Vec<Item<'a>>> {
+        let (first, last) = (pieces.first()?, pieces.last()?);
+        let openings: Vec<_> = pieces.iter().map_while(|piece| self.declares(piece)).collect();
+        if openings.len() < pieces.len() {
+            return None;
+        }
+        let base = first.range.start;
+        let whole = &self.text[base..last.range.end];
+        let pairs = ItemParser::parse(Rule::declarations, whole).ok()?.next()?.into_inner();
+        let pairs: Vec<_> = pairs.filter(|pair| pair.as_rule() == Rule::declaration).collect();
+        let same = |(pair, piece): (&Pair<'a, Rule>, &Piece)| {
+            let span = pair.as_span();
+            (base + span.start()..base + span.end()) == piece.range
+        };
+        if pairs.len() != pieces.len() || !pairs.iter().zip(pieces).all(same) {
+            return None;
+        }
+        let read = |(pair, opening): (Pair<'a, Rule>, Opening<'a>)| {
+            let declaration = self.whole(pair.into_inner(), base);
+            declaration.map_or(Item::Damaged(opening), Item::Declaration)
+        };
+        Some(pairs.into_iter().zip(openings).map(read).collect())
+    }
+
+    /// Returns the first words of a piece that may be a declaration and nothing else.
+    fn declares(&self, piece: &Piece) -> Option<Opening<'a>> {
+        let opening = self.opening(&piece.range)?;
+        let plain = piece.sound && !piece.glued;
+        (plain && DECLARATIONS.contains(&opening.keyword.text)).then_some(opening)
+    }
+
+    fn piece(&mut self, piece: &Piece, block_below: bool) -> Option<Item<'a>> {
         let Some(opening) = self.opening(&piece.range) else {
             if piece.sound {
                 self.no_item(piece);
@@ -73,7 +143,7 @@ impl<'a> Reader<'a> {
                 .help("begin a new line, or put a comma between them");
             self.out.push(finding);
         }
-        let keyword = opening.keyword.text.as_str();
+        let keyword = opening.keyword.text;
         if keyword == "edition" {
             return Some(self.edition(piece, opening));
         }
@@ -101,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the first two words of a piece, whatever comes behind.
-    fn opening(&self, range: &Range<usize>) -> Option<Opening> {
+    fn opening(&self, range: &Range<usize>) -> Option<Opening<'a>> {
         let keyword = self.word(range.start, range.end)?;
         let after = keyword.span.range().end;
         let rest = &self.text[after..range.end];
@@ -109,19 +179,16 @@ impl<'a> Reader<'a> {
         Some(Opening { keyword, name: self.word(after + blank, range.end) })
     }
 
-    fn word(&self, start: usize, end: usize) -> Option<Name> {
-        let text = &self.text[start..end];
+    fn word(&self, start: usize, end: usize) -> Option<Name<'a>> {
+        let text: &'a str = &self.text[start..end];
         let length = word_length(text);
-        (length > 0).then(|| Name {
-            text: text[..length].to_owned(),
-            span: self.span(start..start + length),
-        })
+        (length > 0).then(|| Name { text: &text[..length], span: self.span(start..start + length) })
     }
 
     /// Tells whether a piece is a key with its value instead of an item.
     fn is_entry(&self, piece: &Piece, opening: &Opening) -> bool {
         let rest = self.text[opening.keyword.span.range().end..piece.range.end].trim_start();
-        let known = ITEM_WORDS.contains(&opening.keyword.text.as_str());
+        let known = ITEM_WORDS.contains(&opening.keyword.text);
         !known && (rest.starts_with(['=', '{', '<', '>']) || rest.starts_with("+="))
     }
 
@@ -142,7 +209,7 @@ impl<'a> Reader<'a> {
         self.out.push(Diagnostic::error("E0101", message).at(place, label).help(help));
     }
 
-    fn edition(&mut self, piece: &Piece, opening: Opening) -> Item {
+    fn edition(&mut self, piece: &Piece, opening: Opening<'a>) -> Item<'a> {
         let span = self.span(piece.range.clone());
         match ItemParser::parse(Rule::edition_item, &self.text[piece.range.clone()]) {
             Ok(mut pairs) => {
@@ -167,7 +234,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn declaration(&mut self, piece: &Piece, opening: Opening) -> Item {
+    fn declaration(&mut self, piece: &Piece, opening: Opening<'a>) -> Item<'a> {
         let base = piece.range.start;
         match ItemParser::parse(Rule::declaration_item, &self.text[piece.range.clone()]) {
             Ok(mut pairs) => {
@@ -180,7 +247,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn whole(&mut self, mut pairs: Pairs<'a, Rule>, base: usize) -> Option<Declaration> {
+    fn whole(&mut self, mut pairs: Pairs<'a, Rule>, base: usize) -> Option<Declaration<'a>> {
         let mut declaration = self.head(pairs.next()?, base)?;
         declaration.entries = self.entries(pairs.next()?, base);
         Some(declaration)
@@ -190,9 +257,9 @@ impl<'a> Reader<'a> {
     fn broken(
         &mut self,
         piece: &Piece,
-        opening: Opening,
+        opening: Opening<'a>,
         error: &pest::error::Error<Rule>,
-    ) -> Item {
+    ) -> Item<'a> {
         let text = &self.text[piece.range.clone()];
         let base = piece.range.start;
         let head = ItemParser::parse(Rule::head_alone, text)
@@ -227,7 +294,7 @@ impl<'a> Reader<'a> {
         Item::Declaration(declaration)
     }
 
-    fn head(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Declaration> {
+    fn head(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Declaration<'a>> {
         // Behind the head stand the blanks up to the block.
         let head = pair.as_str().trim_end().len() + pair.as_span().start();
         let head = self.span(base + pair.as_span().start()..base + head);
@@ -263,11 +330,14 @@ impl<'a> Reader<'a> {
         Some(declaration)
     }
 
-    fn entries(&mut self, block: Pair<'a, Rule>, base: usize) -> Vec<Entry> {
-        block.into_inner().filter_map(|pair| self.entry(pair, base)).collect()
+    fn entries(&mut self, block: Pair<'a, Rule>, base: usize) -> Vec<Entry<'a>> {
+        let pairs = block.into_inner();
+        let mut entries = Vec::with_capacity(pairs.len());
+        entries.extend(pairs.filter_map(|pair| self.entry(pair, base)));
+        entries
     }
 
-    fn entry(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Entry> {
+    fn entry(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Entry<'a>> {
         let mut pairs = pair.into_inner();
         let key = self.name(&pairs.next()?, base);
         let second = pairs.next()?;
@@ -284,7 +354,7 @@ impl<'a> Reader<'a> {
         Some(Entry { key, relation, value: self.value(value, base)? })
     }
 
-    fn value(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Value> {
+    fn value(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<Value<'a>> {
         let span = self.place(&pair, base);
         let kind = match pair.as_rule() {
             Rule::text | Rule::long_text => decode(self.file, self.text, span.range(), self.out)
@@ -293,9 +363,8 @@ impl<'a> Reader<'a> {
             Rule::block => ValueKind::Block(self.entries(pair, base)),
             Rule::quantity => {
                 let mut parts = pair.into_inner().map(|part| part.as_str());
-                let number = parts.next()?.to_owned();
-                let unit = parts.next().unwrap_or("").split_ascii_whitespace();
-                ValueKind::Quantity { number, unit: unit.collect::<Vec<_>>().join(" ") }
+                let number = parts.next()?;
+                ValueKind::Quantity { number, unit: single_spaced(parts.next().unwrap_or("")) }
             }
             Rule::named => self.named(pair, base)?,
             _ => return None,
@@ -303,11 +372,14 @@ impl<'a> Reader<'a> {
         Some(Value { kind, span })
     }
 
-    fn values(&mut self, pair: Pair<'a, Rule>, base: usize) -> Vec<Value> {
-        pair.into_inner().filter_map(|value| self.value(value, base)).collect()
+    fn values(&mut self, pair: Pair<'a, Rule>, base: usize) -> Vec<Value<'a>> {
+        let pairs = pair.into_inner();
+        let mut values = Vec::with_capacity(pairs.len());
+        values.extend(pairs.filter_map(|pair| self.value(pair, base)));
+        values
     }
 
-    fn named(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<ValueKind> {
+    fn named(&mut self, pair: Pair<'a, Rule>, base: usize) -> Option<ValueKind<'a>> {
         let mut pairs = pair.into_inner();
         let name = self.name(&pairs.next()?, base);
         let Some(rest) = pairs.next() else {
@@ -323,8 +395,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn name(&self, pair: &Pair<'a, Rule>, base: usize) -> Name {
-        Name { text: pair.as_str().to_owned(), span: self.place(pair, base) }
+    fn name(&self, pair: &Pair<'a, Rule>, base: usize) -> Name<'a> {
+        Name { text: pair.as_str(), span: self.place(pair, base) }
     }
 
     fn place(&self, pair: &Pair<'a, Rule>, base: usize) -> Span {
@@ -360,6 +432,15 @@ impl<'a> Reader<'a> {
             finding = finding.help(format!("here may stand {symbols}"));
         }
         self.out.push(finding);
+    }
+}
+
+/// Returns a unit with one space between its words.
+fn single_spaced(unit: &str) -> Cow<'_, str> {
+    if unit.contains([' ', '\t']) {
+        unit.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()
+    } else {
+        Cow::Borrowed(unit)
     }
 }
 
@@ -452,8 +533,11 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         // The rest is made of these, or only ends what was read.
         Rule::EOI
         | Rule::COMMENT
-        | Rule::WHITESPACE
+        | Rule::blanks
         | Rule::clause
+        | Rule::declaration
+        | Rule::declarations
+        | Rule::comment
         | Rule::declaration_item
         | Rule::edition_item
         | Rule::entry_alone
@@ -461,7 +545,7 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         | Rule::for_list
         | Rule::gap
         | Rule::head_alone
-        | Rule::line_end
+        | Rule::lines
         | Rule::long_plain
         | Rule::long_text
         | Rule::plain
@@ -477,27 +561,34 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> (Spec, SourceMap, Diagnostics) {
+    fn load(text: &str) -> (SourceMap, FileId, Diagnostics) {
         let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add("x.eufm", text.as_bytes().to_vec(), &mut out).unwrap();
-        let spec = parse(&map, file, &mut out);
-        (spec, map, out)
+        (map, file, out)
     }
 
-    /// Reads one entry's value and returns it with the text of its span.
-    fn value(text: &str) -> (ValueKind, String) {
-        let (spec, map, out) = read(&format!("gate g is k {{ x = {text} }}"));
+    /// Counts the errors of a text.
+    fn errors(text: &str) -> usize {
+        let (map, file, mut out) = load(text);
+        parse(&map, file, &mut out);
+        out.errors()
+    }
+
+    /// Reads one entry's value and calls `check` with it and the text of its span.
+    fn value(text: &str, check: impl FnOnce(&ValueKind, &str)) {
+        let (map, file, mut out) = load(&format!("gate g is k {{ x = {text} }}"));
+        let spec = parse(&map, file, &mut out);
         assert!(!out.has_errors(), "{text}");
         let Some(Item::Declaration(item)) = spec.items.first() else { panic!("{text}") };
-        let value = item.entries[0].value.clone();
-        let range = value.span.range();
-        (value.kind, map.file_of(value.span).unwrap().text()[range].to_owned())
+        let value = &item.entries[0].value;
+        check(&value.kind, &map.file_of(value.span).unwrap().text()[value.span.range()]);
     }
 
     #[test]
     fn a_head_keeps_every_name_with_its_place() {
-        let (spec, map, out) =
-            read("# c\ntask greet is fast by std.builder {\n  a = 1, b { c <= 2 }\n}");
+        let (map, file, mut out) =
+            load("# c\ntask greet is fast by std.builder {\n  a = 1, b { c <= 2 }\n}");
+        let spec = parse(&map, file, &mut out);
         assert!(!out.has_errors());
         let Some(Item::Declaration(item)) = spec.items.first() else { panic!("no item") };
         let at = |span: Span| &map.file_of(span).unwrap().text()[span.range()];
@@ -523,34 +614,76 @@ mod tests {
             "v[\"x\"]",
             "[1, 2,]",
         ] {
-            assert_eq!(value(&format!("{text} # comment\n")).1, text);
+            value(&format!("{text} # comment\n"), |_, found| assert_eq!(found, text));
         }
     }
 
     #[test]
     fn quantities_keep_their_digits_and_their_unit() {
-        let quantity = |number: &str, unit: &str| ValueKind::Quantity {
-            number: number.to_owned(),
-            unit: unit.to_owned(),
-        };
-        assert_eq!(value("15\tmin").0, quantity("15", "min"));
-        assert_eq!(value("99.5%").0, quantity("99.5", "%"));
-        assert_eq!(value("4M").0, quantity("4", "M"));
-        assert_eq!(value("5.00 USD  per 1M tokens").0, quantity("5.00", "USD per 1M tokens"));
+        for (text, digits, word) in [
+            ("15\tmin", "15", "min"),
+            ("99.5%", "99.5", "%"),
+            ("4M", "4", "M"),
+            ("5.00 USD  per 1M tokens", "5.00", "USD per 1M tokens"),
+        ] {
+            value(text, |kind, _| {
+                let wanted = ValueKind::Quantity { number: digits, unit: word.into() };
+                assert_eq!(*kind, wanted);
+            });
+        }
     }
 
     #[test]
     fn entries_that_can_be_read_survive_one_that_cannot() {
-        let (spec, _, out) = read("task t by a {\n  a = 1\n  b = = 2\n  c =\n    3\n  d\n}\n");
+        let (map, file, mut out) =
+            load("task t by a {\n  a = 1\n  b = = 2\n  c =\n    3\n  d\n}\n");
+        let spec = parse(&map, file, &mut out);
         let Some(Item::Declaration(item)) = spec.items.first() else { panic!("no item") };
-        let keys: Vec<_> = item.entries.iter().map(|entry| entry.key.text.as_str()).collect();
+        let keys: Vec<_> = item.entries.iter().map(|entry| entry.key.text).collect();
         assert_eq!((keys, item.complete, out.errors()), (vec!["a", "c"], false, 2));
     }
 
     #[test]
+    fn pieces_read_in_one_go_are_those_read_one_by_one() {
+        let text = "task a by x { p = \"${q}\" } # c\n\n, gate b is k { r = [1, # d\n 2] }\n# e\n\
+                    agent c is k by y by z {}\n";
+        let (map, file, mut out) = load(text);
+        let text = map.file(file).unwrap().text();
+        let pieces = split(file, text, &mut out);
+        let mut one = Diagnostics::new();
+        let mut reader = Reader { file, text, out: &mut one };
+        let single: Vec<_> = pieces.iter().filter_map(|at| reader.piece(at, false)).collect();
+        let mut all = Diagnostics::new();
+        let mut reader = Reader { file, text, out: &mut all };
+        assert_eq!(reader.declarations(&pieces), Some(single));
+        assert_eq!((all.errors(), all.sorted()), (2, one.sorted()));
+    }
+
+    #[test]
+    fn what_is_no_plain_declaration_is_read_one_by_one() {
+        for text in [
+            "edition 1\ntask a {}",
+            "task a {} task b {}",
+            "task a {}\n, , task b {}",
+            "task a {}\ntask b { = }",
+            "task a {}\n}\ntask b {}",
+            "task a {}\nstory b {}",
+            "task a\n{\n}",
+            "",
+        ] {
+            let (map, file, mut out) = load(text);
+            let text = map.file(file).unwrap().text();
+            let pieces = split(file, text, &mut out);
+            let mut reader = Reader { file, text, out: &mut out };
+            assert_eq!(reader.declarations(&pieces), None, "{text}");
+        }
+    }
+
+    #[test]
     fn items_without_a_form_are_left_to_the_compiler() {
-        let (spec, _, out) =
-            read("approval release { ask = \"?\" }\nlet x = [1]\nstory(a) for b in c\n");
+        let (map, file, mut out) =
+            load("approval release { ask = \"?\" }\nlet x = [1]\nstory(a) for b in c\n");
+        let spec = parse(&map, file, &mut out);
         assert!(!out.has_errors());
         assert!(spec.items.iter().all(|item| matches!(item, Item::Unknown(_))));
         assert_eq!(spec.items.len(), 3);
@@ -563,7 +696,7 @@ mod tests {
         let deep = |sign: &str| sign.repeat(crate::MAX_NESTING - 1);
         let text = format!("gate g is k {{ x = {}{} }}", deep("["), deep("]"));
         let small = std::thread::Builder::new().stack_size(1 << 20);
-        let errors = small.spawn(move || read(&text).2.errors()).unwrap().join().unwrap();
+        let errors = small.spawn(move || errors(&text)).unwrap().join().unwrap();
         assert_eq!(errors, 0);
     }
 
@@ -577,7 +710,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text in any::<String>()) {
-            read(&text);
+            errors(&text);
         }
 
         #[test]
@@ -590,7 +723,7 @@ mod tests {
                 0..40,
             )
         ) {
-            read(&parts.concat());
+            errors(&parts.concat());
         }
     }
 }

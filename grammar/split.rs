@@ -189,7 +189,7 @@ impl<'a> Splitter<'a> {
                 b'}' | b']' | b')' => self.close(byte),
                 0..0x20 | 0x7f => self.control(byte),
                 0x80.. => self.wide(),
-                _ => self.advance(1),
+                _ => self.advance(plain_length(&self.text.as_bytes()[self.at..])),
             }
         }
         if !self.open.is_empty() {
@@ -469,6 +469,13 @@ impl<'a> Splitter<'a> {
     fn span(&self, range: Range<usize>) -> Span {
         Span::new(self.file, range)
     }
+}
+
+/// Returns the length of what a text begins with that is of no interest here:
+/// letters, digits and most signs. At least 1.
+fn plain_length(bytes: &[u8]) -> usize {
+    let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'=' | b'.');
+    bytes.iter().skip(1).take_while(|byte| plain(byte)).count() + 1
 }
 
 fn closing(byte: u8) -> u8 {

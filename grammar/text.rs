@@ -12,12 +12,12 @@ use crate::source::{FileId, Span};
 
 /// Decodes the text whose quotes stand at `range`; `None` if that is impossible,
 /// which is reported.
-pub(crate) fn decode(
+pub(crate) fn decode<'t>(
     file: FileId,
-    source: &str,
+    source: &'t str,
     range: Range<usize>,
     out: &mut Diagnostics,
-) -> Option<String> {
+) -> Option<Cow<'t, str>> {
     let literal = &source[range.clone()];
     let decoder = Decoder { file, out, failed: false };
     match literal.strip_prefix("\"\"\"").and_then(|rest| rest.strip_suffix("\"\"\"")) {
@@ -34,7 +34,10 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Resolves the escapes of a one-line text.
-    fn short(mut self, inner: &str, start: usize) -> Option<String> {
+    fn short<'t>(mut self, inner: &'t str, start: usize) -> Option<Cow<'t, str>> {
+        if !inner.contains(['\\', '$']) {
+            return Some(Cow::Borrowed(inner));
+        }
         let mut text = String::with_capacity(inner.len());
         let mut at = 0;
         while let Some(length) = inner[at..].find(['\\', '$']) {
@@ -48,7 +51,7 @@ impl Decoder<'_> {
             };
         }
         text.push_str(&inner[at..]);
-        (!self.failed).then_some(text)
+        (!self.failed).then_some(Cow::Owned(text))
     }
 
     /// Takes one escape off `rest` and returns its length in bytes.
@@ -123,7 +126,7 @@ impl Decoder<'_> {
     ///    not begin with the indentation is an error.
     ///
     /// Nothing else changes: a backslash is a backslash, trailing blanks stay.
-    fn long(mut self, inner: &str, start: usize) -> Option<String> {
+    fn long<'t>(mut self, inner: &'t str, start: usize) -> Option<Cow<'t, str>> {
         let (first, body) = match inner.split_once('\n') {
             Some((first, body)) if is_blank(first) => (first.len() + 1, body),
             _ => (0, inner),
@@ -140,9 +143,9 @@ impl Decoder<'_> {
             };
         // Without `${` the text is done; with it, places must be those of the source.
         if body.contains("${") {
-            return self.dollars(body, start + first, &plain);
+            return self.dollars(body, start + first, &plain).map(Cow::Owned);
         }
-        (!self.failed).then(|| plain.into_owned())
+        (!self.failed).then_some(plain)
     }
 
     fn dedent<'t>(
@@ -220,7 +223,7 @@ mod tests {
     fn read(literal: &str) -> Result<String, Vec<(&'static str, usize)>> {
         let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add("x", literal.as_bytes().to_vec(), &mut out).unwrap();
-        decode(file, literal, 0..literal.len(), &mut out).ok_or_else(|| {
+        decode(file, literal, 0..literal.len(), &mut out).map(Cow::into_owned).ok_or_else(|| {
             out.sorted().iter().map(|f| (f.code, f.span().unwrap().range().start)).collect()
         })
     }

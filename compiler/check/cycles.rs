@@ -33,7 +33,7 @@ pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
 
 /// A breadth-first search within one component at a time.
 struct Search<'a> {
-    tree: &'a TaskTree,
+    tree: &'a TaskTree<'a>,
     component: Vec<usize>,
     /// From which task and by which need each task was reached.
     came: Vec<Option<(TaskId, Spanned<TaskId>)>>,
@@ -80,7 +80,7 @@ impl Search<'_> {
 }
 
 fn report(tree: &TaskTree, first: TaskId, cycle: &[(TaskId, Spanned<TaskId>)]) -> Diagnostic {
-    let name = |task: TaskId| tree.task(task).name.text.as_str();
+    let name = |task: TaskId| tree.task(task).name.text;
     let mut path = format!("`{}`", name(first));
     for (_, need) in cycle.iter().take(MAX_SHOWN) {
         path = format!("{path} → `{}`", name(need.value));

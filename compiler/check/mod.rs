@@ -16,7 +16,7 @@ use eufm_grammar::Diagnostics;
 use crate::tree::TaskTree;
 
 /// A check: looks at the tree and reports.
-type Check = fn(&TaskTree, &mut Diagnostics);
+type Check = fn(&TaskTree<'_>, &mut Diagnostics);
 
 /// The checks, sorted by name; the order of reports is that of the text.
 const CHECKS: &[Check] =
@@ -25,22 +25,22 @@ const CHECKS: &[Check] =
 /// A task tree without an error: every check has passed, and nothing was wrong
 /// before. Only [`check`] makes one.
 #[derive(Debug)]
-pub(crate) struct CheckedSpec(TaskTree);
+pub(crate) struct CheckedSpec<'a>(TaskTree<'a>);
 
-impl CheckedSpec {
+impl<'a> CheckedSpec<'a> {
     /// Returns the tree.
-    pub(crate) fn tree(&self) -> &TaskTree {
+    pub(crate) fn tree(&self) -> &TaskTree<'a> {
         &self.0
     }
 
     /// Takes the tree out.
-    pub(crate) fn into_tree(self) -> TaskTree {
+    pub(crate) fn into_tree(self) -> TaskTree<'a> {
         self.0
     }
 }
 
 /// Runs all checks; `None` if anything is wrong, now or before.
-pub(crate) fn check(tree: TaskTree, out: &mut Diagnostics) -> Option<CheckedSpec> {
+pub(crate) fn check<'a>(tree: TaskTree<'a>, out: &mut Diagnostics) -> Option<CheckedSpec<'a>> {
     for check in CHECKS {
         check(&tree, out);
     }

@@ -23,7 +23,7 @@ pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
 }
 
 fn check_name(name: &Name, out: &mut Diagnostics) {
-    let text = name.text.as_str();
+    let text = name.text;
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     // A stand-in without a name was reported where it is missing.
     if text.is_empty()

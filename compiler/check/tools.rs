@@ -21,17 +21,17 @@ pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
     for environment in &tree.declarations.environments {
         let mut seen = std::collections::BTreeMap::new();
         for folder in &environment.tools {
-            if let Err((problem, help)) = check_folder(&folder.value) {
+            if let Err((problem, help)) = check_folder(folder.value) {
                 let finding =
-                    Diagnostic::error("E0305", format!("{} {problem}", quoted(&folder.value)))
+                    Diagnostic::error("E0305", format!("{} {problem}", quoted(folder.value)))
                         .at(folder.span, "not usable as a tools folder")
                         .help(help);
                 out.push(finding);
             }
-            if let Some(first) = seen.get(folder.value.as_str()) {
-                out.push(listed_twice(&folder.value, folder.span, *first));
+            if let Some(first) = seen.get(folder.value) {
+                out.push(listed_twice(folder.value, folder.span, *first));
             } else {
-                seen.insert(folder.value.as_str(), folder.span);
+                seen.insert(folder.value, folder.span);
             }
         }
     }

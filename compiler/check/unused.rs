@@ -30,7 +30,7 @@ pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
 
 fn warn<'a>(
     noun: &str,
-    names: impl Iterator<Item = &'a Name>,
+    names: impl Iterator<Item = &'a Name<'a>>,
     used: &[bool],
     out: &mut Diagnostics,
 ) {

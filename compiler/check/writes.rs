@@ -13,9 +13,9 @@ use crate::wording::quoted;
 pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
     for task in &tree.tasks {
         for glob in &task.writes {
-            if let Err((problem, help)) = check_glob(&glob.value) {
+            if let Err((problem, help)) = check_glob(glob.value) {
                 let finding =
-                    Diagnostic::error("E0304", format!("{} {problem}", quoted(&glob.value)))
+                    Diagnostic::error("E0304", format!("{} {problem}", quoted(glob.value)))
                         .at(glob.span, "not usable")
                         .help(help);
                 out.push(finding);
@@ -25,12 +25,12 @@ pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
     }
 }
 
-fn check_twice(task: &Task, out: &mut Diagnostics) {
-    let mut sorted: Vec<&Spanned<String>> = task.writes.iter().collect();
-    sorted.sort_by(|a, b| (&a.value, a.span).cmp(&(&b.value, b.span)));
+fn check_twice(task: &Task<'_>, out: &mut Diagnostics) {
+    let mut sorted: Vec<&Spanned<&str>> = task.writes.iter().collect();
+    sorted.sort_by(|a, b| (a.value, a.span).cmp(&(b.value, b.span)));
     for pair in sorted.windows(2) {
         if pair[0].value == pair[1].value {
-            out.push(listed_twice(&pair[1].value, pair[1].span, pair[0].span));
+            out.push(listed_twice(pair[1].value, pair[1].span, pair[0].span));
         }
     }
 }
