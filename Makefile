@@ -27,7 +27,7 @@ test:
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \
-	EUFM_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead
+	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile
 
 lint:
 	$(CARGO) fmt --all --check

@@ -200,7 +200,7 @@ fn find(search: &Search) -> Option<PathBuf> {
 
 /// Follows the npm package's starter script to the native program. The script
 /// would stay between us and Codex, and a kill of it would leave Codex alive.
-fn native(found: &Path) -> Option<PathBuf> {
+pub(crate) fn native(found: &Path) -> Option<PathBuf> {
     let real = found.canonicalize().ok()?;
     if starts_with_elf_magic(&real) {
         return Some(real);

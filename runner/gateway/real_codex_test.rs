@@ -1,6 +1,6 @@
-//! Tests of gateway and forwarder with the real Codex CLI, which must be given
-//! by the variable EUFM_TEST_CODEX (`make test` does so). No network is used
-//! but loopback, and no model: the replies are the cassette's.
+//! Tests of gateway and forwarder with the real Codex CLI: the one that
+//! `make test` installed, or that EUFM_TEST_CODEX names. No network is used but
+//! loopback, and no model: the replies are the cassette's.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,26 @@ struct Bench {
     _gateway: Gateway,
 }
 
+/// Returns the native Codex CLI: of the one that EUFM_TEST_CODEX names, or of
+/// the one that `make test` installed.
+fn codex() -> PathBuf {
+    let installed = || {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/install-tools.sh");
+        let mut ask = Command::new(script).arg("--where").env("PATH", "/usr/bin:/bin");
+        for name in ["HOME", "XDG_STATE_HOME", "EUFM_TOOLS"] {
+            if let Some(value) = std::env::var_os(name) {
+                ask = ask.env(name, value);
+            }
+        }
+        let output = ask.output().ok()?;
+        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    };
+    let named = std::env::var_os("EUFM_TEST_CODEX").map(PathBuf::from).or_else(installed);
+    named.as_deref().and_then(crate::agents::codex::native).expect(
+        "the Codex CLI 0.169.0 is not there: `make test` installs it, EUFM_TEST_CODEX names it",
+    )
+}
+
 impl Bench {
     fn new(cassette: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -70,12 +90,8 @@ impl Bench {
     }
 
     fn command(&self, prompt: &str, session: Option<&str>) -> Command {
-        let codex = std::env::var_os("EUFM_TEST_CODEX").expect(
-            "EUFM_TEST_CODEX must name the native Codex CLI 0.169.0 (`make test` installs and \
-             names it)",
-        );
         let home = self.path("home");
-        let mut command = Command::new(codex)
+        let mut command = Command::new(codex())
             .arg("exec")
             .args(FLAGS.split_whitespace())
             .args(["-c", &format!("model_providers.eufm.base_url={}", self.address)])

@@ -35,12 +35,20 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Returns the real Codex CLI; tests with agents are never skipped.
+/// Returns the real Codex CLI: the one that EUFM_TEST_CODEX names, or the one
+/// that `make test` installed. Tests with agents are never skipped.
 pub(crate) fn codex() -> PathBuf {
-    let path = std::env::var_os("EUFM_TEST_CODEX").map(PathBuf::from);
-    path.expect(
-        "EUFM_TEST_CODEX must name the Codex CLI 0.169.0: `make test` installs it and sets it",
+    let named = std::env::var_os("EUFM_TEST_CODEX").map(PathBuf::from);
+    named.or_else(installed_codex).expect(
+        "the Codex CLI 0.169.0 is not there: `make test` installs it, EUFM_TEST_CODEX names it",
     )
+}
+
+fn installed_codex() -> Option<PathBuf> {
+    let script = sources().join("scripts/install-tools.sh");
+    let output = std::process::Command::new(script).arg("--where").output().ok()?;
+    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    path.is_file().then_some(path)
 }
 
 /// Returns the root of the sources.

@@ -241,3 +241,17 @@ impl Project {
         });
     }
 }
+
+/// A test that failed leaves nothing behind either.
+impl Drop for Project {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for process in survivors(self.root()) {
+            let pid = process.split(':').next().unwrap_or_default();
+            // What is gone already needs no end.
+            let _ = Command::new("kill").args(["-s", "KILL", pid]).status();
+        }
+    }
+}
