@@ -93,6 +93,11 @@ pub fn run(
         reviewed()?;
         check_writes(&vault, &found, &order.locked.plan)?;
     }
+    // From here on a signal waits for the dispatcher: the trial of the host is
+    // short, and would leave its folder behind.
+    let (courier, inbox) = Courier::new();
+    let signals = crate::signals::listen(courier.clone())
+        .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let first = replayed.first_facts(&order.locked, &found)?;
     let digest = order.locked.digest;
     let admitted = admit(order.locked, host, store.root())?;
@@ -105,9 +110,6 @@ pub fn run(
         Some(journal) => journal,
         None => Journal::create(&dir.journal(), digest)?,
     };
-    let (courier, inbox) = Courier::new();
-    let signals = crate::signals::listen(courier.clone())
-        .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let shop = workshop(admitted, found, vault, dir.clone(), order.cassette, host, courier)?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
