@@ -110,7 +110,8 @@ pub enum NodeEvent {
         work: CommitId,
         /// How many files differ from the base.
         changes: u64,
-        /// Files that `writes` reaches but ignore rules hid: not taken. At most 100.
+        /// What was not taken: hidden by ignore rules though `writes` reaches it,
+        /// or nothing that git can store. At most 100.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ignored: Vec<String>,
     },

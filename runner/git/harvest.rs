@@ -9,7 +9,10 @@
 //! gates and of commits.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
 
 use super::attributes;
 use super::command::Invocation;
@@ -30,8 +33,9 @@ pub(crate) struct CodeImplementation {
     pub tree: TreeId,
     /// What differs from the base, sorted by path.
     pub changes: Vec<Change>,
-    /// Files and folders (with a trailing slash) that ignore rules hid although
-    /// `writes` reaches them; sorted, at most 100.
+    /// What was not taken: files and folders (with a trailing slash) that ignore
+    /// rules hid although `writes` reaches them, and pipes, sockets and devices;
+    /// sorted, at most 100.
     pub ignored: Vec<String>,
     /// How many more of them there are.
     pub ignored_more: usize,
@@ -222,7 +226,8 @@ impl Worktree {
         Ok(Refusal::of(breaches).into())
     }
 
-    /// Lists what ignore rules hide although `writes` reaches it.
+    /// Lists what ignore rules hide although `writes` reaches it, and what git
+    /// has no way to store.
     fn ignored(&self, index: &Path, writes: &Writes) -> Result<(Vec<String>, usize), Error> {
         let list = self.reading(index, "ls-files").args([
             "-z",
@@ -244,8 +249,24 @@ impl Worktree {
                 paths.insert(display(path));
             }
         }
+        paths.extend(self.special_files());
         let more = paths.len().saturating_sub(LISTED_MAX);
         Ok((paths.into_iter().take(LISTED_MAX).collect(), more))
+    }
+}
+
+impl Worktree {
+    /// Finds pipes, sockets and devices, which git passes over without a word.
+    /// A folder that cannot be read has been refused before.
+    fn special_files(&self) -> impl Iterator<Item = String> {
+        let is_git = |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == ".git";
+        let walk = WalkDir::new(self.dir()).into_iter().filter_entry(move |entry| !is_git(entry));
+        walk.filter_map(Result::ok).filter_map(|entry| {
+            let kind = entry.file_type();
+            let plain = kind.is_file() || kind.is_dir() || kind.is_symlink();
+            let path = entry.path().strip_prefix(self.dir()).ok()?;
+            (!plain).then(|| display(path.as_os_str().as_bytes()))
+        })
     }
 }
 
@@ -268,11 +289,11 @@ fn is_free(submodule: &Entry, entries: &[Entry]) -> bool {
 mod tests {
     use std::ffi::OsStr;
     use std::fs;
-    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
     use crate::git::fixture::{Fixture, plain_git, stamp, write, writes};
+    use crate::process::Command;
 
     /// Harvests what the closure does to a worktree of the fixture.
     fn attempt(
@@ -520,6 +541,21 @@ mod tests {
         assert_eq!(
             (harvest.ignored, harvest.ignored_more),
             (vec![".cache/".into(), "src/x.o".into()], 0)
+        );
+    }
+
+    #[test]
+    fn what_git_cannot_store_is_named() {
+        let fixture = Fixture::new();
+        let harvest = attempt(&fixture, &["src/**"], |dir| {
+            let made = Command::new("/usr/bin/mkfifo").arg(dir.join("src/pipe")).output();
+            assert!(made.unwrap().exit.is_success());
+            std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
+        })
+        .unwrap();
+        assert_eq!(
+            (harvest.changes.len(), harvest.ignored),
+            (0, vec!["socket".into(), "src/pipe".into()])
         );
     }
 

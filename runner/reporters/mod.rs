@@ -107,7 +107,8 @@ fn node_sentence(
             Some(format!("ended after {}", seconds(run.ran_ms)))
         }
         E::Exited { ending: Ending::Failed { reason }, .. } => {
-            Some(format!("{reason}; {}", then()))
+            // Once it has failed, the reason stands in the failure.
+            Some(run.failure.as_ref().map_or_else(|| format!("{reason}; {}", then()), |_| then()))
         }
         E::Exited { .. } => Some(then()),
         E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
@@ -115,7 +116,7 @@ fn node_sentence(
             Some(format!("{} changed", files(*changes)))
         }
         E::Harvested { changes, ignored, .. } => Some(format!(
-            "{} changed; not taken, since .gitignore hides them: {}",
+            "{} changed; not taken, since git ignores or cannot store them: {}",
             files(*changes),
             ignored.join(", ")
         )),
