@@ -36,9 +36,8 @@ fn open(gateway: &Gateway, folder: &Path, node: &str) -> DoorGuard {
 fn send(folder: &Path, head: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(folder.join(SOCKET)).expect("it listens");
     let length = body.len();
-    let request = format!(
-        "{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
+    let request =
+        format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     // In one piece: a request may be refused, and its connection closed, by its head alone.
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
