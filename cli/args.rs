@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use eufm_compiler::Setting;
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -27,13 +28,25 @@ pub(crate) enum Command {
     Fmt(FmtArgs),
     /// Run a plan, or go on with a run that was interrupted
     Exec(ExecArgs),
-    /// Explain the code of a finding, or a kind of gate or agent
+    /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
     Explain(ExplainArgs),
     /// Write a small spec to start from
     Init(InitArgs),
+    /// Make price tables for specs
+    Prices(PricesArgs),
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+}
+
+/// Reads `NAME=VALUE`.
+fn setting(text: &str) -> Result<Setting, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            Ok(Setting { name: name.trim().to_owned(), value: value.to_owned() })
+        }
+        _ => Err("write NAME=VALUE, as in `--set env=production`".to_owned()),
+    }
 }
 
 /// `eufm check`.
@@ -42,6 +55,12 @@ pub(crate) struct CheckArgs {
     /// Specs, and folders with specs: every `*.eufm` below them
     #[arg(default_value = ".", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Give a parameter of all specs a value
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<Setting>,
+    /// Take paths as relative to this folder instead of the repository that each spec lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
     /// Print the findings as one JSON document (docs/schemas/diagnostics.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
@@ -50,7 +69,8 @@ pub(crate) struct CheckArgs {
 /// `eufm explain`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExplainArgs {
-    /// A code (`E0204`), `gate` or `agent`, or one kind of them (`gate tests`); all if not given
+    /// A code (`E0204`), `gate`, `agent` or `rule`, one kind of them (`gate tests`), `std` or a part
+    /// of it (`std.rust`); all if not given
     #[arg(num_args = 0..=2)]
     pub(crate) topic: Vec<String>,
 }
@@ -63,6 +83,12 @@ pub(crate) struct CompileArgs {
     /// Write the plan to this file instead of plan.lock beside the spec
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Give a parameter of the spec a value
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<Setting>,
+    /// Take paths as relative to this folder instead of the repository that the spec lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
     /// Write nothing; fail when the plan on disk is not the one that would be written
     #[arg(long)]
     pub(crate) locked: bool,
@@ -124,6 +150,70 @@ pub(crate) struct InitArgs {
     /// The file to write
     #[arg(default_value = "spec.eufm")]
     pub(crate) file: PathBuf,
+}
+
+/// `eufm prices`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PricesArgs {
+    #[command(subcommand)]
+    pub(crate) command: PricesCommand,
+}
+
+/// What can be done with prices.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// Take prices over from LiteLLM's public table, exactly, and say what cannot be
+    Import(PricesImportArgs),
+}
+
+/// Reads a day, `2026-06-12`.
+fn day(text: &str) -> Result<String, String> {
+    let number = |part: &str, length: usize| {
+        let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { part.parse::<u32>().ok() } else { None }
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    let date = match parts.as_slice() {
+        [year, month, day] => number(year, 4).zip(number(month, 2)).zip(number(day, 2)),
+        _ => None,
+    };
+    let is_day = date.is_some_and(|((year, month), day)| {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + u32::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => 0,
+        };
+        year >= 1970 && (1..=days).contains(&day)
+    });
+    if is_day {
+        Ok(text.to_owned())
+    } else {
+        Err("write year, month and day, as in `--date 2026-06-12`".to_owned())
+    }
+}
+
+/// `eufm prices import`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PricesImportArgs {
+    /// LiteLLM's model_prices_and_context_window.json
+    pub(crate) file: PathBuf,
+    /// Write the table to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The day on which the prices held; no clock is asked
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(crate) date: String,
+    /// Who says so, instead of the file's name
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) source: Option<String>,
+    /// Only models of this provider, as the table calls it; may be repeated
+    #[arg(long = "provider", value_name = "NAME")]
+    pub(crate) providers: Vec<String>,
+    /// Only this model, as the table calls it; may be repeated
+    #[arg(long = "model", value_name = "NAME")]
+    pub(crate) models: Vec<String>,
 }
 
 /// The forwarder.

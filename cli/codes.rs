@@ -36,29 +36,46 @@ pub(crate) fn page(code: &str) -> Option<Page> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
-    use eufm_compiler::{Compiled, Sources};
+    use eufm_compiler::{Compiled, Request, Setting, Sources};
 
     use super::*;
     use crate::catalog::with_catalog;
 
     /// Codes whose example cannot be a text of a few lines.
-    const WITHOUT_EXAMPLE: &[&str] = &["E0001", "E0003", "E0213"];
+    const WITHOUT_EXAMPLE: &[&str] = &["E0001", "E0112"];
 
-    /// A spec in memory; without one, there is no file.
-    struct Memory(Option<Vec<u8>>);
+    /// The name of an example, at the root.
+    const SPEC: &str = "x.eufm";
+
+    /// Files in memory.
+    #[derive(Clone, Default)]
+    struct Memory(BTreeMap<String, Vec<u8>>);
 
     impl Sources for Memory {
-        fn load(&self, _: &str) -> Result<Vec<u8>, String> {
-            self.0.clone().ok_or_else(|| "no such file".to_owned())
+        fn load(&self, path: &str) -> Result<Vec<u8>, String> {
+            self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+        }
+
+        fn folders(&self, _: &str) -> Result<Vec<String>, String> {
+            Err("no such folder".to_owned())
+        }
+
+        fn standard(&self, name: &str) -> Option<&str> {
+            eufm_stdlib::part(name)
+        }
+
+        fn standard_names(&self) -> Vec<&str> {
+            eufm_stdlib::PARTS.iter().map(|(name, _)| *name).collect()
         }
     }
 
     /// Compiles and returns the codes that were found.
-    fn codes(bytes: Option<Vec<u8>>) -> BTreeSet<&'static str> {
-        let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(bytes), "x.eufm", kinds));
+    fn codes(files: &Memory, settings: &[Setting]) -> BTreeSet<&'static str> {
+        let request = Request { spec: SPEC.to_owned(), settings: settings.to_vec() };
+        let result = with_catalog(|kinds| eufm_compiler::compile(files, &request, kinds));
         let found = match result {
             Ok(Compiled { diagnostics, .. }) => diagnostics,
             Err(rejected) => rejected.diagnostics,
@@ -66,23 +83,48 @@ mod tests {
         found.sorted().iter().map(|finding| finding.code).collect()
     }
 
-    /// Returns the blocks of a page with this word behind ```` ```eufm ````, as bytes.
-    fn examples(page: &Page, word: &str) -> Vec<Vec<u8>> {
+    /// A block of a page that says what it is, as in ```` ```eufm bad ````.
+    struct Block {
+        /// `bad`, `good` or `file`.
+        word: String,
+        /// What stands behind that word.
+        rest: String,
+        text: String,
+    }
+
+    /// Returns the blocks of a page but for plain text.
+    fn blocks(page: &Page) -> Vec<Block> {
         let mut found = Vec::new();
-        for block in page.body.split("```eufm ").skip(1) {
-            let (info, rest) = block.split_once('\n').unwrap();
-            let text = unhidden(rest.split("```").next().unwrap());
-            let info: Vec<&str> = info.split(' ').collect();
-            match info[..] {
-                [first] if first == word => found.push(text.into_bytes()),
-                [first, "latin-1"] if first == word => {
-                    found.push(text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect());
-                }
-                ["bad" | "good", ..] => {}
-                _ => panic!("{}: an example is good or bad, not {info:?}", page.code),
-            }
+        for (number, fenced) in page.body.split("```").enumerate() {
+            let Some((info, text)) = fenced.split_once('\n').filter(|_| number % 2 == 1) else {
+                continue;
+            };
+            let Some((_, info)) = info.split_once(' ') else {
+                assert_eq!(info, "text", "{}: an example is good or bad", page.code);
+                continue;
+            };
+            let (word, rest) = info.split_once(' ').unwrap_or((info, ""));
+            assert!(["bad", "good", "file"].contains(&word), "{}: {info}", page.code);
+            let (word, rest) = (word.to_owned(), rest.to_owned());
+            found.push(Block { word, rest, text: unhidden(text) });
         }
         found
+    }
+
+    /// Compiles an example beside the files of its page: `latin-1` and `--set a=b`
+    /// may stand behind its word.
+    fn codes_of(example: &Block, files: &Memory) -> BTreeSet<&'static str> {
+        let mut files = files.clone();
+        let (mut bytes, mut settings) = (example.text.clone().into_bytes(), Vec::new());
+        if example.rest == "latin-1" {
+            bytes = example.text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+        } else if !example.rest.is_empty() {
+            let setting = example.rest.strip_prefix("--set ").unwrap();
+            let (name, value) = setting.split_once('=').unwrap();
+            settings.push(Setting { name: name.to_owned(), value: value.to_owned() });
+        }
+        files.0.insert(SPEC.to_owned(), bytes);
+        codes(&files, &settings)
     }
 
     /// Puts the characters that nobody sees in the place of `<U+200B>`.
@@ -142,25 +184,28 @@ mod tests {
     #[test]
     fn every_bad_example_gives_its_code_alone_and_every_good_one_nothing() {
         for page in pages().filter(|page| !WITHOUT_EXAMPLE.contains(&page.code)) {
-            let (bad, good) = (examples(&page, "bad"), examples(&page, "good"));
-            assert!(!bad.is_empty() && !good.is_empty(), "{} has both examples", page.code);
-            for text in bad {
-                let shown = String::from_utf8_lossy(&text).into_owned();
-                assert_eq!(codes(Some(text)), BTreeSet::from([page.code]), "{shown}");
+            let blocks = blocks(&page);
+            let of = |word: &'static str| blocks.iter().filter(move |block| block.word == word);
+            let files: BTreeMap<_, _> = of("file")
+                .map(|file| (file.rest.clone(), file.text.clone().into_bytes()))
+                .collect();
+            let files = Memory(files);
+            assert!(of("bad").count() > 0 && of("good").count() > 0, "{}: both", page.code);
+            for bad in of("bad") {
+                assert_eq!(codes_of(bad, &files), BTreeSet::from([page.code]), "{}", bad.text);
             }
-            for text in good {
-                let shown = String::from_utf8_lossy(&text).into_owned();
-                assert_eq!(codes(Some(text)), BTreeSet::new(), "{}\n{shown}", page.code);
+            for good in of("good") {
+                assert_eq!(codes_of(good, &files), BTreeSet::new(), "{}\n{}", page.code, good.text);
             }
         }
     }
 
     #[test]
     fn what_no_text_can_show_is_given_too() {
-        assert_eq!(codes(None), BTreeSet::from(["E0003"]));
+        assert_eq!(codes(&Memory::default(), &[]), BTreeSet::from(["E0003"]));
         // The bytes are never looked at, so this costs address space only.
         let large = vec![0; eufm_grammar::source::MAX_SOURCE_BYTES + 1];
-        let (mut map, mut out) = (eufm_grammar::SourceMap::new(), eufm_grammar::Diagnostics::new());
+        let (map, mut out) = (eufm_grammar::SourceMap::new(), eufm_grammar::Diagnostics::new());
         assert!(map.add("x.eufm", large, &mut out).is_none());
         assert_eq!(out.sorted()[0].code, "E0001");
     }

@@ -59,13 +59,15 @@ pub(crate) fn state(given: Option<&Path>, repository: &Path) -> Result<PathBuf, 
 
 /// Finds the repository that a file lies in: the nearest folder with a `.git`.
 pub(crate) fn repository_of(file: &Path) -> Option<PathBuf> {
-    let file = file.canonicalize().ok()?;
+    // A file that is not there yet lies in its folder all the same.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let file = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
     // Git passes over a folder of that name that is no repository, too.
     let is_repository = |folder: &&Path| {
         let git = folder.join(".git");
         git.is_file() || git.join("HEAD").exists()
     };
-    file.ancestors().skip(1).find(is_repository).map(Path::to_owned)
+    file.ancestors().find(is_repository).map(Path::to_owned)
 }
 
 /// Makes a path of the command line absolute, without touching links.
@@ -75,6 +77,11 @@ pub(crate) fn repository_of(file: &Path) -> Option<PathBuf> {
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path)
         .map_err(|error| Failure::new(ExitStatus::USAGE, format!("{}: {error}", path.display())))
+}
+
+/// Returns the folder in which the command was given, without links.
+pub(crate) fn working_folder() -> Option<PathBuf> {
+    std::env::current_dir().ok()?.canonicalize().ok()
 }
 
 fn home() -> Result<PathBuf, Failure> {

@@ -8,8 +8,11 @@ mod args;
 mod catalog;
 mod codes;
 mod commands;
+mod decimal;
 mod exit;
 mod host;
+mod litellm;
+mod price_table;
 mod render;
 mod sources;
 mod specs;
@@ -19,6 +22,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
+
+/// A tree of 100,000 tasks is millions of small pieces, made on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Clap ends by itself with status 2 for a bad command line, as the table
@@ -31,6 +38,7 @@ fn main() -> ExitCode {
         Command::Exec(args) => commands::exec::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),
+        Command::Prices(args) => commands::prices::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
     };
     match result {

@@ -4,36 +4,39 @@
 //! order depends on the spec alone. Unaware of what tasks do.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::check::CheckedSpec;
-use crate::resolved::TaskId;
-use crate::tree::TaskTree;
+use crate::spec::ResolvedSpec;
+use crate::task::{Need, Task};
+use crate::tree::TaskId;
 
 /// Tasks and edges; an edge goes from what is needed to what needs it.
 pub(crate) type Dependencies = DiGraph<(), (), u32>;
 
 /// The tasks of a checked spec with an order in which each stands behind its needs.
-#[derive(Debug)]
 pub(crate) struct TaskGraph<'a> {
-    pub(crate) tree: TaskTree<'a>,
-    /// All tasks, each behind its needs, else in the order of the spec.
+    pub(crate) spec: ResolvedSpec<'a>,
+    /// All tasks that are not taken out, each behind its needs, else in the order
+    /// of the spec.
     pub(crate) order: Vec<TaskId>,
+    /// What each task waits for; nothing that is taken out.
+    pub(crate) needs: Vec<Vec<TaskId>>,
 }
 
-/// Makes the graph of a tree; the index of a node is the task's id.
-pub(crate) fn dependencies(tree: &TaskTree<'_>) -> Dependencies {
-    let edges = tree.tasks.iter().map(|task| task.needs.len()).sum();
-    let mut graph = Dependencies::with_capacity(tree.tasks.len(), edges);
-    for _ in &tree.tasks {
+/// Makes the graph of tasks; the index of a node is the task's id.
+pub(crate) fn dependencies(tasks: &[Task<'_>]) -> Dependencies {
+    let edges = tasks.iter().map(|task| task.needs.len()).sum();
+    let mut graph = Dependencies::with_capacity(tasks.len(), edges);
+    for _ in tasks {
         graph.add_node(());
     }
-    for (position, task) in tree.tasks.iter().enumerate() {
+    for (position, task) in tasks.iter().enumerate() {
         for need in &task.needs {
-            graph.add_edge(NodeIndex::new(need.value.get()), NodeIndex::new(position), ());
+            graph.add_edge(NodeIndex::new(need.task.get()), NodeIndex::new(position), ());
         }
     }
     graph
@@ -42,9 +45,46 @@ pub(crate) fn dependencies(tree: &TaskTree<'_>) -> Dependencies {
 impl<'a> TaskGraph<'a> {
     /// Orders the tasks of a checked spec.
     pub(crate) fn build(spec: CheckedSpec<'a>) -> Self {
-        let order = stable_order(&dependencies(spec.tree()));
-        Self { tree: spec.into_tree(), order }
+        let spec = spec.into_spec();
+        let all = stable_order(&dependencies(&spec.tasks));
+        let needs = inherited(&spec, &all);
+        let order = all.into_iter().filter(|id| !spec.tree.instance(*id).omitted).collect();
+        Self { spec, order, needs }
     }
+}
+
+/// Returns what each task waits for, where a task that is taken out stands for
+/// what it would have waited for itself.
+fn inherited(spec: &ResolvedSpec<'_>, order: &[TaskId]) -> Vec<Vec<TaskId>> {
+    let mut needs: Vec<Vec<TaskId>> = vec![Vec::new(); spec.tasks.len()];
+    for &id in order {
+        let mut own: Vec<TaskId> = Vec::with_capacity(spec.tasks[id.get()].needs.len());
+        for need in necessary(&spec.tasks, id) {
+            if spec.tree.instance(need).omitted {
+                own.extend_from_slice(&needs[need.get()]);
+            } else {
+                own.push(need);
+            }
+        }
+        own.sort_unstable();
+        own.dedup();
+        needs[id.get()] = own;
+    }
+    needs
+}
+
+/// Returns the needs of a task without those that come from a group and are
+/// implied: of a group as a whole it waits for the last tasks only, and what a
+/// group waits for its first tasks wait for.
+fn necessary(tasks: &[Task<'_>], id: TaskId) -> Vec<TaskId> {
+    let needs = &tasks[id.get()].needs;
+    if needs.iter().all(|need| need.is_named) {
+        return needs.iter().map(|need| need.task).collect();
+    }
+    let behind = |need: &Need| tasks[need.task.get()].needs.iter().map(|other| other.task);
+    let implied: BTreeSet<TaskId> = needs.iter().flat_map(behind).collect();
+    let kept = needs.iter().filter(|need| need.is_named || !implied.contains(&need.task));
+    kept.map(|need| need.task).collect()
 }
 
 /// Orders nodes so that each stands behind its needs; of those that could come

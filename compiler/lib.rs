@@ -2,26 +2,61 @@
 //!
 //! [`compile`] is the table of contents: each phase takes what the one before
 //! made, and its type cannot express a class of mistakes any more. Unaware of
-//! files, terminals and of what kinds of gates and agents exist: the caller
-//! gives [`Sources`] and a catalog. See docs/language.md.
+//! files, terminals and of what kinds of gates, agents and rules exist: the
+//! caller gives [`Sources`] and a catalog. See docs/language.md.
 
+mod actors;
+mod arguments;
+mod bindings;
+mod calls;
 mod check;
+mod clauses;
+mod command;
+mod environments;
+mod eval;
+mod expand;
 mod fields;
+mod files;
+mod functions;
+mod globs;
+mod governance;
 mod graph;
+mod hosts;
+mod inputs;
+mod limits;
+mod load;
 mod lower;
+mod mentions;
+mod meter;
+mod modules;
+mod money;
 mod names;
 mod params;
+mod paths;
+mod phases;
+mod project;
+mod refs;
 mod resolve;
-mod resolved;
+mod scope;
 mod sources;
+mod spec;
+mod spelling;
+mod task;
 mod tree;
+mod typed;
+mod types;
+mod uses;
 mod value;
+mod variables;
 mod vocabulary;
+mod waits;
+mod window;
 mod wording;
+mod world;
 
-use eufm_grammar::{Diagnostic, Diagnostics, SourceMap};
+use eufm_grammar::{Diagnostics, SourceMap};
+use eufm_plan::Plan;
 use eufm_plan::schema::Catalog;
-use eufm_plan::{Digest, Origin, Plan, Source};
 
 pub use sources::Sources;
 
@@ -31,11 +66,37 @@ pub const EDITION: u32 = 1;
 /// The most nodes of a plan.
 pub const MAX_NODES: usize = 1_000_000;
 
+/// What is to be compiled.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The spec, relative to the root.
+    pub spec: String,
+    /// Values of the spec's parameters; the last one of a name counts.
+    pub settings: Vec<Setting>,
+}
+
+impl Request {
+    /// Makes a request for a spec as it is.
+    #[must_use]
+    pub fn of(spec: impl Into<String>) -> Self {
+        Self { spec: spec.into(), settings: Vec::new() }
+    }
+}
+
+/// A value for a parameter, as a command line gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The parameter.
+    pub name: String,
+    /// Its value, spelled; the elements of a list are separated by commas.
+    pub value: String,
+}
+
 /// A spec that compiled.
 #[derive(Debug)]
 pub struct Compiled {
-    /// What will be done.
-    pub plan: Plan,
+    /// What will be done; nothing for a file that is there to be used by others.
+    pub plan: Option<Plan>,
     /// Warnings only.
     pub diagnostics: Diagnostics,
     /// The texts that the warnings point into.
@@ -51,70 +112,47 @@ pub struct Rejected {
     pub sources: SourceMap,
 }
 
-/// Compiles the spec at `path`.
+/// Compiles a spec to a plan.
 ///
 /// # Errors
 /// Returns everything that is wrong, if anything is.
 pub fn compile(
     sources: &dyn Sources,
-    path: &str,
+    request: &Request,
     catalog: &Catalog<'_>,
 ) -> Result<Compiled, Box<Rejected>> {
-    let mut map = SourceMap::new();
-    let mut out = Diagnostics::new();
-    match phases(sources, path, catalog, &mut map, &mut out) {
-        Some(plan) => Ok(Compiled { plan, diagnostics: out, sources: map }),
-        None => Err(Box::new(Rejected { diagnostics: out, sources: map })),
-    }
+    run(sources, request, catalog, phases::Purpose::Plan)
 }
 
-/// The phases, one line each.
-fn phases(
+/// Looks for everything that is wrong with a file: a spec, or one that others use.
+///
+/// # Errors
+/// Returns everything that is wrong, if anything is.
+pub fn check(
     sources: &dyn Sources,
-    path: &str,
+    request: &Request,
     catalog: &Catalog<'_>,
-    map: &mut SourceMap,
-    out: &mut Diagnostics,
-) -> Option<Plan> {
-    let bytes = load(sources, path, out)?;
-    let file = map.add(path, bytes, out)?;
-    let spec = eufm_grammar::parse(map, file, out);
-    let resolved = resolve::resolve(&spec, catalog, out);
-    let tree = tree::TaskTree::grow(resolved);
-    let checked = check::check(tree, out)?;
-    let graph = graph::TaskGraph::build(checked);
-    Some(lower::lower(graph, origin(map, path)))
+) -> Result<Compiled, Box<Rejected>> {
+    run(sources, request, catalog, phases::Purpose::Check)
 }
 
-fn load(sources: &dyn Sources, path: &str, out: &mut Diagnostics) -> Option<Vec<u8>> {
-    match sources.load(path) {
-        Ok(bytes) => Some(bytes),
-        Err(reason) => {
-            let finding = Diagnostic::error("E0003", format!("cannot read `{path}`: {reason}"))
-                .help("name a spec that exists and may be read");
-            out.push(finding);
-            None
-        }
+fn run(
+    sources: &dyn Sources,
+    request: &Request,
+    catalog: &Catalog<'_>,
+    purpose: phases::Purpose,
+) -> Result<Compiled, Box<Rejected>> {
+    let map = SourceMap::new();
+    let mut out = Diagnostics::new();
+    let plan = phases::run(sources, request, catalog, purpose, &map, &mut out);
+    if out.has_errors() {
+        Err(Box::new(Rejected { diagnostics: out, sources: map }))
+    } else {
+        Ok(Compiled { plan, diagnostics: out, sources: map })
     }
 }
 
-/// Says what a plan is made from. Paths are relative to the spec's folder, so
-/// that the place of the repository does not matter.
-fn origin(map: &SourceMap, path: &str) -> Origin {
-    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let digest = |text: &str| Digest::of(text.as_bytes());
-    let mut sources: Vec<_> = map
-        .iter()
-        .map(|file| Source { path: name(file.path()), digest: digest(file.text()) })
-        .collect();
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
-    Origin {
-        spec: name(path),
-        edition: EDITION,
-        compiler: env!("CARGO_PKG_VERSION").to_owned(),
-        sources,
-    }
-}
-
+#[cfg(test)]
+mod language_test;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,27 @@
 //! means. So a compile can be tested, and repeated, without a disk.
 
 /// Gives the compiler the files that a spec consists of.
-pub trait Sources {
+///
+/// Paths are relative to the root, normal (no `.`, `..` or empty part) and
+/// separated by `/`; whoever implements this must not let a link lead out of
+/// the root.
+pub trait Sources: Sync {
     /// Returns the bytes of a file.
     ///
     /// # Errors
     /// Returns the reason in words, without the path: `no such file`.
     fn load(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// Returns the names of the folders in a folder, hidden ones left out, in any
+    /// order; the empty path is the root.
+    ///
+    /// # Errors
+    /// Returns the reason in words, without the path: `no such folder`.
+    fn folders(&self, path: &str) -> Result<Vec<String>, String>;
+
+    /// Returns a part of the standard library by its name without `std.`.
+    fn standard(&self, name: &str) -> Option<&str>;
+
+    /// Lists the names of the parts of the standard library.
+    fn standard_names(&self) -> Vec<&str>;
 }

@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use eufm_grammar::{Diagnostics, SourceMap};
-use eufm_plan::schema::{Catalog, KindSchema, Param, ParamType, Threshold, ThresholdUnit};
-use eufm_plan::{ParamValue, Work};
+use eufm_plan::schema::{Catalog, KindSchema, Need, Param, ParamType, Threshold, ThresholdUnit};
+use eufm_plan::{ParamValue, Plan, Work, Writes};
 use proptest::prelude::{Strategy, any, prop, proptest};
 
-use crate::{Compiled, Rejected, Sources, compile};
+use crate::{Compiled, Rejected, Request, Setting, Sources, compile};
 
 const fn param(name: &'static str, ty: ParamType) -> Param {
-    Param { name, ty, required: true, doc: "" }
+    Param { name, ty, need: Need::Required, doc: "" }
+}
+
+const fn optional(name: &'static str, ty: ParamType) -> Param {
+    Param { name, ty, need: Need::Optional, doc: "" }
 }
 
 const THRESHOLDS: &[Threshold] = &[
@@ -25,11 +29,26 @@ static TESTS: KindSchema = KindSchema {
         param("run", ParamType::Command),
         param("report", ParamType::Located(&["junit"])),
         param("require", ParamType::Thresholds(THRESHOLDS)),
+        optional("cwd", ParamType::Path),
+        optional("vars", ParamType::Variables),
+        Param {
+            name: "baseline",
+            ty: ParamType::Word(&["none", "no_new_failures"]),
+            need: Need::Default("none"),
+            doc: "",
+        },
     ],
 };
 
-static COMMAND: KindSchema =
-    KindSchema { name: "command", doc: "", params: &[param("run", ParamType::Command)] };
+static COMMAND: KindSchema = KindSchema {
+    name: "command",
+    doc: "",
+    params: &[
+        param("run", ParamType::Command),
+        optional("cwd", ParamType::Path),
+        optional("vars", ParamType::Variables),
+    ],
+};
 
 static CODEX: KindSchema = KindSchema {
     name: "codex",
@@ -37,35 +56,153 @@ static CODEX: KindSchema = KindSchema {
     params: &[
         param("cli", ParamType::Text),
         param("model", ParamType::Text),
-        param("network", ParamType::Word(&["none"])),
+        Param {
+            name: "network",
+            ty: ParamType::Word(&["none"]),
+            need: Need::Default("none"),
+            doc: "",
+        },
     ],
 };
 
-const CATALOG: Catalog<'static> = Catalog { gates: &[&COMMAND, &TESTS], agents: &[&CODEX] };
+const SCOPE: Param = optional("scope", ParamType::Globs);
+const WHEN_CHANGED: Param = optional("when_changed", ParamType::Globs);
 
-/// One file in memory.
-struct Memory(Vec<u8>);
+const fn limit(name: &'static str, need: Need) -> Param {
+    Param { name, ty: ParamType::Count { least: 1, most: 1_000_000 }, need, doc: "" }
+}
 
-impl Sources for Memory {
+const fn rule(name: &'static str, params: &'static [Param]) -> KindSchema {
+    KindSchema { name, doc: "", params }
+}
+
+static RULES: [KindSchema; 9] = [
+    rule("change_together", &[param("paths", ParamType::Globs), SCOPE, WHEN_CHANGED]),
+    rule(
+        "command",
+        &[
+            param("run", ParamType::Command),
+            optional("vars", ParamType::Variables),
+            SCOPE,
+            WHEN_CHANGED,
+        ],
+    ),
+    rule("forbid_pattern", &[param("pattern", ParamType::Pattern), SCOPE, WHEN_CHANGED]),
+    rule("human", &[param("role", ParamType::Text), SCOPE, WHEN_CHANGED]),
+    rule(
+        "max_diff",
+        &[limit("lines", Need::Required), limit("files", Need::Optional), SCOPE, WHEN_CHANGED],
+    ),
+    rule("max_lines", &[limit("lines", Need::Required), SCOPE, WHEN_CHANGED]),
+    rule("must_exist", &[param("paths", ParamType::Globs), SCOPE, WHEN_CHANGED]),
+    rule("protect", &[param("paths", ParamType::Globs), SCOPE, WHEN_CHANGED]),
+    rule("secrets", &[SCOPE, WHEN_CHANGED]),
+];
+
+const CATALOG: Catalog<'static> = Catalog {
+    gates: &[&COMMAND, &TESTS],
+    agents: &[&CODEX],
+    rules: &[
+        &RULES[0], &RULES[1], &RULES[2], &RULES[3], &RULES[4], &RULES[5], &RULES[6], &RULES[7],
+        &RULES[8],
+    ],
+};
+
+/// Files in memory; whatever else is named comes from tests/cases/project.
+struct Memory<'t>(&'t [(&'t str, &'t [u8])]);
+
+/// Returns where a file of the project lies that cases and examples name.
+fn project(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/project").join(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the corpus is on the disk; the compiler sees its text only"
+)]
+impl Sources for Memory<'_> {
     fn load(&self, path: &str) -> Result<Vec<u8>, String> {
-        if path.ends_with(".eufm") { Ok(self.0.clone()) } else { Err("no such file".to_owned()) }
+        if let Some((_, bytes)) = self.0.iter().find(|(name, _)| *name == path) {
+            return Ok(bytes.to_vec());
+        }
+        std::fs::read(project(path)).map_err(|_| "no such file".to_owned())
+    }
+
+    fn folders(&self, path: &str) -> Result<Vec<String>, String> {
+        let entries = std::fs::read_dir(project(path)).map_err(|_| "no such folder".to_owned())?;
+        let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
+        Ok(folders.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    fn standard(&self, name: &str) -> Option<&str> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../stdlib/{name}.eufm"));
+        // A test ends soon, so a text may be kept for ever.
+        std::fs::read_to_string(path).ok().map(|text| &*text.leak())
+    }
+
+    fn standard_names(&self) -> Vec<&str> {
+        vec!["codex", "flows", "make", "node", "python", "rules", "rust"]
     }
 }
 
 fn build(text: impl AsRef<[u8]>) -> Result<Compiled, Box<Rejected>> {
-    compile(&Memory(text.as_ref().to_vec()), "specs/x.eufm", &CATALOG)
+    build_with(text, &[])
+}
+
+pub(crate) fn build_with(
+    text: impl AsRef<[u8]>,
+    settings: &[(&str, &str)],
+) -> Result<Compiled, Box<Rejected>> {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| Setting { name: (*name).to_owned(), value: (*value).to_owned() })
+        .collect();
+    let files = [("x.eufm", text.as_ref())];
+    compile(&Memory(&files), &Request { spec: "x.eufm".to_owned(), settings }, &CATALOG)
+}
+
+/// Compiles a spec with files of its own; the first is the spec.
+pub(crate) fn build_files(files: &[(&str, &str)]) -> Result<Compiled, Box<Rejected>> {
+    let bytes: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    compile(&Memory(&bytes), &Request::of(files[0].0), &CATALOG)
+}
+
+pub(crate) fn plan(text: impl AsRef<[u8]>) -> Plan {
+    good(text).plan.unwrap()
+}
+
+/// Renders what is wrong, for a test to look at.
+pub(crate) fn render_errors(built: Result<Compiled, Box<Rejected>>) -> String {
+    match built {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(bad) => render(&bad.diagnostics, &bad.sources),
+    }
+}
+
+/// Returns the places of what is wrong with a spec.
+pub(crate) fn wrong(text: impl AsRef<[u8]>) -> Vec<String> {
+    match build(text) {
+        Ok(_) => Vec::new(),
+        Err(bad) => places(&bad.diagnostics, &bad.sources),
+    }
 }
 
 fn good(text: impl AsRef<[u8]>) -> Compiled {
     build(text).unwrap_or_else(|bad| panic!("{}", render(&bad.diagnostics, &bad.sources)))
 }
 
-/// Returns `E0201 at 7:11` for each finding, in their order.
+/// Returns `E0201 at 7:11` for each finding, in their order; of another file than
+/// the spec `E0201 at lib/x.eufm:7:11`, without a place `E0215 at 0:0`.
 fn places(out: &Diagnostics, map: &SourceMap) -> Vec<String> {
+    let spec = map.iter().next().map_or("", |file| file.path());
     let place = |found: &&eufm_grammar::Diagnostic| {
-        let position = found.span().map(|span| map.position(span));
-        let position = position.map_or("0:0".to_owned(), |p| format!("{}:{}", p.line, p.column));
-        format!("{} at {position}", found.code)
+        let Some(span) = found.span() else {
+            return format!("{} at 0:0", found.code);
+        };
+        let position = map.position(span);
+        let path = map.file_of(span).map_or("", |file| file.path());
+        let path = if path == spec { String::new() } else { format!("{path}:") };
+        format!("{} at {path}{}:{}", found.code, position.line, position.column)
     };
     out.sorted().iter().map(place).collect()
 }
@@ -106,10 +243,16 @@ fn cases(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(folder);
     let entries = std::fs::read_dir(root).unwrap();
     let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
-    let mut paths: Vec<_> =
-        entries.map(|entry| format!("tests/cases/{folder}/{}", name(entry.unwrap()))).collect();
+    let names = entries.map(|entry| name(entry.unwrap())).filter(|name| name.ends_with(".eufm"));
+    let mut paths: Vec<_> = names.map(|name| format!("tests/cases/{folder}/{name}")).collect();
     paths.sort();
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// Returns the settings of a case's second line: `# set: env=production; n=3`.
+fn settings(text: &str) -> Vec<(&str, &str)> {
+    let line = text.lines().nth(1).and_then(|line| line.strip_prefix("# set: "));
+    line.map_or(Vec::new(), |line| line.split("; ").filter_map(|it| it.split_once('=')).collect())
 }
 
 /// Returns what the first line of a case says it has: `# errors: …`, `# warnings: …` or nothing.
@@ -124,7 +267,8 @@ fn every_good_case_compiles_with_the_warnings_it_names() {
     let cases = cases("ok");
     assert!(cases.len() >= 6);
     for (path, text) in cases {
-        let done = good(&text);
+        let done = build_with(&text, &settings(&text))
+            .unwrap_or_else(|bad| panic!("{path}\n{}", render(&bad.diagnostics, &bad.sources)));
         let found = places(&done.diagnostics, &done.sources);
         let shown = render(&done.diagnostics, &done.sources);
         assert_eq!(found, expected(&text), "{path}\n{shown}");
@@ -137,7 +281,7 @@ fn every_bad_case_has_exactly_the_errors_it_names() {
     assert!(cases.len() >= 24);
     let mut report = String::new();
     for (path, text) in cases {
-        let Err(bad) = build(&text) else { panic!("{path} compiles") };
+        let Err(bad) = build_with(&text, &settings(&text)) else { panic!("{path} compiles") };
         let found = places(&bad.diagnostics, &bad.sources);
         if found != expected(&text) {
             let shown = render(&bad.diagnostics, &bad.sources);
@@ -149,7 +293,7 @@ fn every_bad_case_has_exactly_the_errors_it_names() {
 
 #[test]
 fn the_plan_says_everything() {
-    let plan = good(read("tests/cases/ok/hello.eufm")).plan;
+    let plan = plan(read("tests/cases/ok/hello.eufm"));
     let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(names, ["readme", "greet", "smoke"]);
     assert_eq!((plan.pipeline.as_str(), plan.base.as_str()), ("hello", "main"));
@@ -174,11 +318,14 @@ fn the_plan_says_everything() {
 
 #[test]
 fn what_is_not_said_has_its_default() {
-    let plan = good("edition 1\npipeline p {}\ncommand c { run = [\"true\"] }\n").plan;
+    let plan = plan("edition 1\npipeline p {}\ncommand c { run = [\"true\"] }\n");
     assert_eq!((plan.base.as_str(), plan.goal.as_deref()), ("HEAD", None));
     assert_eq!((plan.budget.wall, plan.budget.parallel), (None, 2));
     let node = &plan.nodes[0];
-    assert_eq!((node.budget.wall, node.budget.attempts, node.writes.len()), (None, 1, 0));
+    assert_eq!(
+        (node.budget.wall, node.budget.attempts, &node.writes),
+        (None, 1, &Writes::Globs(Vec::new()))
+    );
 }
 
 #[test]
@@ -186,17 +333,17 @@ fn order_thresholds_and_lists_are_canonical() {
     let text = "edition 1\npipeline p {}\n\
         gate g is tests { require { tests >= 007, pass_rate >= 85.50% }, report = junit(\"r\"), run = [\"t\"] }\n\
         command c { run = [\"true\"], gates = [g], writes = [\"b\", \"a\", \"b\"] }\n";
-    let plan = good(text).plan;
+    let plan = plan(text);
     let keys: Vec<_> = plan.gates[0].params.0.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(keys, ["run", "report", "require"]);
+    assert_eq!(keys, ["run", "report", "require", "baseline"]);
     let require = ParamValue::List(vec!["pass_rate >= 85.5%".to_owned(), "tests >= 7".to_owned()]);
     assert_eq!(plan.gates[0].params.0[2].1, require);
-    assert_eq!(plan.nodes[0].writes, ["b", "a"]);
+    assert_eq!(plan.nodes[0].writes, Writes::Globs(vec!["b".to_owned(), "a".to_owned()]));
 }
 
 #[test]
 fn dependents_stand_behind_their_needs_else_as_in_the_spec() {
-    let plan = good(read("tests/cases/ok/diamond_out_of_order.eufm")).plan;
+    let plan = plan(read("tests/cases/ok/diamond_out_of_order.eufm"));
     let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(names, ["alone", "first", "left", "right", "last"]);
     assert_eq!(plan.nodes[4].needs.iter().map(|need| need.get()).collect::<Vec<_>>(), [2, 3]);
@@ -205,9 +352,11 @@ fn dependents_stand_behind_their_needs_else_as_in_the_spec() {
 #[test]
 fn line_ends_and_a_mark_do_not_change_the_plan() {
     for (path, text) in cases("ok") {
-        let plain = good(&text).plan;
-        let crlf = good(text.replace('\n', "\r\n")).plan;
-        let marked = good(format!("\u{feff}{text}")).plan;
+        let settings = settings(&text);
+        let plan = |text: String| build_with(text, &settings).unwrap().plan.unwrap();
+        let plain = plan(text.clone());
+        let crlf = plan(text.replace('\n', "\r\n"));
+        let marked = plan(format!("\u{feff}{text}"));
         assert_eq!((&plain, &plain), (&crlf, &marked), "{path}");
     }
 }
@@ -218,10 +367,12 @@ fn the_canonical_form_does_not_change_the_plan() {
     let examples = page.split("```eufm\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let examples = examples.map(|text| ("docs/language.md".to_owned(), text.to_owned()));
     for (path, text) in cases("ok").into_iter().chain(examples) {
-        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let (map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add(&path, text.clone().into_bytes(), &mut out).unwrap();
         let form = eufm_grammar::format(&map, file, &mut out).unwrap();
-        let (mut before, mut after) = (good(&text).plan, good(&form).plan);
+        let settings = settings(&text);
+        let plan = |text: &str| build_with(text, &settings).unwrap().plan.unwrap();
+        let (mut before, mut after) = (plan(&text), plan(&form));
         // The digest of the source is all that may differ.
         before.origin.sources.clear();
         after.origin.sources.clear();
@@ -231,7 +382,7 @@ fn the_canonical_form_does_not_change_the_plan() {
 
 #[test]
 fn a_spec_that_is_not_there_is_named() {
-    let Err(bad) = compile(&Memory(Vec::new()), "specs/x.yaml", &CATALOG) else {
+    let Err(bad) = compile(&Memory(&[]), &Request::of("specs/x.yaml"), &CATALOG) else {
         panic!("compiles")
     };
     let list = bad.diagnostics.sorted();
@@ -267,7 +418,7 @@ fn a_long_chain_needs_no_deep_stack() {
         ));
     }
     let open = format!("{text}command c{last} {{ run = [\"true\"] }}\n");
-    assert_eq!(good(open).plan.nodes[0].name, format!("c{last}"));
+    assert_eq!(plan(open).nodes[0].name, format!("c{last}"));
     let closed = format!("{text}command c{last} {{ needs = [c0], run = [\"true\"] }}\n");
     let Err(bad) = build(closed) else { panic!("compiles") };
     assert_eq!(places(&bad.diagnostics, &bad.sources), ["E0501 at 3:23"]);
@@ -394,9 +545,10 @@ fn many(tasks: usize, wrong: usize) -> String {
 fn on_threads(threads: usize, text: &str) -> (String, String) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| match build(text) {
-        Ok(good) => {
-            (eufm_plan::lockfile::write(&good.plan), render(&good.diagnostics, &good.sources))
-        }
+        Ok(good) => (
+            eufm_plan::lockfile::write(&good.plan.unwrap()),
+            render(&good.diagnostics, &good.sources),
+        ),
         Err(bad) => (String::new(), render(&bad.diagnostics, &bad.sources)),
     })
 }

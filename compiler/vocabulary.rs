@@ -1,8 +1,7 @@
-//! The words of the language: items, their keys, and those of later versions.
+//! The words of the language: items, and the keys of each.
 //!
-//! What is not enforced yet is refused by name, with what to do instead: a spec
-//! must never promise more than a run holds. Kinds of gates and agents are not
-//! here, they come with the catalog. See docs/language.md.
+//! Kinds of gates, agents and rules are not here, they come with the catalog.
+//! Unaware of what the values of keys mean. See docs/language.md.
 
 use std::borrow::Cow;
 
@@ -11,8 +10,12 @@ use std::borrow::Cow;
 pub(crate) enum Form {
     /// `key = value`.
     Set,
+    /// `key = [ … ]`; where there are defaults also `key += [ … ]`.
+    List,
     /// `key { … }`.
     Block,
+    /// `key { … }` or `key = { … }`.
+    Map,
     /// `key <= value`.
     AtMost,
     /// `key >= value`.
@@ -29,131 +32,234 @@ pub(crate) struct Key {
     pub(crate) example: Cow<'static, str>,
 }
 
-/// A word of a later version, with what to do meanwhile.
-pub(crate) type Later = (&'static str, &'static str);
+/// A word with what to do instead.
+pub(crate) type Advice = (&'static str, &'static str);
 
-const fn key(name: &'static str, form: Form, required: bool, example: &'static str) -> Key {
-    Key { name: Cow::Borrowed(name), form, required, example: Cow::Borrowed(example) }
+const fn key(name: &'static str, form: Form, example: &'static str) -> Key {
+    Key { name: Cow::Borrowed(name), form, required: false, example: Cow::Borrowed(example) }
 }
 
-/// The items of this version.
-pub(crate) const ITEMS: &[&str] =
-    &["agent", "command", "edition", "environment", "gate", "pipeline", "task"];
+const fn needed(name: &'static str, form: Form, example: &'static str) -> Key {
+    Key { name: Cow::Borrowed(name), form, required: true, example: Cow::Borrowed(example) }
+}
 
-/// The items of later versions.
-pub(crate) const LATER_ITEMS: &[Later] = &[
-    (
-        "approval",
-        "remove it; until then, end the spec where a person must decide, and run a second one",
-    ),
-    ("constitution", "remove it; a gate can check the same rules with a command"),
-    ("deploy", "remove it; deploy by hand from the branch of the finished run"),
-    ("exchange", "remove it; money is not counted yet"),
-    ("generated", "remove it; let a command make the file, with the file among its `writes`"),
-    ("group", "move its tasks to the outermost level"),
-    ("let", "write the values where they are used"),
-    ("param", "write the value where it is used"),
-    ("prices", "remove it; money is not counted yet"),
-    ("template", "write a task for each instance"),
-    ("use", "write the items into this file; built-in kinds need no `use`"),
+/// The words that begin an item.
+pub(crate) const ITEMS: &[&str] = &[
+    "agent",
+    "approval",
+    "command",
+    "constitution",
+    "deploy",
+    "edition",
+    "environment",
+    "exchange",
+    "gate",
+    "generated",
+    "group",
+    "let",
+    "param",
+    "pipeline",
+    "prices",
+    "rule",
+    "task",
+    "template",
+    "use",
+];
+
+/// Words of other languages, with the item that is meant.
+pub(crate) const MISTAKEN_ITEMS: &[Advice] = &[
+    ("const", "did you mean `let`?"),
+    ("import", "did you mean `use`?"),
+    ("include", "did you mean `use`?"),
+    ("job", "did you mean `task`, `command` or `group`?"),
+    ("phase", "did you mean `group`?"),
+    ("stage", "did you mean `group`?"),
+    ("step", "did you mean `task` or `command`?"),
+    ("variable", "did you mean `param` or `let`?"),
+    ("workflow", "did you mean `pipeline`?"),
 ];
 
 pub(crate) const PIPELINE: &[Key] = &[
-    key("goal", Form::Set, false, "goal = \"A tested greeting\""),
-    key("base", Form::Set, false, "base = \"main\""),
-    key("budget", Form::Block, false, "budget { wall <= 6 h, parallel <= 2 }"),
-];
-
-pub(crate) const LATER_PIPELINE: &[Later] = &[
-    ("defaults", "write `by`, `env`, `gates` and `budget` at each task"),
-    ("on_fail", "remove it; a failed node blocks those that need it, the others go on"),
-    ("overcommit", "remove it; money is not counted yet"),
-    ("overlap", "remove it; give tasks that change the same files an order with `needs`"),
-    ("source", "name the document in `goal`, or in the prompts"),
-    ("window", "remove it; start the run when it may begin"),
+    key("goal", Form::Set, "goal = \"A tested greeting\""),
+    key("source", Form::Set, "source = \"docs/feature.md\""),
+    key("base", Form::Set, "base = \"main\""),
+    key("window", Form::Set, "window = \"22:00-06:00 Europe/Bucharest\""),
+    key("budget", Form::Block, "budget { wall <= 6 h, parallel <= 2 }"),
+    key("overcommit", Form::Set, "overcommit = deny"),
+    key("defaults", Form::Block, "defaults { by = builder, gates = [unit] }"),
 ];
 
 pub(crate) const RUN_BUDGET: &[Key] = &[
-    key("wall", Form::AtMost, false, "wall <= 6 h"),
-    key("parallel", Form::AtMost, false, "parallel <= 2"),
+    key("cost", Form::AtMost, "cost <= 20 EUR"),
+    key("rate", Form::AtMost, "rate <= 1 EUR per hour"),
+    key("wall", Form::AtMost, "wall <= 6 h"),
+    key("tokens", Form::AtMost, "tokens <= 4M"),
+    key("memory", Form::AtMost, "memory <= 8 GiB"),
+    key("parallel", Form::AtMost, "parallel <= 2"),
 ];
 
 pub(crate) const NODE_BUDGET: &[Key] = &[
-    key("wall", Form::AtMost, false, "wall <= 15 min"),
-    key("attempts", Form::AtMost, false, "attempts <= 2"),
+    key("cost", Form::AtMost, "cost <= 0.60 EUR"),
+    key("wall", Form::AtMost, "wall <= 15 min"),
+    key("tokens", Form::AtMost, "tokens <= 400K"),
+    key("memory", Form::AtMost, "memory <= 2 GiB"),
+    key("attempts", Form::AtMost, "attempts <= 2"),
 ];
 
-pub(crate) const LATER_BUDGET: &[Later] = &[
-    ("cost", "remove it; only `wall`, `attempts` and `parallel` are held yet, money is not"),
-    ("memory", "remove it; memory is not limited yet"),
-    ("rate", "remove it; money is not counted yet"),
-    ("tokens", "remove it; tokens are not limited yet"),
+pub(crate) const DEFAULTS: &[Key] = &[
+    key("by", Form::Set, "by = builder"),
+    key("env", Form::List, "env = [python]"),
+    key("gates", Form::List, "gates = [unit]"),
+    key("accept", Form::Set, "accept = succeeded"),
+    key("overlap", Form::Set, "overlap = merge"),
+    key("on_fail", Form::Set, "on_fail = escalate"),
+    key("budget", Form::Block, "budget { wall <= 15 min, attempts <= 2 }"),
 ];
 
-pub(crate) const ENVIRONMENT: &[Key] =
-    &[key("tools", Form::Set, true, "tools = [\"~/.local/bin\"]")];
+/// The keys of a group, and of a template beside its tasks.
+pub(crate) const GROUP: &[Key] = &[
+    key("needs", Form::List, "needs = [schema]"),
+    key("when", Form::Set, "when = env == \"production\""),
+    key("defaults", Form::Block, "defaults { by = builder, gates = [unit] }"),
+];
 
-pub(crate) const LATER_ENVIRONMENT: &[Later] = &[
-    ("keep", "remove it; each node begins without caches"),
-    ("key", "remove it; it belongs to `prepare`"),
-    ("network", "remove it; nothing in the sandbox has a network"),
-    ("prepare", "prepare the tools before the run, and name their folders in `tools`"),
+pub(crate) const ENVIRONMENT: &[Key] = &[
+    key("tools", Form::List, "tools = [\"~/.local/bin\"]"),
+    key("prepare", Form::Set, "prepare = [\"cargo\", \"fetch\", \"--locked\"]"),
+    key("network", Form::List, "network = [\"registry.example\"]"),
+    key("key", Form::List, "key = [\"Cargo.lock\"]"),
+    key("keep", Form::List, "keep = [\"target\"]"),
+];
+
+pub(crate) const CONSTITUTION: &[Key] = &[];
+
+/// The keys that every rule has beside those of its kind.
+pub(crate) const RULE: &[Key] = &[
+    key("cite", Form::Set, "cite = \"Secrets MUST NOT be committed\""),
+    key("level", Form::Set, "level = must"),
+];
+
+pub(crate) const GENERATED: &[Key] = &[
+    needed("run", Form::Set, "run = [\"cargo\", \"generate-lockfile\"]"),
+    key("env", Form::List, "env = [rust]"),
+    key("network", Form::List, "network = [\"registry.example\"]"),
+];
+
+pub(crate) const PRICES: &[Key] = &[
+    needed("input", Form::Set, "input = 5.00 USD per 1M tokens"),
+    key("cached", Form::Set, "cached = 0.50 USD per 1M tokens"),
+    key("cache_write", Form::Set, "cache_write = 6.25 USD per 1M tokens"),
+    needed("output", Form::Set, "output = 30.00 USD per 1M tokens"),
+    key(
+        "long",
+        Form::Block,
+        "long { above = 272K, input = 10.00 USD per 1M tokens, output = 45.00 USD per 1M tokens }",
+    ),
+    key("max_output", Form::Set, "max_output = 128K"),
+    needed("date", Form::Set, "date = \"2026-06-12\""),
+    needed("source", Form::Set, "source = \"the provider's price page\""),
+];
+
+pub(crate) const LONG_PRICES: &[Key] = &[
+    needed("above", Form::Set, "above = 272K"),
+    needed("input", Form::Set, "input = 10.00 USD per 1M tokens"),
+    key("cached", Form::Set, "cached = 1.00 USD per 1M tokens"),
+    key("cache_write", Form::Set, "cache_write = 12.50 USD per 1M tokens"),
+    needed("output", Form::Set, "output = 45.00 USD per 1M tokens"),
+];
+
+pub(crate) const EXCHANGE: &[Key] = &[
+    needed("date", Form::Set, "date = \"2026-11-01\""),
+    needed("source", Form::Set, "source = \"central bank\""),
 ];
 
 pub(crate) const TASK: &[Key] = &[
-    key("prompt", Form::Set, true, "prompt = \"Write hello/greet.py.\""),
-    key("needs", Form::Set, false, "needs = [readme]"),
-    key("writes", Form::Set, true, "writes = [\"hello/**\"]"),
-    key("env", Form::Set, false, "env = [python]"),
-    key("gates", Form::Set, false, "gates = [unit]"),
-    key("budget", Form::Block, false, "budget { wall <= 15 min, attempts <= 2 }"),
+    needed("prompt", Form::Set, "prompt = \"Write hello/greet.py.\""),
+    key("needs", Form::List, "needs = [readme]"),
+    key("session", Form::Set, "session = schema"),
+    key("inputs", Form::List, "inputs = [schema.answer]"),
+    key("implements", Form::List, "implements = [\"FR-001\"]"),
+    key("writes", Form::List, "writes = [\"hello/**\"]"),
+    key("overlap", Form::Set, "overlap = merge"),
+    key("env", Form::List, "env = [python]"),
+    key("gates", Form::List, "gates = [unit]"),
+    key("accept", Form::Set, "accept = succeeded"),
+    key("when", Form::Set, "when = env == \"production\""),
+    key("on_fail", Form::Set, "on_fail = escalate"),
+    key("budget", Form::Block, "budget { wall <= 15 min, attempts <= 2 }"),
 ];
 
 pub(crate) const COMMAND: &[Key] = &[
-    key("run", Form::Set, true, "run = [\"make\", \"smoke\"]"),
-    key("needs", Form::Set, false, "needs = [greet]"),
-    key("writes", Form::Set, false, "writes = [\"hello/**\"]"),
-    key("env", Form::Set, false, "env = [python]"),
-    key("gates", Form::Set, false, "gates = [unit]"),
-    key("budget", Form::Block, false, "budget { wall <= 15 min, attempts <= 2 }"),
+    needed("run", Form::Set, "run = [\"make\", \"smoke\"]"),
+    key("needs", Form::List, "needs = [greet]"),
+    key("inputs", Form::List, "inputs = [schema.answer]"),
+    key("implements", Form::List, "implements = [\"FR-001\"]"),
+    key("cwd", Form::Set, "cwd = \"packages/web\""),
+    key("vars", Form::Map, "vars = { CI = \"1\" }"),
+    key("ok", Form::List, "ok = [0, 1]"),
+    key("stdout", Form::Set, "stdout = \"report.txt\""),
+    key("network", Form::List, "network = [\"registry.example\"]"),
+    key("secrets", Form::List, "secrets = [DEPLOY_KEY]"),
+    key("in_place", Form::Set, "in_place = true"),
+    key("shell", Form::Set, "shell = true"),
+    key("writes", Form::List, "writes = [\"hello/**\"]"),
+    key("overlap", Form::Set, "overlap = merge"),
+    key("env", Form::List, "env = [python]"),
+    key("gates", Form::List, "gates = [unit]"),
+    key("accept", Form::Set, "accept = succeeded"),
+    key("when", Form::Set, "when = env == \"production\""),
+    key("on_fail", Form::Set, "on_fail = escalate"),
+    key("budget", Form::Block, "budget { wall <= 15 min, attempts <= 2 }"),
 ];
 
-/// Keys of later versions at tasks and commands.
-pub(crate) const LATER_NODE: &[Later] = &[
-    ("accept", "remove it; a node waits until all it needs has succeeded"),
-    ("cwd", "remove it; a program that changes the folder itself can stand in `run`"),
-    ("implements", "cite the requirements in the prompt"),
-    ("in_place", "remove it; everything runs in a sandbox and a worktree of its own"),
-    ("inputs", "let the node before write its result to a file of the repository"),
-    ("network", "remove it; nothing in the sandbox has a network"),
-    ("on_fail", "remove it; a failed node blocks those that need it, the others go on"),
-    ("overlap", "remove it; give tasks that change the same files an order with `needs`"),
-    ("reads", "remove it; a node sees the whole worktree"),
-    ("secrets", "remove it; no node gets a secret"),
-    ("session", "remove it; each task begins a session of its own"),
-    ("shell", "write a list of arguments; `[\"sh\", \"-c\", \"…\"]` where a shell is needed"),
-    ("vars", "set variables with `run = [\"env\", \"NAME=value\", …]`"),
-    ("when", "remove it, or remove the node"),
+pub(crate) const APPROVAL: &[Key] = &[
+    needed("ask", Form::Set, "ask = \"Release to staging?\""),
+    key("needs", Form::List, "needs = [smoke]"),
+    key("inputs", Form::List, "inputs = [schema.diff]"),
+    key("accept", Form::Set, "accept = succeeded"),
 ];
 
-/// Keys of later versions at gates.
-pub(crate) const LATER_GATE: &[Later] = &[
-    ("baseline", "remove it; the thresholds of `require` hold for all tests"),
-    ("cwd", "remove it; a gate runs in the repository's root"),
-    ("env", "remove it; a gate sees the environments of the node it checks"),
-    ("network", "remove it; nothing in the sandbox has a network"),
-    ("vars", "set variables with `run = [\"env\", \"NAME=value\", …]`"),
+pub(crate) const DEPLOY: &[Key] = &[
+    needed("run", Form::Set, "run = [\"make\", \"deploy\"]"),
+    key("needs", Form::List, "needs = [release]"),
+    key("inputs", Form::List, "inputs = [release.note]"),
+    key("cwd", Form::Set, "cwd = \"packages/web\""),
+    key("vars", Form::Map, "vars = { CI = \"1\" }"),
+    key("ok", Form::List, "ok = [0]"),
+    key("network", Form::List, "network = [\"deploy.example\"]"),
+    key("secrets", Form::List, "secrets = [DEPLOY_KEY]"),
+    key("shell", Form::Set, "shell = true"),
+    key("env", Form::List, "env = [python]"),
+    key("recovery", Form::Set, "recovery = ask"),
+    key("when", Form::Set, "when = env == \"production\""),
+    key("on_fail", Form::Set, "on_fail = escalate"),
+    key("budget", Form::Block, "budget { wall <= 15 min }"),
 ];
 
-/// Keys of later versions at agents.
-pub(crate) const LATER_AGENT: &[Later] = &[
-    ("budget", "write the budget at each task"),
-    ("effort", "remove it; the agent's own default is used"),
-    ("env", "write `env` at each task"),
-    ("secrets", "remove it; an agent gets no secret"),
+/// The items with keys of their own, for keys that stand in the wrong one.
+pub(crate) const HOMES: &[(&str, &[Key])] = &[
+    ("pipeline", PIPELINE),
+    ("task", TASK),
+    ("command", COMMAND),
+    ("approval", APPROVAL),
+    ("deploy", DEPLOY),
+    ("environment", ENVIRONMENT),
+    ("rule", RULE),
 ];
 
-/// Finds what to do about a word of a later version.
-pub(crate) fn later(word: &str, table: &[Later]) -> Option<&'static str> {
+/// Keys that are often looked for where they are not.
+pub(crate) const ELSEWHERE: &[Advice] = &[
+    ("agent", "the agent stands in the head, as in `task greet by builder { … }`"),
+    ("attempts", "it is a limit of a task's or command's `budget`"),
+    ("by", "the agent stands in the head, as in `task greet by builder { … }`, or in `defaults`"),
+    ("depends_on", "it is called `needs`"),
+    ("parallel", "it is a limit of the pipeline's `budget`"),
+    ("reads", "a node sees the whole worktree; remove it"),
+    ("retries", "it is the limit `attempts` of a `budget`"),
+    ("timeout", "it is the limit `wall` of a `budget`"),
+];
+
+/// Finds what to do about a word.
+pub(crate) fn advice(word: &str, table: &[Advice]) -> Option<&'static str> {
     table.iter().find_map(|(name, help)| (*name == word).then_some(*help))
 }

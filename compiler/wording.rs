@@ -30,10 +30,18 @@ pub(crate) fn quoted(word: &str) -> String {
     text
 }
 
+/// Returns the article of a noun.
+pub(crate) fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
+}
+
 /// Puts the article before a noun.
 pub(crate) fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
-    format!("{article} {noun}")
+    match noun {
+        "prices" => "a table of prices".to_owned(),
+        "generated" => "a generated file".to_owned(),
+        _ => format!("{} {noun}", article(noun)),
+    }
 }
 
 /// Lists words as `a`, `b` and `c`.
@@ -59,6 +67,14 @@ impl Suggester {
     /// Makes one that proposes nothing, for findings that nobody will see.
     pub(crate) fn silent() -> Self {
         Self { left: Cell::new(0) }
+    }
+
+    /// Takes so many comparisons off what is left; false if nothing was left. Who
+    /// must collect candidates first asks before.
+    pub(crate) fn afford(&self, count: usize) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(count));
+        left > 0
     }
 
     /// Returns the candidate that is nearest to `word`, if one is near; of

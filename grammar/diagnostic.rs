@@ -4,6 +4,8 @@
 //! [`Diagnostics`], so that all mistakes are reported at once. Unaware of
 //! terminals and of the phases.
 
+use std::collections::BTreeSet;
+
 use crate::source::Span;
 
 /// How many diagnostics of one severity are kept; further ones are counted.
@@ -87,6 +89,8 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     kept: Vec<Diagnostic>,
+    /// What is kept, so that nothing is said twice of one place.
+    said: BTreeSet<(Option<Span>, &'static str, String)>,
     errors: usize,
     warnings: usize,
 }
@@ -99,25 +103,43 @@ impl Diagnostics {
     }
 
     /// Adds a finding; above [`MAX_KEPT`] of its severity it is only counted.
+    /// What is said already of the same place is neither kept nor counted: a
+    /// mistake in a template is one mistake, however often it is called.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let said = (diagnostic.span(), diagnostic.code, diagnostic.message.clone());
+        if self.said.contains(&said) {
+            return;
+        }
         let count = match diagnostic.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
         };
         *count += 1;
         if *count <= MAX_KEPT {
+            self.said.insert(said);
             self.kept.push(diagnostic);
         }
+    }
+
+    /// Counts one more error if no further ones are kept, and tells whether it did:
+    /// then nobody needs its words.
+    pub(crate) fn only_counts(&mut self) -> bool {
+        let full = self.errors >= MAX_KEPT;
+        self.errors += usize::from(full);
+        full
     }
 
     /// Adds the findings of a later part; the same are kept as if they had been
     /// added one by one.
     pub fn append(&mut self, later: Self) {
-        let (errors, warnings) = (self.errors + later.errors, self.warnings + later.warnings);
         // What `later` only counted lies behind what it kept, so nothing that is
         // to be kept is missing.
+        let kept = |severity| later.kept.iter().filter(|found| found.severity == severity).count();
+        let errors = later.errors - kept(Severity::Error);
+        let warnings = later.warnings - kept(Severity::Warning);
         later.kept.into_iter().for_each(|diagnostic| self.push(diagnostic));
-        (self.errors, self.warnings) = (errors, warnings);
+        self.errors += errors;
+        self.warnings += warnings;
     }
 
     /// Tells whether there is an error.
@@ -154,7 +176,7 @@ mod tests {
 
     #[test]
     fn findings_are_shown_by_place() {
-        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let (map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add("x", b"abc".to_vec(), &mut out).unwrap();
         out.push(Diagnostic::warning("W0001", "late").at(Span::new(file, 2..3), ""));
         out.push(Diagnostic::error("E0001", "early").at(Span::new(file, 1..3), ""));
@@ -166,11 +188,14 @@ mod tests {
     #[test]
     fn a_flood_is_counted_but_not_kept() {
         let mut out = Diagnostics::new();
-        for _ in 0..MAX_KEPT + 5 {
-            out.push(Diagnostic::warning("W0001", "again"));
+        for number in 0..MAX_KEPT + 5 {
+            out.push(Diagnostic::warning("W0001", format!("again {number}")));
         }
         out.push(Diagnostic::error("E0001", "once"));
         assert_eq!((out.errors(), out.warnings()), (1, MAX_KEPT + 5));
         assert_eq!(out.sorted().len(), MAX_KEPT + 1);
+        assert!(!out.only_counts());
+        (0..MAX_KEPT).for_each(|at| out.push(Diagnostic::error("E0001", format!("{at}"))));
+        assert!(out.only_counts() && out.errors() == MAX_KEPT + 2);
     }
 }

@@ -14,6 +14,8 @@ pub mod ast;
 pub mod diagnostic;
 mod format;
 mod parser;
+#[cfg(test)]
+mod random;
 pub mod source;
 mod split;
 mod text;
@@ -23,4 +25,4 @@ pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use format::{MAX_COLUMNS, format};
 pub use parser::parse;
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};
-pub use split::MAX_NESTING;
+pub use split::{MAX_NESTING, is_invisible};

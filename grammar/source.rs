@@ -7,10 +7,12 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use elsa::sync::FrozenVec;
+
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-/// The largest source that is read, in bytes: a million tasks fit.
-pub const MAX_SOURCE_BYTES: usize = 512 << 20;
+/// The largest source that is read, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 64 << 20;
 
 /// A file of a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,9 +115,12 @@ impl SourceFile {
 }
 
 /// All sources of a compile, in the order in which they were loaded.
-#[derive(Debug, Default)]
+///
+/// A file is added through a shared reference and never moves, so that the tree
+/// of one file can borrow its text while what it names is loaded.
+#[derive(Default)]
 pub struct SourceMap {
-    files: Vec<SourceFile>,
+    files: FrozenVec<Box<SourceFile>>,
 }
 
 impl SourceMap {
@@ -128,10 +133,10 @@ impl SourceMap {
     /// Adds a file from its bytes and normalises them: a byte order mark goes,
     /// `\r\n` becomes `\n`. What is not UTF-8 or too large is reported and gives
     /// `None`; it still has a place in the map, for the report to show.
-    pub fn add(&mut self, path: &str, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<FileId> {
+    pub fn add(&self, path: &str, bytes: Vec<u8>, out: &mut Diagnostics) -> Option<FileId> {
         let id = FileId(u32::try_from(self.files.len()).ok()?);
         let (text, problem) = decode(id, path, bytes);
-        self.files.push(SourceFile::new(path.to_owned(), text));
+        self.files.push(Box::new(SourceFile::new(path.to_owned(), text)));
         match problem {
             Some(problem) => {
                 out.push(problem);
@@ -162,18 +167,23 @@ impl SourceMap {
 
     /// Iterates over the files in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
-        self.files.iter()
+        (0..self.files.len()).filter_map(|position| self.files.get(position))
+    }
+}
+
+impl std::fmt::Debug for SourceMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
 /// Makes a normalised text of a file's bytes, or says why it cannot be read.
 fn decode(id: FileId, path: &str, bytes: Vec<u8>) -> (String, Option<Diagnostic>) {
     if bytes.len() > MAX_SOURCE_BYTES {
-        let message = format!(
-            "`{path}` has {} bytes; a source may have {MAX_SOURCE_BYTES} at most",
-            bytes.len()
-        );
-        let problem = Diagnostic::error("E0001", message).help("split the work into several specs");
+        let (size, most) = (bytes.len().div_ceil(1 << 20), MAX_SOURCE_BYTES >> 20);
+        let message = format!("`{path}` has {size} MiB; a spec may have {most} at most");
+        let problem = Diagnostic::error("E0001", message)
+            .help("put a part of it into a file of its own, or into a template");
         return (String::new(), Some(problem));
     }
     match String::from_utf8(bytes) {
@@ -215,7 +225,7 @@ mod tests {
     use super::*;
 
     fn load(bytes: &[u8]) -> (SourceMap, Option<FileId>, Diagnostics) {
-        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let (map, mut out) = (SourceMap::new(), Diagnostics::new());
         let id = map.add("x.eufm", bytes.to_vec(), &mut out);
         (map, id, out)
     }
@@ -242,6 +252,13 @@ mod tests {
         let list = out.sorted();
         assert_eq!(list[0].code, "E0002");
         assert_eq!(map.position(list[0].labels[0].span), Position { line: 2, column: 3 });
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let (_, id, out) = load(&vec![b' '; MAX_SOURCE_BYTES + 1]);
+        assert!(id.is_none());
+        assert_eq!(out.sorted()[0].message, "`x.eufm` has 65 MiB; a spec may have 64 at most");
     }
 
     #[test]

@@ -5,14 +5,52 @@
 
 use std::ops::Range;
 
+/// Whether a byte may stand in a word, behind its first one.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        byte += 1;
+    }
+    table
+};
+
 /// Returns the length of the word a text begins with; 0 for none.
 pub(crate) fn word_length(text: &str) -> usize {
-    if !text.starts_with(|sign: char| sign.is_ascii_alphabetic() || sign == '_') {
+    let bytes = text.as_bytes();
+    if !bytes.first().is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'_') {
         return 0;
     }
-    text.bytes()
-        .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b'-')
-        .unwrap_or(text.len())
+    bytes.iter().position(|&byte| !IN_WORD[usize::from(byte)]).unwrap_or(bytes.len())
+}
+
+/// Returns the length of the words joined by `.` or `/` that a text begins with.
+pub(crate) fn path_length(text: &str) -> usize {
+    let mut length = word_length(text);
+    while length > 0 && text[length..].starts_with(['.', '/']) {
+        match word_length(&text[length + 1..]) {
+            0 => break,
+            more => length += 1 + more,
+        }
+    }
+    length
+}
+
+/// Returns the length of the number that a text begins with.
+pub(crate) fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let start = usize::from(text.starts_with('-'));
+    let first = digits(start);
+    if first == 0 {
+        return 0;
+    }
+    let mut end = start + first;
+    while matches!(bytes.get(end), Some(b'.' | b'_')) && digits(end + 1) > 0 {
+        end += 1 + digits(end + 1);
+    }
+    end
 }
 
 /// Returns the last word or sign before an offset.
@@ -49,8 +87,14 @@ pub(crate) fn explain_sign(rest: &str) -> Option<(&'static str, &'static str)> {
             ("this begins no comment", "a comment begins with `#` and ends with its line")
         }
         '=' if rest.starts_with("=>") => ("no such sign", "write `=` to set, `>=` for at least"),
-        '$' => ("nothing is filled in here", "write the value itself"),
-        '-' | '+' => ("numbers have no sign", "write a number without a sign"),
+        '$' => (
+            "only in texts is something filled in",
+            "write the name alone, as in `site`; `${site}` stands in a text",
+        ),
+        '-' | '+' => (
+            "numbers have no sign, and nothing is computed here",
+            "write the number itself, without a sign",
+        ),
         _ if sign.is_alphabetic() && !sign.is_ascii() => (
             "not an ASCII letter",
             "names and keys are ASCII letters, digits, `_` and `-`; other letters may stand in text",
@@ -69,6 +113,12 @@ mod tests {
         assert_eq!(found("'x'"), "`'`");
         assert_eq!(found("\u{7}"), "`\\u{7}`");
         assert_eq!((found(""), found("# x")), (found("\n"), "the end of the line".to_owned()));
+    }
+
+    #[test]
+    fn paths_and_numbers_end_where_they_cannot_go_on() {
+        assert_eq!((path_length("a.b/c-d."), path_length(".a"), path_length("a..b")), (7, 0, 1));
+        assert_eq!((number_length("1_000.5x"), number_length("1."), number_length("-")), (7, 1, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! do the acts. It never sees the grammar or a spec. See docs/architecture.md.
 
 pub mod agents;
+mod beneath;
 mod capture;
 mod clock;
 mod dispatcher;
@@ -24,6 +25,7 @@ pub mod printable;
 pub mod process;
 mod report;
 pub mod reporters;
+pub mod rules;
 mod run;
 mod running;
 pub mod sandbox;
@@ -39,6 +41,7 @@ mod state_test;
 mod steps;
 mod store;
 mod supervise;
+pub mod supported;
 mod workshop;
 
 pub use dispatcher::Stop;

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use eufm_plan::{Plan, Work};
+use eufm_plan::Plan;
 use serde::Serialize;
 
 use crate::event::Outcome;
@@ -50,7 +50,7 @@ pub struct RunReport {
 pub struct NodeReport {
     /// Its name.
     pub node: String,
-    /// What it does: agent or command.
+    /// What it does: agent, command, approval or deploy.
     pub kind: &'static str,
     /// Where it stands.
     pub state: &'static str,
@@ -132,7 +132,7 @@ impl NodeReport {
         };
         Self {
             node: node.name.clone(),
-            kind: kind(&node.work),
+            kind: node.work.kind(),
             state: run.phase.word(),
             merged: run.merge == Merge::Done,
             attempts: run.tried,
@@ -145,12 +145,5 @@ impl NodeReport {
             commit: run.commit.as_ref().map(ToString::to_string),
             logs,
         }
-    }
-}
-
-fn kind(work: &Work) -> &'static str {
-    match work {
-        Work::Agent { .. } => "agent",
-        Work::Command { .. } => "command",
     }
 }

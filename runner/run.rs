@@ -70,6 +70,7 @@ pub fn run(
     reviewed: &dyn Fn() -> Result<(), RunError>,
     reporter: &mut dyn Reporter,
 ) -> Result<Done, RunError> {
+    crate::supported::check(&order.locked.plan)?;
     crate::process::adopt_orphans()
         .map_err(|error| RunError::Host(format!("orphans cannot be waited for: {error}")))?;
     let store = Store::open(&order.state)?;
@@ -273,7 +274,7 @@ fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
 /// Refuses what no node may write in this repository, such as submodules.
 fn check_writes(vault: &Vault, found: &Found, plan: &Plan) -> Result<(), RunError> {
     for node in &plan.nodes {
-        let writes = Writes::new(&node.writes);
+        let writes = Writes::new(node.writes.globs().unwrap_or_default());
         let checked = writes.and_then(|writes| vault.check_writes(&found.base, &writes));
         checked.map_err(|error| RunError::Usage(format!("{}: {error}", node.name)))?;
     }

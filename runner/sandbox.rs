@@ -77,8 +77,12 @@ pub struct Confined {
     pub mounts: Vec<Mount>,
     /// Folders that lead the search path.
     pub path: Vec<PathBuf>,
-    /// Variables beside the default ones.
+    /// Variables beside the default ones, which no other process can read.
     pub env: Vec<(String, String)>,
+    /// Variables of the author's; they stand in the plan, and are no secret.
+    pub vars: Vec<(String, String)>,
+    /// The folder of the worktree it starts in; without one the worktree's root.
+    pub cwd: Option<String>,
     /// Whether sandboxes may be made inside.
     pub nesting: Nesting,
     /// The program and its arguments.
@@ -121,7 +125,14 @@ impl Sandbox {
             args.word(&mount.host).word(&mount.inside);
         }
         // The root itself is a file system of bwrap's own, without a limit.
-        args.words("--remount-ro /").words("--chdir").word(REPO).words("--");
+        args.words("--remount-ro /");
+        // Set inside only: in its own environment some would steer bwrap itself,
+        // such as LD_PRELOAD.
+        for (name, value) in &confined.vars {
+            args.words("--setenv").word(name).word(value);
+        }
+        let start = confined.cwd.as_ref().map_or(REPO.to_owned(), |cwd| format!("{REPO}/{cwd}"));
+        args.words("--chdir").word(start).words("--");
         let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
         // Handed on by bwrap, whose own environment it is. As `--setenv` it
         // would stand in a command line that everyone inside can read.

@@ -1,8 +1,8 @@
 //! Tests of the run's state: which fact may follow where, and what is counted.
 
 use eufm_plan::{
-    Digest, GateIndex, Node, NodeBudget, NodeIndex, Origin, Params, Plan, QualityGate, RunBudget,
-    Work,
+    Accept, Command, Digest, GateIndex, Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap,
+    Params, Plan, QualityGate, RunBudget, Work, Writes,
 };
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, proptest};
 use proptest::test_runner::RngSeed;
@@ -34,26 +34,40 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
     };
     let node = |(position, sketch): (usize, &Sketch)| Node {
         name: format!("n{position}"),
-        work: Work::Command { run: vec!["true".to_owned()] },
+        work: Work::Command(Box::new(Command::new(vec!["true".to_owned()]))),
         needs: sketch.needs.iter().copied().map(NodeIndex::new).collect(),
-        writes: Vec::new(),
+        accept: Accept::All,
+        implements: Vec::new(),
+        inputs: Vec::new(),
+        writes: Writes::Globs(Vec::new()),
+        overlap: Overlap::Order,
         env: Vec::new(),
         gates: (0..sketch.gates).map(GateIndex::new).collect(),
-        budget: NodeBudget { wall: None, attempts: sketch.attempts },
+        budget: NodeBudget { attempts: sketch.attempts, ..NodeBudget::default() },
+        on_fail: OnFail::GoOn,
     };
     Plan {
         pipeline: "world".to_owned(),
         goal: None,
+        source: None,
         base: "main".to_owned(),
-        budget: RunBudget { wall: None, parallel },
+        window: None,
+        budget: RunBudget { parallel, ..RunBudget::default() },
         environments: Vec::new(),
         agents: Vec::new(),
         gates: GATES.iter().map(gate).collect(),
+        constitution: None,
+        generated: Vec::new(),
         nodes: sketches.iter().enumerate().map(node).collect(),
+        omitted: Vec::new(),
+        prices: Vec::new(),
+        exchange: Vec::new(),
         origin: Origin {
             spec: "world.eufm".to_owned(),
+            root: ".".to_owned(),
             edition: 1,
             compiler: "test".to_owned(),
+            params: Vec::new(),
             sources: Vec::new(),
         },
     }

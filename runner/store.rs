@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, Open
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use eufm_plan::id::slug;
 use thiserror::Error;
 
 use crate::process::ProcessId;
@@ -182,14 +183,13 @@ impl RunDir {
     }
 }
 
+/// How much of a node's slug its folder shows; steps add to it.
+const SLUG_SHOWN_MAX: usize = 100;
+
 /// A folder name for a node: its number keeps it unique, its letters readable.
 fn folder_name(node: &str, position: usize) -> String {
-    let readable: String = node
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '.' })
-        .take(48)
-        .collect();
-    format!("{position:04}-{readable}")
+    let slug = slug(node);
+    format!("{position:04}-{}", slug.get(..SLUG_SHOWN_MAX).unwrap_or(&slug))
 }
 
 /// Makes a folder that only its owner may enter, and refuses one that others
@@ -312,7 +312,11 @@ mod tests {
 
     #[test]
     fn folder_names_are_plain_and_unique() {
-        assert_eq!(folder_name("a/b[\"c\"]", 7), "0007-a.b..c..");
-        assert_ne!(folder_name("a/b", 1), folder_name("a.b", 2));
+        assert_eq!(folder_name("greet", 7), "0007-greet");
+        assert_eq!(folder_name("a/b[\"c\"]", 7), format!("0007-{}", slug("a/b[\"c\"]")));
+        assert_ne!(folder_name("a/b", 1), folder_name("a/b", 2));
+        for name in ["x".repeat(200), "x/".repeat(200)] {
+            assert!(folder_name(&name, 1_000_000).len() <= 108);
+        }
     }
 }

@@ -212,7 +212,13 @@ fn every_file_of_the_tests_is_mounted() {
         let mounted = match path {
             "tests/main.rs" | "tests/support/mod.rs" => main.contains("mod support;\n"),
             path if path.starts_with("tests/support/") => support.contains(&mount),
-            _ => main.contains(&mount),
+            path => match path["tests/".len()..].split_once('/') {
+                // The parts of one topic.
+                Some((topic, _)) => {
+                    read(&sources().join(format!("tests/{topic}.rs"))).contains(&mount)
+                }
+                None => main.contains(&mount),
+            },
         };
         assert!(mounted, "{path} is mounted nowhere, so its tests do not run");
     }

@@ -2,15 +2,21 @@
 //! real Codex CLI, with a cassette in place of the model. One topic a file.
 
 mod check;
+mod commands;
 mod compile;
+mod corpus;
 mod exec;
 mod explain;
 mod gates;
 mod layering;
 mod lock;
+mod mutations;
 mod plan;
+mod prices;
 mod progress;
 mod refusals;
 mod resume;
 mod sandbox;
+mod specs;
+mod stdlib;
 mod support;

@@ -115,3 +115,42 @@ fn a_plan_with_conflict_markers_or_cut_off_is_refused() {
         assert!(!project.state().exists());
     }
 }
+
+#[test]
+fn a_plan_that_asks_for_more_than_this_version_does_is_refused_with_every_place() {
+    let spec = r#"edition 1
+pipeline more {
+  base   = "main"
+  window = "22:00-06:00 UTC"
+  budget { tokens <= 4M }
+}
+command one {
+  run     = ["true"]
+  on_fail = stop
+}
+approval go {
+  needs = [one]
+  ask   = "Go on?"
+}
+command two {
+  needs   = [go]
+  run     = ["true"]
+  network = ["a.example"]
+}
+"#;
+    let project = Project::of_spec(spec);
+    let places = [
+        "this version of eufm cannot do what the plan asks for:",
+        "pipeline: `window`",
+        "budget: `tokens`",
+        "one: `on_fail = stop`",
+        "go: an approval",
+        "two: `network`",
+        "help: remove these from the spec and compile it again, or wait for",
+    ];
+    project.exec().run().expect(8).says(&places);
+    assert!(!project.state().exists(), "state was written");
+    assert_eq!(project.git(&["for-each-ref", "refs/heads/eufm", "refs/eufm"]), "");
+    // What is refused is said when the plan is made, too.
+    project.compile().expect(0).shows(&["exec refuses", "go: an approval"]);
+}

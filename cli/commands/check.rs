@@ -1,16 +1,16 @@
 //! `eufm check`: what is wrong with specs, and nothing else; many at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use eufm_compiler::Request;
 use eufm_grammar::{Diagnostic, Diagnostics, SourceMap};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::compile::split;
 use crate::args::CheckArgs;
 use crate::catalog::with_catalog;
 use crate::exit::{ExitStatus, Failure};
 use crate::render::{self, Finding, Findings};
-use crate::sources::Folder;
+use crate::sources::Project;
 use crate::specs::{self, Found};
 
 /// What was found in one spec, rendered where it was found: so the texts of all
@@ -34,7 +34,7 @@ enum Shown {
 /// Fails when a path is not there, or there is no spec.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, Failure> {
     let specs = specs::find(&args.paths)?;
-    let checked: Vec<Checked> = specs.par_iter().map(|spec| check(spec, args.json)).collect();
+    let checked: Vec<Checked> = specs.par_iter().map(|spec| check(spec, args)).collect();
     let errors = checked.iter().map(|spec| spec.errors).sum();
     let warnings = checked.iter().map(|spec| spec.warnings).sum();
     let (mut texts, mut entries) = (Vec::new(), Vec::new());
@@ -52,21 +52,24 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, Failure> {
     Ok(if errors == 0 { ExitStatus::DONE } else { ExitStatus::SPEC })
 }
 
-fn check(spec: &Found, json: bool) -> Checked {
-    let (folder, name) = match (&spec.problem, split(&spec.path)) {
-        (None, Ok(place)) => place,
-        (problem, _) => {
-            let reason = problem.as_deref().unwrap_or("its name is not UTF-8");
-            return unreadable(&spec.path, reason, json);
-        }
+fn check(spec: &Found, args: &CheckArgs) -> Checked {
+    if let Some(problem) = &spec.problem {
+        return unreadable(&spec.path, problem, args.json);
+    }
+    let (project, name) = match Project::of(&spec.path, args.root.as_deref()) {
+        Ok(place) => place,
+        Err(failure) => return unreadable(&spec.path, &failure.message, args.json),
     };
-    let result =
-        with_catalog(|catalog| eufm_compiler::compile(&Folder(folder.clone()), &name, catalog));
+    let request = Request { spec: name, settings: args.settings.clone() };
+    let result = with_catalog(|catalog| eufm_compiler::check(&project, &request, catalog));
     let (sources, found) = match result {
         Ok(compiled) => (compiled.sources, compiled.diagnostics),
         Err(rejected) => (rejected.sources, rejected.diagnostics),
     };
-    show(&Findings { folder: &folder, spec: &name, sources: &sources, found: &found }, json)
+    let shown = |path: &str| project.shown(path);
+    let findings =
+        Findings { shown: &shown, spec: &request.spec, sources: &sources, found: &found };
+    show(&findings, args.json)
 }
 
 fn unreadable(path: &Path, reason: &str, json: bool) -> Checked {
@@ -75,8 +78,8 @@ fn unreadable(path: &Path, reason: &str, json: bool) -> Checked {
     let finding = Diagnostic::error("E0003", format!("cannot read `{name}`: {reason}"))
         .help("make it readable, or leave it out");
     found.push(finding);
-    let (folder, sources) = (PathBuf::from("."), SourceMap::new());
-    show(&Findings { folder: &folder, spec: &name, sources: &sources, found: &found }, json)
+    let sources = SourceMap::new();
+    show(&Findings { shown: &str::to_owned, spec: &name, sources: &sources, found: &found }, json)
 }
 
 fn show(findings: &Findings<'_>, json: bool) -> Checked {

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use eufm_compiler::Request;
 use eufm_plan::lockfile;
 
 use crate::args::CompileArgs;
 use crate::catalog::with_catalog;
 use crate::exit::{ExitStatus, Failure};
 use crate::render::{self, Findings, PlanState};
-use crate::sources::Folder;
+use crate::sources::Project;
 
 /// Compiles a spec; a plan is written only if there is no error, and only if
 /// it differs from the one on disk.
@@ -16,14 +17,16 @@ use crate::sources::Folder;
 /// # Errors
 /// Fails when a file cannot be read or written.
 pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
-    let (folder, name) = split(&args.spec)?;
-    let result =
-        with_catalog(|catalog| eufm_compiler::compile(&Folder(folder.clone()), &name, catalog));
+    let (project, spec) = Project::of(&args.spec, args.root.as_deref())?;
+    let request = Request { spec, settings: args.settings.clone() };
+    let result = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
     let (sources, found, plan) = match result {
-        Ok(compiled) => (compiled.sources, compiled.diagnostics, Some(compiled.plan)),
+        Ok(compiled) => (compiled.sources, compiled.diagnostics, compiled.plan),
         Err(rejected) => (rejected.sources, rejected.diagnostics, None),
     };
-    let findings = Findings { folder: &folder, spec: &name, sources: &sources, found: &found };
+    let shown = |path: &str| project.shown(path);
+    let findings =
+        Findings { shown: &shown, spec: &request.spec, sources: &sources, found: &found };
     if !args.json {
         render::diagnostics(&findings);
     }
@@ -33,7 +36,7 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
         }
         return Ok(ExitStatus::SPEC);
     };
-    let output = args.output.clone().unwrap_or_else(|| folder.join("plan.lock"));
+    let output = args.output.clone().unwrap_or_else(|| args.spec.with_file_name("plan.lock"));
     let settled = settle(&output, &lockfile::write(&plan), args.locked);
     if args.json {
         let state = settled.as_ref().map_or_else(|(state, _)| *state, |state| Some(*state));
@@ -62,19 +65,6 @@ fn settle(
         return Err((Some(PlanState::Stale), Failure::new(ExitStatus::STALE, message)));
     }
     write(output, text).map(|()| PlanState::Written).map_err(|failure| (None, failure))
-}
-
-/// Splits the spec's path into its folder and its name there.
-///
-/// # Errors
-/// Fails when the path has no name.
-pub(crate) fn split(spec: &Path) -> Result<(PathBuf, String), Failure> {
-    let name = spec.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| {
-        Failure::new(ExitStatus::USAGE, format!("`{}` is no file name", spec.display()))
-    })?;
-    let folder = spec.parent().filter(|folder| !folder.as_os_str().is_empty());
-    Ok((folder.unwrap_or(Path::new(".")).to_owned(), name.to_owned()))
 }
 
 fn not_locked(output: &Path, current: Option<&str>, text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use eufm_compiler::{Request, Setting};
 use eufm_plan::lockfile::{self, Locked};
 use eufm_runner::gateway::Cassette;
 use eufm_runner::{Order, RunError};
@@ -9,7 +10,7 @@ use eufm_runner::{Order, RunError};
 use crate::args::{ExecArgs, Progress};
 use crate::catalog::with_catalog;
 use crate::exit::{ExitStatus, Failure};
-use crate::sources::Folder;
+use crate::sources::Project;
 use crate::{host, render};
 
 /// Runs a plan to its end or to a stop.
@@ -87,9 +88,8 @@ fn still_current(
     origin: &eufm_plan::Origin,
     plan: &eufm_plan::Plan,
 ) -> Result<(), RunError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = Folder(folder.unwrap_or(Path::new(".")).to_owned());
-    if !folder.0.join(&origin.spec).exists() {
+    let spec = path.with_file_name(&origin.spec);
+    if !spec.exists() {
         return Ok(());
     }
     let stale = |reason: &str| {
@@ -100,12 +100,23 @@ fn still_current(
             origin.spec
         )))
     };
-    match with_catalog(|catalog| eufm_compiler::compile(&folder, &origin.spec, catalog)) {
-        Err(_) => stale("the spec does not compile any more"),
-        Ok(now) if now.plan.origin.compiler == origin.compiler && now.plan != *plan => {
-            stale("the spec was changed")
+    // The way to the root is a part of the plan, since paths depend on it.
+    let root = path.with_file_name("").join(&origin.root);
+    let Ok((project, name)) = Project::of(&spec, Some(&root)) else {
+        return stale("its root is not there");
+    };
+    let setting =
+        |(name, value): &(String, String)| Setting { name: name.clone(), value: value.clone() };
+    let request = Request { spec: name, settings: origin.params.iter().map(setting).collect() };
+    let now = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
+    match now.ok().and_then(|now| now.plan) {
+        None => stale("the spec does not compile any more"),
+        Some(now) if now.origin.compiler == origin.compiler && now != *plan => {
+            stale("the spec was changed, or a file that it names")
         }
-        Ok(now) if now.plan.origin.sources != origin.sources => stale("the spec was changed"),
-        Ok(_) => Ok(()),
+        Some(now) if now.origin.sources != origin.sources => {
+            stale("the spec was changed, or a file that it names")
+        }
+        Some(_) => Ok(()),
     }
 }

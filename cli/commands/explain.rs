@@ -1,4 +1,5 @@
-//! `eufm explain`: what a code means, and what a kind of gate or agent takes.
+//! `eufm explain`: what a code means, what a kind of gate, agent or rule takes, and
+//! what a part of the standard library gives.
 
 use eufm_plan::schema::{Catalog, KindSchema};
 
@@ -6,6 +7,9 @@ use crate::args::ExplainArgs;
 use crate::catalog::with_catalog;
 use crate::exit::{ExitStatus, Failure};
 use crate::{codes, render};
+
+/// The word for the standard library.
+const LIBRARY: &str = "std";
 
 /// Prints the page of a topic, or the list of all.
 ///
@@ -18,11 +22,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitStatus, Failure> {
 fn explain(topic: &[String], catalog: &Catalog<'_>) -> Result<ExitStatus, Failure> {
     let words: Vec<&str> = topic.iter().map(String::as_str).collect();
     match words[..] {
-        [] => render::topics(codes::pages(), &kinds(catalog)),
-        [word] => match (codes::page(word), of_noun(word, catalog)) {
-            (Some(page), _) => render::code(&page),
-            (None, Some(schemas)) => render::kinds(word, schemas),
-            (None, None) => return Err(unknown(word, catalog)),
+        [] => render::topics(codes::pages(), &[kinds(catalog), parts()].concat()),
+        [LIBRARY] => render::topics(std::iter::empty(), &parts()),
+        [word] => match (codes::page(word), of_noun(word, catalog), part(word)) {
+            (Some(page), _, _) => render::code(&page),
+            (_, Some(schemas), _) => render::kinds(word, schemas),
+            (_, _, Some(text)) => render::part(text),
+            (None, None, None) => return Err(unknown(word, catalog)),
         },
         [noun, name, ..] => {
             let schemas = of_noun(noun, catalog).unwrap_or_default();
@@ -35,11 +41,24 @@ fn explain(topic: &[String], catalog: &Catalog<'_>) -> Result<ExitStatus, Failur
     Ok(ExitStatus::DONE)
 }
 
+/// Returns the text of a part of the standard library: `std.rust`.
+fn part(word: &str) -> Option<&'static str> {
+    eufm_stdlib::part(word.strip_prefix(LIBRARY)?.strip_prefix('.')?)
+}
+
+/// Lists the parts of the standard library as topics, each with what it is for.
+fn parts() -> Vec<(String, &'static str)> {
+    let topic =
+        |name: &str| (format!("{LIBRARY}.{name}"), eufm_stdlib::purpose(name).unwrap_or_default());
+    eufm_stdlib::PARTS.iter().map(|(name, _)| topic(name)).collect()
+}
+
 /// Returns the kinds that a word of the language has.
 fn of_noun<'a>(noun: &str, catalog: &Catalog<'a>) -> Option<&'a [&'static KindSchema]> {
     match noun {
         "agent" => Some(catalog.agents),
         "gate" => Some(catalog.gates),
+        "rule" => Some(catalog.rules),
         _ => None,
     }
 }
@@ -49,7 +68,8 @@ fn kinds(catalog: &Catalog<'_>) -> Vec<(String, &'static str)> {
     let topics = |noun: &'static str, schemas: &[&'static KindSchema]| -> Vec<_> {
         schemas.iter().map(|schema| (format!("{noun} {}", schema.name), schema.doc)).collect()
     };
-    [topics("agent", catalog.agents), topics("gate", catalog.gates)].concat()
+    let (agents, gates) = (topics("agent", catalog.agents), topics("gate", catalog.gates));
+    [agents, gates, topics("rule", catalog.rules)].concat()
 }
 
 fn unknown(topic: &str, catalog: &Catalog<'_>) -> Failure {
@@ -66,10 +86,10 @@ fn unknown(topic: &str, catalog: &Catalog<'_>) -> Failure {
 fn nearest(topic: &str, catalog: &Catalog<'_>) -> Option<String> {
     let topic = topic.to_lowercase();
     let codes = codes::pages().map(|page| (page.code.to_lowercase(), page.code.to_owned()));
-    let nouns = ["agent", "gate"].map(|noun| (noun.to_owned(), noun.to_owned()));
-    let kinds = kinds(catalog).into_iter().flat_map(|(kind, _)| {
-        // A kind may also be meant by its bare name.
-        let bare = kind.split(' ').next_back().unwrap_or_default().to_owned();
+    let nouns = ["agent", "gate", "rule"].map(|noun| (noun.to_owned(), noun.to_owned()));
+    let kinds = kinds(catalog).into_iter().chain(parts()).flat_map(|(kind, _)| {
+        // A kind or part may also be meant by its bare name.
+        let bare = kind.rsplit([' ', '.']).next().unwrap_or_default().to_owned();
         [(bare, kind.clone()), (kind.clone(), kind)]
     });
     let mut best: Option<(usize, String)> = None;
@@ -98,9 +118,12 @@ mod tests {
             (&["W0204"][..], "E0204"),
             (&["gtae"], "gate"),
             (&["tests"], "gate tests"),
+            (&["rust"], "std.rust"),
+            (&["std.pyton"], "std.python"),
             (&["gate", "test"], "gate tests"),
             (&["agent", "Codex"], "agent codex"),
             (&["gate", "codex"], "agent codex"),
+            (&["max_dif"], "rule max_diff"),
         ] {
             let failure = failure(topic);
             assert_eq!(failure.status, ExitStatus::USAGE);

@@ -62,12 +62,12 @@ fn form(path: &Path, check: bool) -> Result<Form, Failure> {
     let bytes = bytes.map_err(|reason| {
         Failure::new(ExitStatus::USAGE, format!("cannot read {}: {reason}", path.display()))
     })?;
-    let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+    let (map, mut out) = (SourceMap::new(), Diagnostics::new());
     let name = path.display().to_string();
     let file = map.add(&name, bytes.clone(), &mut out);
     let Some(text) = file.and_then(|file| eufm_grammar::format(&map, file, &mut out)) else {
-        let folder = Path::new(".");
-        let found = render::Findings { folder, spec: &name, sources: &map, found: &out };
+        let shown: &dyn Fn(&str) -> String = &str::to_owned;
+        let found = render::Findings { shown, spec: &name, sources: &map, found: &out };
         render::findings(&found);
         render::unformatted(path, out.errors());
         return Ok(Form::Refused);

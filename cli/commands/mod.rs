@@ -8,3 +8,4 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;
+pub(crate) mod prices;

@@ -8,6 +8,11 @@ pub(crate) fn code(page: &Page) {
     super::print(&text(page));
 }
 
+/// Prints a part of the standard library to standard output, as it is.
+pub(crate) fn part(text: &str) {
+    super::print(text);
+}
+
 /// Prints what can be explained to standard output: the codes, then kinds as
 /// `gate tests` with their doc lines.
 pub(crate) fn topics(codes: impl Iterator<Item = Page>, kinds: &[(String, &'static str)]) {

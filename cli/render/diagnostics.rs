@@ -1,8 +1,6 @@
 //! Shows what the compiler found to people: the source line, the place, the
 //! way out. `json.rs` shows the same to programs.
 
-use std::path::Path;
-
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use eufm_grammar::{Diagnostic, Diagnostics, Severity, SourceFile, SourceMap};
 use eufm_runner::printable;
@@ -14,11 +12,11 @@ const SHOWN_MAX: usize = 100;
 const PATH_MAX: usize = 4_096;
 
 /// What was found in one spec.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Findings<'a> {
-    /// The folder that the paths of the sources are relative to.
-    pub(crate) folder: &'a Path,
-    /// The spec's own path, relative to the same folder.
+    /// How the path of a source is shown.
+    pub(crate) shown: &'a dyn Fn(&str) -> String,
+    /// The spec's own path, as the compiler knows it.
     pub(crate) spec: &'a str,
     /// The texts that the findings point into.
     pub(crate) sources: &'a SourceMap,
@@ -29,10 +27,7 @@ pub(crate) struct Findings<'a> {
 impl Findings<'_> {
     /// Returns the path of a source as the command line would name it.
     pub(super) fn path(&self, path: &str) -> String {
-        if self.folder == Path::new(".") {
-            return path.to_owned();
-        }
-        self.folder.join(path).to_string_lossy().into_owned()
+        (self.shown)(path)
     }
 
     /// Returns the same path, fit for a terminal.
@@ -135,8 +130,8 @@ mod tests {
     fn a_finding_without_a_place_names_its_file_harmlessly() {
         let (sources, mut found) = (SourceMap::new(), Diagnostics::new());
         found.push(Diagnostic::error("E0003", "cannot read it"));
-        let folder = Path::new("a\u{1b}[31m\n/b");
-        let findings = Findings { folder, spec: "c.eufm", sources: &sources, found: &found };
+        let shown = |path: &str| format!("a\u{1b}[31m\n/b/{path}");
+        let findings = Findings { shown: &shown, spec: "c.eufm", sources: &sources, found: &found };
         let text = findings.text();
         assert!(text.contains("--> a[31m /b/c.eufm\n"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");

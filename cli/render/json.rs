@@ -151,7 +151,7 @@ fn text(document: &Document<'_>) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use eufm_compiler::{Compiled, Sources};
+    use eufm_compiler::{Compiled, Request, Sources};
     use serde_json::{Value, json};
 
     use super::*;
@@ -164,17 +164,30 @@ mod tests {
         fn load(&self, _: &str) -> Result<Vec<u8>, String> {
             self.0.map(Into::into).ok_or_else(|| "no such file".to_owned())
         }
+
+        fn folders(&self, _: &str) -> Result<Vec<String>, String> {
+            Err("no such folder".to_owned())
+        }
+
+        fn standard(&self, _: &str) -> Option<&str> {
+            None
+        }
+
+        fn standard_names(&self) -> Vec<&str> {
+            Vec::new()
+        }
     }
 
     /// Returns the document of a check of one spec in the folder `specs`.
     fn document(spec: Option<&'static str>) -> Value {
-        let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(spec), "x.eufm", kinds));
+        let request = Request::of("x.eufm");
+        let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(spec), &request, kinds));
         let (sources, found) = match result {
             Ok(Compiled { sources, diagnostics, .. }) => (sources, diagnostics),
             Err(rejected) => (rejected.sources, rejected.diagnostics),
         };
-        let folder = Path::new("specs");
-        let findings = Findings { folder, spec: "x.eufm", sources: &sources, found: &found };
+        let shown = |path: &str| format!("specs/{path}");
+        let findings = Findings { shown: &shown, spec: "x.eufm", sources: &sources, found: &found };
         let plan = PlanFile { file: "specs/plan.lock".to_owned(), state: PlanState::Stale };
         let document = Document {
             schema: SCHEMA,

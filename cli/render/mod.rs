@@ -10,6 +10,7 @@ mod format;
 pub(crate) mod json;
 mod kinds;
 mod plan;
+pub(crate) mod prices;
 mod summary;
 mod wrap;
 
@@ -18,7 +19,7 @@ use std::path::Path;
 
 use eufm_runner::reporters::{self, Reporter};
 
-pub(crate) use codes::{code, topics};
+pub(crate) use codes::{code, part, topics};
 pub(crate) use diagnostics::{Findings, checked, diagnostics, findings};
 pub(crate) use format::{formatted, spec, unformatted, would_change};
 pub(crate) use json::{Finding, PlanState};

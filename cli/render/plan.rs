@@ -10,7 +10,8 @@ const NODES_MAX: usize = 60;
 
 /// Prints the plan to standard output, and where it lies to standard error.
 pub(crate) fn plan(plan: &Plan, path: &Path, same: bool) {
-    super::print(&text(plan));
+    // Names and goals are the author's, and may hold any sign.
+    super::print(&eufm_runner::printable::lines(&text(plan)));
     let what = if same { "is unchanged" } else { "written; review it, then run `eufm exec`" };
     super::say(&format!("{} {what}", path.display()));
 }
@@ -19,12 +20,19 @@ fn text(plan: &Plan) -> String {
     let review = review(plan);
     let mut lines = vec![format!("pipeline {} on {}", plan.pipeline, plan.base)];
     lines.extend(plan.goal.iter().map(|goal| format!("  goal          {goal}")));
+    lines.extend(plan.source.iter().map(|source| format!("  source        {source}")));
+    lines.extend(plan.window.iter().map(|window| format!("  window        {window}")));
     lines.push(format!("  nodes         {}", review.nodes));
+    lines.push(format!("  cost          {}", review.cost));
     lines.push(format!("  time          {}", review.wall));
     lines.push(format!("  people        {}", review.people));
     let widened: &[String] = &review.capabilities;
     lines.push(list("  capabilities  ", widened, "nothing beyond the default sandbox"));
     lines.push(list("  weak          ", &review.weak, "nothing"));
+    let refused = bounded(eufm_runner::supported::refusals(plan));
+    if !refused.is_empty() {
+        lines.push(list("  exec refuses  ", &refused, ""));
+    }
     lines.push(String::new());
     let width = plan.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
     for node in plan.nodes.iter().take(NODES_MAX) {
@@ -33,10 +41,28 @@ fn text(plan: &Plan) -> String {
     if plan.nodes.len() > NODES_MAX {
         lines.push(format!("  … and {} more nodes", plan.nodes.len() - NODES_MAX));
     }
+    for name in plan.omitted.iter().take(NODES_MAX) {
+        lines.push(format!("  {name:<width$}  omitted"));
+    }
+    if plan.omitted.len() > NODES_MAX {
+        lines.push(format!("  … and {} more omitted", plan.omitted.len() - NODES_MAX));
+    }
     lines.push(String::new());
     lines.extend(proofs(plan).iter().map(|proof| format!("  {:<13} {}", proof.name, proof.claim)));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// How many things that this version refuses are listed.
+const REFUSED_MAX: usize = 10;
+
+fn bounded(mut entries: Vec<String>) -> Vec<String> {
+    let rest = entries.len().saturating_sub(REFUSED_MAX);
+    if rest > 0 {
+        entries.truncate(REFUSED_MAX);
+        entries.push(format!("and {rest} more"));
+    }
+    entries
 }
 
 fn list(head: &str, entries: &[String], none: &str) -> String {
@@ -56,10 +82,13 @@ fn quoted(word: &str) -> String {
 fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
     let work = match &node.work {
         Work::Agent { agent, .. } => format!("agent {}", plan.agents[agent.get()].name),
-        Work::Command { run } => {
-            let words: Vec<String> = run.iter().map(|word| quoted(word)).collect();
-            format!("runs {}", words.join(" "))
+        Work::Command(command) | Work::Deploy { command, .. } => {
+            let words: Vec<String> = command.run.iter().map(|word| quoted(word)).collect();
+            let verb =
+                if matches!(node.work, Work::Deploy { .. }) { "deploys with" } else { "runs" };
+            format!("{verb} {}", words.join(" "))
         }
+        Work::Approval { ask } => format!("asks {ask:?}"),
     };
     let names = |needs: &[NodeIndex]| {
         let names: Vec<&str> =

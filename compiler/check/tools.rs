@@ -1,9 +1,10 @@
-//! Folders in `tools`: few, precise, and never a whole home or system folder.
+//! Folders in `tools` and `keep`: few, precise, and never a whole home or system folder.
 
 use eufm_grammar::{Diagnostic, Diagnostics};
 
 use crate::names::listed_twice;
-use crate::tree::TaskTree;
+use crate::paths::relative_path;
+use crate::spec::ResolvedSpec;
 use crate::wording::quoted;
 
 /// Folders that hold far more than tools. What lies below them may be named.
@@ -17,21 +18,34 @@ const NEVER: &[&str] = &["/dev", "/proc", "/run", "/sys"];
 const HOMES: &[&str] = &["/home", "/Users"];
 
 /// Reports folders that cannot be shown to a node.
-pub(super) fn check(tree: &TaskTree, out: &mut Diagnostics) {
-    for environment in &tree.declarations.environments {
+pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
+    for environment in &spec.environments.list {
         let mut seen = std::collections::BTreeMap::new();
         for folder in &environment.tools {
-            if let Err((problem, help)) = check_folder(folder.value) {
+            if let Err((problem, help)) = check_folder(&folder.value) {
                 let finding =
-                    Diagnostic::error("E0305", format!("{} {problem}", quoted(folder.value)))
+                    Diagnostic::error("E0305", format!("{} {problem}", quoted(&folder.value)))
                         .at(folder.span, "not usable as a tools folder")
                         .help(help);
                 out.push(finding);
             }
-            if let Some(first) = seen.get(folder.value) {
-                out.push(listed_twice(folder.value, folder.span, *first));
+            if let Some(first) = seen.get(&folder.value) {
+                out.push(listed_twice(&folder.value, folder.span, *first));
             } else {
-                seen.insert(folder.value, folder.span);
+                seen.insert(&folder.value, folder.span);
+            }
+        }
+        for folder in &environment.keep {
+            let checked = match folder.value.starts_with(['~', '/']) {
+                true => check_folder(&folder.value),
+                false => relative_path(&folder.value),
+            };
+            if let Err((problem, help)) = checked {
+                let finding =
+                    Diagnostic::error("E0305", format!("{} {problem}", quoted(&folder.value)))
+                        .at(folder.span, "not usable as a folder to keep")
+                        .help(help);
+                out.push(finding);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Inside a process a thing is its index (`u32`, dense); outside, in plan.lock
 //! and in the journal, it is its name. Unaware of what the things are.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,58 @@ pub fn is_name(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
         && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && text.bytes().all(is_inner)
+}
+
+/// The longest label, in bytes.
+pub const LABEL_BYTES_MAX: usize = 400;
+
+/// Tells whether a text can name something of a plan for people: a node such as
+/// `telemetry/collector["felix"]`, an agent such as `codex.economy`, a gate that
+/// a node adapted. It stands on one line; where it becomes a part of a path or
+/// of a ref, [`slug`] stands for it.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    (1..=LABEL_BYTES_MAX).contains(&text.len()) && !text.contains(breaks)
+}
+
+/// How much of a label a slug shows, in bytes.
+const SLUG_PREFIX_MAX: usize = 60;
+
+/// How many digits of a label's digest end its slug.
+const SLUG_DIGITS: usize = 12;
+
+/// Returns what stands for a name in paths, file names and git refs: a name that
+/// [`is_name`] itself, any other one's readable letters and the beginning of its
+/// digest, `story_search_implement.b82e9d8ff459`.
+///
+/// A name has no dot and a slug of another text has one, so the two never meet.
+#[must_use]
+pub fn slug(name: &str) -> Cow<'_, str> {
+    if is_name(name) {
+        return Cow::Borrowed(name);
+    }
+    let mut slug = String::with_capacity(SLUG_PREFIX_MAX + 1 + SLUG_DIGITS);
+    for c in name.chars() {
+        if slug.len() == SLUG_PREFIX_MAX {
+            break;
+        }
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' => slug.push(c),
+            // Neither first, where a dash would look like an option, nor twice.
+            '-' if !slug.is_empty() => slug.push(c),
+            _ if !slug.is_empty() && !slug.ends_with('_') => slug.push('_'),
+            _ => {}
+        }
+    }
+    let readable = slug.trim_end_matches('_').len();
+    slug.truncate(readable);
+    if slug.is_empty() {
+        slug.push('_');
+    }
+    slug.push('.');
+    slug.push_str(&Digest::of(name.as_bytes()).short(SLUG_DIGITS));
+    Cow::Owned(slug)
 }
 
 /// A SHA-256 digest, printed as `sha256:` and 64 hexadecimal digits.
@@ -181,6 +234,62 @@ mod tests {
         let longer = format!("{long}x");
         for bad in ["", "-a", "2a", "a.b", "..", "a/b", "a b", "é", "a\n", "a\0", &longer] {
             assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_any_text_that_stands_on_one_line() {
+        let long = "é".repeat(LABEL_BYTES_MAX / 2);
+        for good in ["a", "a/b[\"c\"]", "codex.economy", " ", "..", "模型 \\ 'x'", &long] {
+            assert!(is_label(good), "{good}");
+        }
+        for bad in ["", "a\nb", "a\tb", "\0", "\u{85}", "\u{2028}", &format!("{long}x")] {
+            assert!(!is_label(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_slug_shows_its_name_and_a_name_is_its_own() {
+        for name in ["greet", "_a-B2", &"x".repeat(NAME_BYTES_MAX)] {
+            assert_eq!(slug(name), name);
+        }
+        let hex = |name: &str| Digest::of(name.as_bytes()).short(12);
+        for (name, shown) in [
+            ("story[\"search\"]/implement", "story_search_implement"),
+            ("codex.economy", "codex_economy"),
+            ("unit@test[\"a b\"]", "unit_test_a_b"),
+            ("--help", "help"),
+            ("a--b/c", "a--b_c"),
+            ("模型", "_"),
+            ("..", "_"),
+            ("x.lock", "x_lock"),
+            ("2nd", "2nd"),
+            ("", "_"),
+        ] {
+            assert_eq!(slug(name), format!("{shown}.{}", hex(name)), "{name}");
+        }
+        let long = slug(&"x/".repeat(200)).into_owned();
+        assert!(long.len() <= 60 + 13, "{long}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_slug_is_a_part_of_a_ref_and_of_a_file_name(
+            name in "(\\PC|[./\"\\[\\]@ -]){0,40}", other in "[a.-]{0,3}",
+        ) {
+            for name in [&name, &other, &format!("{name}.lock"), &format!("{name}.")] {
+                let slug = slug(name);
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                proptest::prop_assert!(slug.bytes().all(plain), "{slug}");
+                proptest::prop_assert!(!slug.starts_with(['.', '-']) && !slug.ends_with('.'));
+                proptest::prop_assert!(!slug.contains("..") && !slug.ends_with(".lock"));
+                proptest::prop_assert!((1..=200).contains(&slug.len()));
+            }
+        }
+
+        #[test]
+        fn different_names_have_different_slugs(a in "[ab./]{1,6}", b in "[ab./]{1,6}") {
+            proptest::prop_assert_eq!(a == b, slug(&a) == slug(&b));
         }
     }
 

@@ -30,10 +30,21 @@ pub struct Param {
     pub name: &'static str,
     /// What may be written.
     pub ty: ParamType,
-    /// Whether the spec must give it.
-    pub required: bool,
+    /// Whether it must be given, and what holds if it is not.
+    pub need: Need,
     /// One line for people.
     pub doc: &'static str,
+}
+
+/// Whether a parameter must be given, and what holds if it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It must be given.
+    Required,
+    /// It may be left out; what then holds, its doc line says.
+    Optional,
+    /// If it is left out this holds, in the spelling of plan.lock.
+    Default(&'static str),
 }
 
 /// What may be written for a parameter, and how plan.lock spells it.
@@ -41,16 +52,39 @@ pub struct Param {
 pub enum ParamType {
     /// A string; kept as it is.
     Text,
+    /// A list of strings, at least one.
+    Texts,
     /// A list of strings, at least one: a command and its arguments.
     Command,
     /// One of these bare words; a string in plan.lock.
     Word(&'static [&'static str]),
     /// `name("path")` with one of these names; `name path` in plan.lock. The path
-    /// is relative to the root and stays below it.
+    /// stays below the root, or below the folder the kind has a parameter for.
     Located(&'static [&'static str]),
     /// A block of comparisons `{ name >= value, … }`; a list of `name >= value`
     /// in plan.lock, in the order given here.
     Thresholds(&'static [Threshold]),
+    /// A whole number in this range; a string of digits in plan.lock.
+    Count {
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// A duration above zero, `15 min`.
+    Duration,
+    /// A size in bytes, `8 MiB`.
+    Bytes,
+    /// A path relative to the root that stays below it.
+    Path,
+    /// A list of globs, at least one, relative to the root.
+    Globs,
+    /// A list of host names, each with an optional port.
+    Hosts,
+    /// A block of variables `{ NAME = "value" }`; a list of `NAME=value` in plan.lock.
+    Variables,
+    /// A regular expression as the crate `regex` reads it.
+    Pattern,
 }
 
 /// One comparison of a [`ParamType::Thresholds`] block.
@@ -78,4 +112,6 @@ pub struct Catalog<'a> {
     pub gates: &'a [&'static KindSchema],
     /// The agent kinds, sorted by name.
     pub agents: &'a [&'static KindSchema],
+    /// The kinds of rules, sorted by name.
+    pub rules: &'a [&'static KindSchema],
 }

@@ -335,9 +335,13 @@ fn set_items_apart(rows: &[Row<'_>], place: Place, plans: &mut [Plan]) {
     }
 }
 
-/// Tells whether a row within a block has the head of an item: `task greet {`.
+/// Tells whether a row within a block begins like an item: `task greet {`, `story(`.
 fn is_item(entry: &Entry<'_>) -> bool {
-    matches!(entry.pieces.as_slice(), [Piece::Word(_), Piece::Word(_) | Piece::Text(_), _, ..])
+    match entry.pieces.as_slice() {
+        [Piece::Word(_), Piece::Word(_) | Piece::Text(_), _, ..] => true,
+        [Piece::Word(_), Piece::Group(group), ..] => group.form == Form::Arguments,
+        _ => false,
+    }
 }
 
 /// What is aligned below each other.

@@ -100,7 +100,7 @@ pub(super) fn is_apart(before: &Piece<'_>, next: &Piece<'_>) -> bool {
         Piece::Sign(sign) => !sign.starts_with(':'),
         Piece::Word(word) => match before {
             Piece::Word(number) => !(is_number(number) && is_attached(word)),
-            Piece::Group(_) => !word.starts_with('.'),
+            Piece::Group(_) => !word.starts_with(['.', '/']),
             _ => true,
         },
         Piece::Text(_) | Piece::Comment { .. } => true,
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
                     newlines = 0;
                 }
                 _ => {
-                    let content = Content::Entry(self.entry(outermost));
+                    let content = Content::Entry(self.entry());
                     add_row(&mut body, content, newlines > 1);
                     newlines = 0;
                     owner = Owner::LastRow;
@@ -185,12 +185,12 @@ impl<'a> Reader<'a> {
         body
     }
 
-    /// Reads an entry. In brackets, a sign at the end of a line goes on with the next.
-    fn entry(&mut self, outermost: bool) -> Entry<'a> {
+    /// Reads an entry. A sign at the end of a line goes on with the next.
+    fn entry(&mut self) -> Entry<'a> {
         let mut pieces = Vec::new();
         let mut alone = false;
         while let Some(&token) = self.tokens.peek() {
-            let goes_on = !outermost && awaits_value(&pieces);
+            let goes_on = awaits_value(&pieces);
             match token {
                 Token::Newline if goes_on => alone = true,
                 Token::Comment(text) if goes_on => pieces.push(Piece::Comment { text, alone }),

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use crate::split::is_invisible;
-use crate::words::word_length;
+use crate::split::{bracket_end, is_invisible};
+use crate::words::{number_length, word_length};
 
 /// How a text is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn long(inner: &str) -> Spelled<'_> {
 
 /// Spells a one-line text: an escape of a character has one spelling, and a
 /// character that nobody sees is shown as its escape. What its author wrote as
-/// an escape stays one.
+/// an escape stays one, and so does what stands in a hole.
 fn short(literal: &str) -> Cow<'_, str> {
     let unseen = |sign: char| sign == '\t' || is_invisible(sign);
     if !literal.contains("\\u{") && !literal.contains(unseen) {
@@ -69,7 +69,7 @@ fn short(literal: &str) -> Cow<'_, str> {
     }
     let mut text = String::with_capacity(literal.len());
     let mut rest = literal;
-    while let Some(at) = rest.find(|sign| sign == '\\' || unseen(sign)) {
+    while let Some(at) = rest.find(|sign| matches!(sign, '\\' | '$') || unseen(sign)) {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
         let sign = rest.chars().next().unwrap_or('\\');
@@ -77,6 +77,12 @@ fn short(literal: &str) -> Cow<'_, str> {
         if let Some((digits, _)) = rest.strip_prefix("\\u{").and_then(|rest| rest.split_once('}')) {
             length = digits.len() + 4;
             text.push_str(&escape(digits.trim_start_matches('0')));
+        } else if sign == '$' {
+            // Behind `$$` no hole begins; a hole ends on its line, which is this one.
+            let dollars = rest.len() - rest.trim_start_matches('$').len();
+            let hole = dollars == 1 && rest.starts_with("${");
+            length = if hole { hole_length(rest) } else { dollars };
+            text.push_str(&rest[..length]);
         } else if sign == '\\' {
             // The escaped character may itself be a backslash or a quote.
             length += rest[1..].chars().next().map_or(0, char::len_utf8);
@@ -90,6 +96,11 @@ fn short(literal: &str) -> Cow<'_, str> {
     }
     text.push_str(rest);
     Cow::Owned(text)
+}
+
+/// Returns the length of the hole that a text begins with, up to its `}`.
+fn hole_length(text: &str) -> usize {
+    bracket_end(text, 1).map_or(text.len(), |end| end + 1)
 }
 
 fn escape(digits: &str) -> String {
@@ -111,23 +122,7 @@ pub(super) fn is_number(word: &str) -> bool {
 
 /// Tells whether a unit stands right behind its number: `85%`, `4M`.
 pub(super) fn is_attached(unit: &str) -> bool {
-    matches!(unit, "%" | "k" | "M" | "G" | "T")
-}
-
-/// Returns the length of the number that a word begins with.
-fn number_length(word: &str) -> usize {
-    let bytes = word.as_bytes();
-    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let start = usize::from(word.starts_with('-'));
-    let first = digits(start);
-    if first == 0 {
-        return 0;
-    }
-    let mut end = start + first;
-    while matches!(bytes.get(end), Some(b'.' | b'_')) && digits(end + 1) > 0 {
-        end += 1 + digits(end + 1);
-    }
-    end
+    matches!(unit, "%" | "k" | "K" | "M" | "G" | "T")
 }
 
 fn is_blank(text: &str) -> bool {
@@ -157,6 +152,14 @@ mod tests {
         {
             assert_eq!(line(literal), literal);
         }
+    }
+
+    #[test]
+    fn holes_stay_as_they_are() {
+        for literal in ["\"${a\t}\\t\"", "\"$${a\\t${ b[{}]\t}\"", "\"$\\t${a}$\""] {
+            assert_eq!(line(literal), literal);
+        }
+        assert_eq!(line("\"$${a\t}$$${\t} ${b\t}\t\""), "\"$${a\\t}$$${\\t} ${b\t}\\t\"");
     }
 
     #[test]

@@ -3,21 +3,22 @@
 
 use std::path::Path;
 
-use proptest::prelude::{Strategy, prop, proptest};
+use proptest::prelude::proptest;
 
 use super::tokens::{Token, Tokens};
 use super::{canonical, format};
+use crate::random::spec;
 use crate::{Diagnostics, SourceMap, parse};
 
 fn formatted(text: &str) -> Option<String> {
-    let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+    let (map, mut out) = (SourceMap::new(), Diagnostics::new());
     let file = map.add("x.eufm", text.as_bytes().to_vec(), &mut out)?;
     format(&map, file, &mut out)
 }
 
 /// Returns the tree of a text without its spans.
 fn tree(text: &str) -> String {
-    let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+    let (map, mut out) = (SourceMap::new(), Diagnostics::new());
     let file = map.add("x.eufm", text.as_bytes().to_vec(), &mut out).unwrap();
     let spec = parse(&map, file, &mut out);
     let found: Vec<_> = out.sorted().iter().map(|found| found.message.clone()).collect();
@@ -113,7 +114,11 @@ fn the_laws_hold_for_every_good_spec_of_the_repository() {
     assert!(cases.len() >= 8 && examples().len() >= 9);
     for text in cases.into_iter().chain(others).chain(examples()) {
         let done = lawful(&text);
-        let messy = done.replace('\n', "\r\n").replace(" = ", "\t=  ");
+        let line = |line: &str| match line.contains('#') {
+            true => format!("{line}\r\n"),
+            false => line.replace(" = ", "\t=  ") + "\r\n",
+        };
+        let messy: String = done.lines().map(line).collect();
         assert_eq!(lawful(&format!("\u{feff}{}", done.replace('\n', "\r\n"))), done);
         assert_eq!(lawful(&messy), done);
     }
@@ -132,7 +137,7 @@ fn the_specs_that_are_shown_to_people_have_the_canonical_form() {
 #[test]
 fn a_text_with_errors_is_refused() {
     for text in specs(&root().join("tests/cases/err")) {
-        let (mut map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let (map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add("x.eufm", text.clone().into_bytes(), &mut out).unwrap();
         parse(&map, file, &mut out);
         assert_eq!(formatted(&text).is_none(), out.has_errors(), "{text}");
@@ -265,7 +270,7 @@ fn numbers_stand_by_their_units() {
 }
 
 #[test]
-fn forms_to_come_have_their_canonical_form_already() {
+fn every_form_has_its_canonical_form() {
     let text = r##"edition 1
 
 use std.codex  # binds the last name
@@ -300,8 +305,45 @@ exchange 1 USD = 0.92 EUR { date = "2026-11-01", source = "central bank" }
 "##;
     let wanted =
         text.replace("\"staging\"        #", "\"staging\"    #").replace("]      #", "]  #");
-    assert_eq!(canonical(text), wanted);
-    assert_eq!(canonical(&wanted), wanted);
+    assert_eq!(lawful(text), wanted);
+    is_canonical(&wanted);
+}
+
+#[test]
+fn signs_of_all_forms_have_their_blanks() {
+    for (text, wanted) in [
+        ("use  std.codex   as c", "use std.codex as c"),
+        ("param env:string=\"x\"", "param env: string = \"x\""),
+        ("param  p :list( string )= [ a,b ]", "param p: list(string) = [a, b]"),
+        ("let x=\n a==b", "let x = a == b"),
+        ("let x=a[ \"b\" ]!=\n c", "let x = a[\"b\"] != c"),
+        ("story (name=s,)  as x for s in[a,b]", "story(name = s) as x for s in [a, b]"),
+        ("exchange 1USD=0.92EUR{a=1}", "exchange 1 USD = 0.92 EUR { a = 1 }"),
+        ("template t( a:b,c :d=[] ){}", "template t(a: b, c: d = []) {}"),
+        ("rule r is k{a={}}", "rule r is k { a = {} }"),
+    ] {
+        assert_eq!(lawful(text), format!("{wanted}\n"));
+    }
+    inside(
+        "a=telemetry/collector[ \"felix\" ].answer\nb = s[\"x\"]/i[y].file(\"z\")\nc=\"${ a }\"",
+        "a = telemetry/collector[\"felix\"].answer\nb = s[\"x\"]/i[y].file(\"z\")\nc = \"${ a }\"",
+    );
+    inside("a = f(x=1,\n y = [ ] )\nb=u{c=1}", "a = f(x = 1, y = [])\nb = u { c = 1 }");
+}
+
+#[test]
+fn items_in_a_group_are_set_apart() {
+    assert_eq!(
+        lawful(
+            "group g {\nwhen = a\ntask a by b {\n}\n# of c\ntask c by b {\n x = 1\n}\nstory(\n# why\na = 1)\n\
+             let x = 1\ngate d is k { x = 1 }\ngate long is k { x = 1 }\ndefaults {\n y = 1\n}\ngroup h { task e {\n z = 1\n } } }"
+        ),
+        "group g {\n  when = a\n  task a by b {}\n\n  # of c\n  task c by b {\n    x = 1\n  }\n\n  \
+         story(\n    # why\n    a = 1,\n  )\n\n  let x = 1\n  gate d    is k { x = 1 }\n  \
+         gate long is k { x = 1 }\n  defaults {\n    y = 1\n  }\n\n  group h {\n    task e {\n      z = 1\n    }\n  }\n}\n"
+    );
+    let long = format!("story(a = {0}, b = {0})\n", "x".repeat(50));
+    assert_eq!(lawful(&long), format!("story(\n  a = {0},\n  b = {0},\n)\n", "x".repeat(50)));
 }
 
 #[test]
@@ -313,127 +355,6 @@ fn no_spec_takes_long() {
     }
     let row = "  a = 1 # c\n";
     canonical(&format!("task t by a {{\n{}}}\n", row.repeat(100_000)));
-}
-
-/// Texts in which `#@` stands for a comment.
-fn value() -> impl Strategy<Value = String> {
-    let leaf = prop::sample::select(vec![
-        "name",
-        "a.b",
-        "15min",
-        "15\tmin",
-        "85 %",
-        "99.5%",
-        "2",
-        "4M",
-        "1 EUR per 1M tokens",
-        "\"\"",
-        "\"a # b\\\"\"",
-        "\"\\u{0E9} $${x}\"",
-        "\"a\tb\"",
-        "\"\"\"one\"\"\"",
-        "\"\"\"\"\"\"",
-        "\"\"\"\n    a\n\n      b # no\n   \n    \"\"\"",
-        "\"\"\"\n\ta\n\t\"\"\"",
-        "\"\"\"\n  a \n     \n  \"\"\"",
-        "\"\"\"a\n  b\"\"\"",
-        "\"\"\" \n  \n  \"\"\"",
-        "\"\"\"\n$${a}\n\"\"\"",
-        "[]",
-        "[ \n ]",
-        "{}",
-        "\"a text that is quite long, so that what it stands in is broken, sometimes\"",
-    ])
-    .prop_map(str::to_owned);
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        let list = (breaks(), prop::collection::vec((inner.clone(), separator()), 0..4), breaks());
-        let elements = list.prop_map(|(start, list, end)| start + &joined(&list) + &end).boxed();
-        let entry =
-            (key(), relation(), inner.clone()).prop_map(|(key, sign, value)| key + &sign + &value);
-        let entries = (breaks(), prop::collection::vec((entry, separator()), 0..4), breaks())
-            .prop_map(|(start, list, end)| format!("{{{start}{}{end}}}", joined(&list)))
-            .boxed();
-        let index = (breaks(), inner, breaks());
-        proptest::prop_oneof![
-            elements.clone().prop_map(|list| format!("[{list}]")),
-            elements.prop_map(|list| format!("call ({list})")),
-            index.prop_map(|(start, value, end)| format!("of[{start}{value}{end}]")),
-            entries.clone(),
-            entries.prop_map(|block| format!("unit{block}")),
-        ]
-    })
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a", "key", "much_longer_key"]).prop_map(str::to_owned)
-}
-
-fn relation() -> impl Strategy<Value = String> {
-    prop::sample::select(vec![" = ", "=", "\t<=  ", "+=", ">=\n", "= #@\n", "=\n#@\n\n #@\n "])
-        .prop_map(str::to_owned)
-}
-
-/// Blanks, line ends and comments where a line may end.
-fn breaks() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["", "", " ", "\n", " #@\n", "\n\n\n#@\n", "\n  #@\n #@\n\n"])
-        .prop_map(str::to_owned)
-}
-
-fn separator() -> impl Strategy<Value = String> {
-    prop::sample::select(vec![
-        ",",
-        ", ",
-        "\n",
-        "\n\n\n",
-        " #@\n",
-        ",#@\n",
-        "\n#@\n",
-        "\n,\n",
-        "\n\n #@\n\n#@\n",
-        " #@\n,#@\n",
-    ])
-    .prop_map(str::to_owned)
-}
-
-/// Joins parts by their separators, the last of which may be missing.
-fn joined(parts: &[(String, String)]) -> String {
-    let count = parts.len();
-    let end = |number, separator: &str| match number + 1 == count && separator.len() % 2 == 1 {
-        true if separator.contains('#') => separator.to_owned(),
-        true => String::new(),
-        false => separator.to_owned(),
-    };
-    let part = |(number, (part, separator)): (usize, &(String, String))| {
-        part.clone() + &end(number, separator)
-    };
-    parts.iter().enumerate().map(part).collect()
-}
-
-fn spec() -> impl Strategy<Value = String> {
-    let head = prop::sample::select(vec![
-        "task t by a",
-        "gate g is k",
-        "pipeline\tp",
-        "gate longer  is k",
-        "task t for x in [a, b] by c",
-        "task t for x in v[1] is b",
-    ]);
-    let entry = (key(), relation(), value()).prop_map(|(key, sign, value)| key + &sign + &value);
-    let block = (breaks(), prop::collection::vec((entry, separator()), 0..5), breaks());
-    let item = (head, block)
-        .prop_map(|(head, (start, list, end))| format!("{head} {{{start}{}{end}}}", joined(&list)));
-    let item = proptest::prop_oneof![4 => item, 1 => prop::sample::select(vec![
-        "edition 1", "let x = [ a,b ]", "use std.codex", "approval r { ask = \"?\" }",
-    ]).prop_map(str::to_owned)];
-    (breaks(), prop::collection::vec((item, separator()), 0..5))
-        .prop_map(|(start, items)| numbered(&(start + &joined(&items))))
-}
-
-/// Gives each comment a text of its own.
-fn numbered(text: &str) -> String {
-    let mut parts = text.split("#@");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.enumerate().fold(first, |text, (number, part)| text + &format!("# {number} ") + part)
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use eufm_plan::Agent;
-use eufm_plan::schema::{KindSchema, Param, ParamType};
+use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 
 use super::codex_events;
 use super::{AgentBackend, AgentEvent, Installation, Invocation, Search, Turn, Unavailable};
@@ -33,20 +33,20 @@ static SCHEMA: KindSchema = KindSchema {
         Param {
             name: "cli",
             ty: ParamType::Text,
-            required: true,
+            need: Need::Required,
             doc: "The exact version of the Codex CLI, for example \"0.169.0\".",
         },
         Param {
             name: "model",
             ty: ParamType::Text,
-            required: true,
+            need: Need::Required,
             doc: "The model, for example \"gpt-5.5\".",
         },
         Param {
             name: "network",
             ty: ParamType::Word(&["none"]),
-            required: false,
-            doc: "What the agent's commands reach beside the model: nothing; so it is if not given.",
+            need: Need::Default("none"),
+            doc: "What the agent's commands reach beside the model: nothing.",
         },
     ],
 };

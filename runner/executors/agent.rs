@@ -45,7 +45,7 @@ impl Executor for AgentExecutor {
     }
 
     fn execute(&self, shop: &Workshop, attempt: &Attempt<'_>) -> Result<Ran, StepError> {
-        let Work::Agent { agent: index, prompt } = &shop.node(attempt.node).work else {
+        let Work::Agent { agent: index, prompt, .. } = &shop.node(attempt.node).work else {
             return Err(StepError::Left);
         };
         let agent = &shop.plan.agents[index.get()];

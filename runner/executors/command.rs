@@ -1,15 +1,21 @@
 //! Runs a command node in the sandbox, without network.
 //!
-//! Unaware of who wrote the command: it is a list of arguments, never a shell
-//! line.
+//! Its output becomes a file of the worktree if the plan says so; whether that
+//! lies within `writes` is up to the harvest. Unaware of who wrote the command:
+//! it is a list of arguments, a shell line only where the author asked for one.
 
-use eufm_plan::Work;
+use std::fs::File;
+use std::path::Path;
+
+use eufm_plan::{Command, Work};
 
 use super::{Attempt, Executor, Ran};
-use crate::capture::Capture;
+use crate::beneath;
+use crate::capture::{Capture, FILE_BYTES_MAX};
 use crate::event::{Ending, NodeEvent};
 use crate::nest;
 use crate::process::Exit;
+use crate::sandbox::Confined;
 use crate::supervise::{End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
@@ -19,15 +25,20 @@ pub(super) struct CommandExecutor;
 
 impl Executor for CommandExecutor {
     fn does(&self, work: &Work) -> bool {
-        matches!(work, Work::Command { .. })
+        matches!(work, Work::Command(_))
     }
 
     fn execute(&self, shop: &Workshop, attempt: &Attempt<'_>) -> Result<Ran, StepError> {
         let node = shop.node(attempt.node);
-        let Work::Command { run } = &node.work else { return Err(StepError::Left) };
-        let confined = nest::command(run, attempt.place.mounts(), shop.tools(&node.env));
+        let Work::Command(work) = &node.work else { return Err(StepError::Left) };
+        let confined = Confined {
+            cwd: work.cwd.clone(),
+            vars: work.vars.clone(),
+            ..nest::command(&work.run, attempt.place.mounts(), shop.tools(&node.env))
+        };
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
-        let (stdout, out) = Capture::start(&attempt.logs.join("stdout.log"), |_| {})?;
+        let log = attempt.logs.join("stdout.log");
+        let (stdout, out) = Capture::start(&log, |_| {})?;
         let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;
         let limits = Limits { wall: attempt.limit, silence: None };
         let pulse = &shop.pulses[attempt.node.get()];
@@ -36,14 +47,56 @@ impl Executor for CommandExecutor {
             told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
         })?;
         told?;
-        stdout.finish()?;
+        let output = stdout.finish()?;
         let last = last_line(&stderr.finish()?.tail);
         Ok(match end {
             End::Stopped => Ran::Stopped,
             End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
-            End::Exited(exit) if exit.is_success() => Ran::Ended(Ending::Completed),
+            End::Exited(exit) if is_success(work, exit) => {
+                let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
+                Ran::Ended(match kept? {
+                    None => Ending::Completed,
+                    Some(reason) => Ending::Failed { reason },
+                })
+            }
             End::Exited(exit) => Ran::Ended(Ending::Failed { reason: reason(exit, &last) }),
         })
+    }
+}
+
+/// Tells whether a command that ended so has done what it should.
+fn is_success(work: &Command, exit: Exit) -> bool {
+    match exit {
+        Exit::Status(status) if !work.ok.is_empty() => {
+            u8::try_from(status).is_ok_and(|status| work.ok.contains(&status))
+        }
+        _ => exit.is_success() && work.ok.is_empty(),
+    }
+}
+
+/// Makes the output of a command the file that the plan says; the reason if it
+/// cannot be one. Nothing of the command runs any more.
+fn keep(
+    work: &Command,
+    worktree: &Path,
+    log: &Path,
+    bytes: u64,
+) -> Result<Option<String>, StepError> {
+    let Some(path) = &work.stdout else { return Ok(None) };
+    if bytes > FILE_BYTES_MAX {
+        return Ok(Some(format!(
+            "it wrote {bytes} bytes to its standard output, more than the {FILE_BYTES_MAX} that \
+             {path} may have"
+        )));
+    }
+    let mut from = File::open(log)?;
+    match beneath::create(worktree, path) {
+        Ok(mut file) => {
+            std::io::copy(&mut from, &mut file)?;
+            Ok(None)
+        }
+        // What it left there itself is its failure, not the host's.
+        Err(error) => Ok(Some(format!("its output cannot become {path}: {error}"))),
     }
 }
 
@@ -56,4 +109,42 @@ pub(super) fn last_line(tail: &[u8]) -> String {
     let text = String::from_utf8_lossy(tail);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
     crate::printable::line(last.unwrap_or_default(), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statuses_of_the_plan_are_its_successes_and_else_only_0() {
+        let with = |ok: &[u8]| Command { ok: ok.to_vec(), ..Command::default() };
+        for (ok, exit, success) in [
+            (&[][..], Exit::Status(0), true),
+            (&[], Exit::Status(1), false),
+            (&[0, 3], Exit::Status(3), true),
+            (&[0, 3], Exit::Status(0), true),
+            (&[3], Exit::Status(0), false),
+            (&[0, 9], Exit::Signal(9), false),
+            (&[0], Exit::Status(256), false),
+        ] {
+            assert_eq!(is_success(&with(ok), exit), success, "{ok:?} {exit}");
+        }
+    }
+
+    #[test]
+    fn an_output_becomes_its_file_unless_something_is_in_the_way() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let log = dir.path().join("stdout.log");
+        std::fs::write(&log, "said\n").expect("written");
+        let tree = dir.path().join("tree");
+        std::fs::create_dir(&tree).expect("made");
+        let to = |path: &str| Command { stdout: Some(path.to_owned()), ..Command::default() };
+        assert!(keep(&to("a/b.txt"), &tree, &log, 5).expect("written").is_none());
+        assert_eq!(std::fs::read_to_string(tree.join("a/b.txt")).expect("there"), "said\n");
+        assert!(keep(&Command::default(), &tree, &log, u64::MAX).expect("nothing").is_none());
+        let refused = keep(&to("a"), &tree, &log, 5).expect("told").expect("a reason");
+        assert!(refused.starts_with("its output cannot become a: "), "{refused}");
+        let large = keep(&to("c"), &tree, &log, FILE_BYTES_MAX + 1).expect("told");
+        assert!(large.is_some_and(|reason| reason.contains("67108865 bytes")));
+    }
 }

@@ -3,9 +3,9 @@
 //! Unaware of what the command does and writes.
 
 use eufm_plan::QualityGate;
-use eufm_plan::schema::{KindSchema, Param, ParamType};
+use eufm_plan::schema::KindSchema;
 
-use super::{Evidence, GateError, GateKind, Judgement, Verdict, run};
+use super::{CWD, Evidence, GateError, GateKind, Judgement, NETWORK, RUN, VARS, Verdict, run};
 
 /// The kind `command`.
 #[derive(Debug)]
@@ -14,12 +14,7 @@ pub struct Command;
 const SCHEMA: KindSchema = KindSchema {
     name: "command",
     doc: "Passes when its command ends with status 0.",
-    params: &[Param {
-        name: "run",
-        ty: ParamType::Command,
-        required: true,
-        doc: "The program and its arguments; run on the harvested tree, never through a shell.",
-    }],
+    params: &[RUN, CWD, VARS, NETWORK],
 };
 
 impl GateKind for Command {

@@ -11,7 +11,7 @@ pub mod tests;
 use std::fmt;
 
 use eufm_plan::QualityGate;
-use eufm_plan::schema::KindSchema;
+use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -44,7 +44,7 @@ pub trait GateKind: Sync {
     /// Returns the file that the command writes and [`Self::judge`] reads, relative
     /// to the worktree. It must be removed before the command is run: the tree
     /// that is judged may hold one, and nobody would know it from a fresh one.
-    fn report<'a>(&self, _gate: &'a QualityGate) -> Option<&'a str> {
+    fn report(&self, _gate: &QualityGate) -> Option<String> {
         None
     }
 
@@ -196,10 +196,58 @@ pub enum GateError {
     },
 }
 
+/// The parameter `run` of every kind.
+const RUN: Param = Param {
+    name: "run",
+    ty: ParamType::Command,
+    need: Need::Required,
+    doc: "The program and its arguments; run on the harvested tree, never through a shell.",
+};
+
+/// The parameter `cwd` of every kind.
+const CWD: Param = Param {
+    name: "cwd",
+    ty: ParamType::Path,
+    need: Need::Optional,
+    doc: "The folder it runs in; the root if not given.",
+};
+
+/// The parameter `vars` of every kind.
+const VARS: Param = Param {
+    name: "vars",
+    ty: ParamType::Variables,
+    need: Need::Optional,
+    doc: "Variables of its environment.",
+};
+
+/// The parameter `network` of every kind.
+const NETWORK: Param = Param {
+    name: "network",
+    ty: ParamType::Word(&["none"]),
+    need: Need::Default("none"),
+    doc: "What it reaches: nothing.",
+};
+
 /// Returns the parameter `run`, which holds at least a program.
 fn run(gate: &QualityGate) -> Result<&[String], GateError> {
     let run = gate.params.list("run").filter(|run| !run.is_empty());
     run.ok_or_else(|| GateError::Missing { gate: gate.name.clone(), key: "run" })
+}
+
+/// Returns the folder that a gate's command starts in, relative to the root.
+#[must_use]
+pub fn cwd(gate: &QualityGate) -> Option<&str> {
+    gate.params.text("cwd")
+}
+
+/// Returns the variables of a gate's command.
+#[must_use]
+pub fn vars(gate: &QualityGate) -> Vec<(String, String)> {
+    let lines = gate.params.list("vars").unwrap_or_default();
+    let pair = |line: &String| {
+        line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    lines.iter().filter_map(pair).collect()
 }
 
 /// How much of the end of an output goes back to an agent, in bytes.
@@ -250,7 +298,7 @@ mod unit {
         for kind in GATES {
             let error = kind.command(&gate()).expect_err("no run");
             assert!(error.to_string().contains("`run` is missing"), "{error}");
-            assert!(kind.schema().param("run").is_some_and(|param| param.required));
+            assert!(kind.schema().param("run").is_some_and(|param| param.need == Need::Required));
         }
     }
 

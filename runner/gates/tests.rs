@@ -6,11 +6,14 @@
 //! Unaware of which tests matter: a skipped one counts for nothing.
 
 use eufm_plan::QualityGate;
-use eufm_plan::schema::{KindSchema, Param, ParamType, Threshold, ThresholdUnit};
+use eufm_plan::schema::{KindSchema, Need, Param, ParamType, Threshold, ThresholdUnit};
 use eufm_plan::units::{Percent, parse_count};
 
 use super::junit::{Counts, NAMES_MAX, count};
-use super::{Evidence, GateError, GateKind, Judgement, REPORT_BYTES_MAX, Verdict, run};
+use super::{
+    CWD, Evidence, GateError, GateKind, Judgement, NETWORK, REPORT_BYTES_MAX, RUN, VARS, Verdict,
+    cwd, run,
+};
 
 /// The kind `tests`.
 #[derive(Debug)]
@@ -20,17 +23,22 @@ const SCHEMA: KindSchema = KindSchema {
     name: "tests",
     doc: "Passes when enough tests ran and enough of them passed, by the cases of its report.",
     params: &[
-        Param {
-            name: "run",
-            ty: ParamType::Command,
-            required: true,
-            doc: "The program and its arguments; run on the harvested tree, never through a shell.",
-        },
+        RUN,
+        CWD,
+        VARS,
+        NETWORK,
         Param {
             name: "report",
             ty: ParamType::Located(&["junit"]),
-            required: true,
-            doc: "The file that the command writes: junit(\"report.xml\").",
+            need: Need::Required,
+            doc: "The file that the command writes, relative to its folder: junit(\"report.xml\").",
+        },
+        Param {
+            name: "baseline",
+            ty: ParamType::Word(&["none", "no_new_failures"]),
+            need: Need::Default("none"),
+            doc: "no_new_failures: a test that fails on the base commit too does not count as \
+                  failed; none: every failed test counts.",
         },
         Param {
             name: "require",
@@ -38,7 +46,7 @@ const SCHEMA: KindSchema = KindSchema {
                 Threshold { name: "pass_rate", unit: ThresholdUnit::Percent },
                 Threshold { name: "tests", unit: ThresholdUnit::Count },
             ]),
-            required: true,
+            need: Need::Required,
             doc: "pass_rate: passed of passed and failed tests, 100% if not given; \
                   tests: how many passed or failed, at least 1. Skipped tests count for neither.",
         },
@@ -54,8 +62,9 @@ impl GateKind for Tests {
         run(gate)
     }
 
-    fn report<'a>(&self, gate: &'a QualityGate) -> Option<&'a str> {
-        gate.params.text("report")?.strip_prefix("junit ")
+    fn report(&self, gate: &QualityGate) -> Option<String> {
+        let path = gate.params.text("report")?.strip_prefix("junit ")?;
+        Some(cwd(gate).map_or_else(|| path.to_owned(), |folder| format!("{folder}/{path}")))
     }
 
     fn judge(&self, gate: &QualityGate, evidence: &Evidence) -> Judgement {
@@ -69,7 +78,7 @@ impl GateKind for Tests {
             return Judgement::new(Verdict::Fail, evidence.finish.to_string());
         };
         let path = self.report(gate).unwrap_or_default();
-        let counts = match read(path, evidence) {
+        let counts = match read(&path, evidence) {
             Ok(counts) => counts,
             Err(reason) => return Judgement::new(Verdict::Fail, reason),
         };
@@ -374,6 +383,9 @@ mod unit {
 
     #[test]
     fn the_report_is_a_path_in_the_worktree() {
-        assert_eq!(Tests.report(&gate(&["x"], REQUIRE)), Some("out/report.xml"));
+        let mut gate = gate(&["x"], REQUIRE);
+        assert_eq!(Tests.report(&gate).as_deref(), Some("out/report.xml"));
+        gate.params.0.push(("cwd".to_owned(), ParamValue::Text("packages/a".to_owned())));
+        assert_eq!(Tests.report(&gate).as_deref(), Some("packages/a/out/report.xml"));
     }
 }

@@ -263,10 +263,10 @@ fn whole_attempt(fixture: &Fixture, dir: &Path, vector: &str) {
     assert!(vault.merge(&other, &harvested, "m\n", &stamp()).is_err(), "{vector}");
     let beside = fixture.change(&fixture.base, &[("c", Some("c"))]);
     let merged = vault.merge(&beside, &harvested, "m\n", &stamp()).unwrap();
-    worktree.restore(&fixture.base, &["src", "tests/t.txt"]).unwrap();
+    worktree.restore(&fixture.base, "", &["src", "tests/t.txt"]).unwrap();
     let gated =
         vault.worktree(&fixture.root.path().join(format!("gate {vector}")), &merged).unwrap();
-    gated.restore(&fixture.base, &["src"]).unwrap();
+    gated.restore(&fixture.base, "", &["src"]).unwrap();
     gated.remove().unwrap();
     vault.publish(&format!("eufm/{}", vector.replace(' ', "-")), &fixture.base, &merged).unwrap();
     worktree.remove().unwrap();

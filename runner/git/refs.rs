@@ -1,35 +1,32 @@
 //! Names of references, from parts that may hold anything: `refs/eufm/<run>/…`.
 //!
-//! Unaware of what the parts mean.
+//! Each part is one component; what git does not take as one, its slug stands
+//! for. Unaware of what the parts mean.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
+use eufm_plan::id::slug;
 
 use super::error::Error;
 use super::id::CommitId;
 use super::vault::Vault;
-
-/// The longest part that is written out, in bytes; file systems stop at 255,
-/// and git puts `.lock` behind it.
-const PART_BYTES_MAX: usize = 180;
 
 /// A reference of a run, always below `refs/eufm/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ref(String);
 
 impl Ref {
-    /// Makes the reference of a run; each part is one component, in which
-    /// everything but ASCII letters, digits, `-` and `_` is escaped.
+    /// Makes the reference of a run.
     ///
     /// `Ref::new("r1", &["salvage", "story[\"a/b\"]", "2"])` is
-    /// `refs/eufm/r1/salvage/story%5B%22a%2Fb%22%5D/2`.
+    /// `refs/eufm/r1/salvage/story_a_b.9999b09f9392/2`.
     #[must_use]
     pub(crate) fn new(run: &str, parts: &[&str]) -> Self {
-        let mut name = format!("refs/eufm/{}", escape(run));
+        let mut name = format!("refs/eufm/{}", component(run));
         for part in parts {
             name.push('/');
-            name.push_str(&escape(part));
+            name.push_str(&component(part));
         }
         Self(name)
     }
@@ -47,27 +44,10 @@ impl fmt::Display for Ref {
     }
 }
 
-/// Escapes a part so that it is a valid component and no two parts meet.
-pub(super) fn escape(part: &str) -> String {
-    let mut escaped = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        // A dot could begin a component, end it as `.lock` or be doubled.
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    if escaped.is_empty() {
-        return "%".to_owned();
-    }
-    if escaped.len() > PART_BYTES_MAX {
-        let digest = Sha256::digest(part.as_bytes());
-        escaped.truncate(PART_BYTES_MAX);
-        escaped.push_str("%%");
-        escaped.extend(digest.iter().take(16).map(|byte| format!("{byte:02x}")));
-    }
-    escaped
+/// Returns the component of a part: numbers are themselves, as names are.
+fn component(part: &str) -> Cow<'_, str> {
+    let is_number = (1..=20).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    if is_number { Cow::Borrowed(part) } else { slug(part) }
 }
 
 impl Vault {
@@ -132,18 +112,23 @@ mod tests {
 
     #[test]
     fn any_part_makes_a_valid_component() {
-        let name = Ref::new("r.1", &["salvage", "story[\"a/b\"]", "..", "", "x.lock", "-a", "@{"]);
-        assert_eq!(
-            name.as_str(),
-            "refs/eufm/r%2E1/salvage/story%5B%22a%2Fb%22%5D/%2E%2E/%/x%2Elock/-a/%40%7B"
-        );
+        let fixture = Fixture::new();
+        let long = "x".repeat(5_000);
+        for part in ["story[\"a/b\"]", "..", "", "x.lock", "-a", "@{", "@", "12", "é\n", &long] {
+            let name = Ref::new("r.1", &["salvage", part]);
+            assert!(name.as_str().len() < 250, "{name}");
+            assert_eq!(name.as_str().matches('/').count(), 4, "{name}");
+            fixture.user(&["check-ref-format", name.as_str()]);
+        }
+        assert_eq!(Ref::new("run-1", &["work", "a", "2"]).as_str(), "refs/eufm/run-1/work/a/2");
     }
 
     #[test]
-    fn long_parts_stay_different_and_short_enough() {
+    fn parts_stay_different() {
         let (a, b) = ("x".repeat(5_000) + "a", "x".repeat(5_000) + "b");
-        assert_ne!(escape(&a), escape(&b));
-        assert!(escape(&a).len() < 250);
+        for (a, b) in [(a.as_str(), b.as_str()), ("a/b", "a b"), ("a", "a."), ("2", "2.")] {
+            assert_ne!(Ref::new("run", &[a]), Ref::new("run", &[b]));
+        }
     }
 
     #[test]

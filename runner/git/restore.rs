@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use super::error::Error;
 use super::id::CommitId;
 use super::listing::parse_tree;
-use super::names::normalize;
+use super::names::is_git_like;
 use super::worktree::Worktree;
 
 impl Worktree {
     /// Puts back, of these candidates, the files and folders that `from` has,
     /// and returns them in git's form, sorted, each once. A candidate may be
-    /// anything, such as `--flag=x`; of `a=b`, `b` is one too. Further files in
-    /// a folder stay.
+    /// anything, such as `--flag=x`; of `a=b`, `b` is one too. It is relative to
+    /// `folder`, itself relative to the root. Further files in a folder stay.
     ///
     /// Links that stand in the way are replaced, never followed.
     ///
@@ -25,10 +25,11 @@ impl Worktree {
     pub(crate) fn restore<S: AsRef<str>>(
         &self,
         from: &CommitId,
+        folder: &str,
         candidates: &[S],
     ) -> Result<Vec<String>, Error> {
         let paths: BTreeSet<String> =
-            candidates.iter().flat_map(|text| spellings(text.as_ref())).collect();
+            candidates.iter().flat_map(|text| spellings(folder, text.as_ref())).collect();
         if paths.is_empty() {
             return Ok(Vec::new());
         }
@@ -61,10 +62,30 @@ impl Worktree {
     }
 }
 
-/// Returns the paths that an argument may mean.
-fn spellings(argument: &str) -> impl Iterator<Item = String> {
+/// Returns the paths that an argument of a command in a folder may mean.
+fn spellings(folder: &str, argument: &str) -> impl Iterator<Item = String> {
     let value = argument.split_once('=').map(|(_, value)| value);
-    [Some(argument), value].into_iter().flatten().filter_map(normalize)
+    [Some(argument), value].into_iter().flatten().filter_map(|text| resolve(folder, text))
+}
+
+/// Brings a path that a person wrote into git's form, relative to the root.
+/// `None` where it leaves the tree, names a git directory or cannot be a path,
+/// and where it is the folder itself or one above it: the work lies there too.
+fn resolve(folder: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') || path.chars().any(char::is_control) {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match part {
+            ".." => drop(parts.pop()?),
+            part if is_git_like(part) => return None,
+            part => parts.push(part),
+        }
+    }
+    let path = parts.join("/");
+    let is_above = folder == path || folder.starts_with(&format!("{path}/"));
+    (!path.is_empty() && !is_above).then_some(path)
 }
 
 #[cfg(test)]
@@ -72,6 +93,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    use super::resolve;
     use crate::git::fixture::{Fixture, write};
 
     #[test]
@@ -91,7 +113,7 @@ mod tests {
         fs::remove_dir_all(dir.join("tests/deep")).unwrap();
         let arguments =
             ["python3", "./tests/", "--cfg=run.sh", "-q", "tests/a.py", "nothing", "/etc"];
-        let restored = worktree.restore(&fixture.base, &arguments).unwrap();
+        let restored = worktree.restore(&fixture.base, "", &arguments).unwrap();
         assert_eq!(restored, ["run.sh", "tests", "tests/a.py"]);
         let read = |path: &str| fs::read_to_string(dir.join(path)).unwrap();
         assert_eq!((read("tests/a.py"), read("tests/deep/b.py")), ("a".into(), "b".into()));
@@ -107,12 +129,12 @@ mod tests {
             ["..", "../user/README.md", "/etc/passwd", ".git", "", "-", "*", "src*", ":/"]
         {
             assert_eq!(
-                worktree.restore(&fixture.base, &[candidate]).unwrap(),
+                worktree.restore(&fixture.base, "", &[candidate]).unwrap(),
                 [""; 0],
                 "{candidate}"
             );
         }
-        assert_eq!(worktree.restore::<&str>(&fixture.base, &[]).unwrap(), [""; 0]);
+        assert_eq!(worktree.restore::<&str>(&fixture.base, "", &[]).unwrap(), [""; 0]);
     }
 
     #[test]
@@ -127,7 +149,7 @@ mod tests {
         symlink(&outside, dir.join("tests")).unwrap();
         fs::remove_file(dir.join("run.sh")).unwrap();
         symlink(outside.join("file"), dir.join("run.sh")).unwrap();
-        worktree.restore(&fixture.base, &["tests", "run.sh"]).unwrap();
+        worktree.restore(&fixture.base, "", &["tests", "run.sh"]).unwrap();
         assert_eq!(fs::read_to_string(outside.join("deep/t.txt")).unwrap(), "mine");
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "mine");
         assert_eq!(fs::read_to_string(dir.join("tests/deep/t.txt")).unwrap(), "t\n");
@@ -144,7 +166,7 @@ mod tests {
         write(dir, "tests", "a file");
         fs::remove_file(dir.join("README.md")).unwrap();
         write(dir, "README.md/x", "a folder");
-        worktree.restore(&fixture.base, &["tests", "README.md"]).unwrap();
+        worktree.restore(&fixture.base, "", &["tests", "README.md"]).unwrap();
         assert_eq!(fs::read_to_string(dir.join("tests/t.txt")).unwrap(), "t\n");
         assert_eq!(fs::read_to_string(dir.join("README.md")).unwrap(), "read me\n");
     }
@@ -155,6 +177,40 @@ mod tests {
         let worktree = fixture.worktree("a");
         let mut candidates: Vec<String> = (0..500).map(|n| format!("file-{n}")).collect();
         candidates.push("tests".to_owned());
-        assert_eq!(worktree.restore(&fixture.base, &candidates).unwrap(), ["tests"]);
+        assert_eq!(worktree.restore(&fixture.base, "", &candidates).unwrap(), ["tests"]);
+    }
+
+    #[test]
+    fn arguments_are_relative_to_the_folder_of_their_command() {
+        for (folder, argument, path) in [
+            ("packages/a", "tests", Some("packages/a/tests")),
+            ("packages/a", "../../check.sh", Some("check.sh")),
+            ("packages/a", "./x/../y", Some("packages/a/y")),
+            ("", "./tests//unit/", Some("tests/unit")),
+            ("", "a b/ñ", Some("a b/ñ")),
+            ("", "a/../b", Some("b")),
+            ("packages/a", ".", None),
+            ("packages/a", "..", None),
+            ("packages/a", "../../../x", None),
+            ("", "a/../../b", None),
+            ("", ".git/config", None),
+            ("", "a\0b", None),
+            ("", "/etc/passwd", None),
+        ] {
+            assert_eq!(resolve(folder, argument).as_deref(), path, "{folder} {argument}");
+        }
+    }
+
+    #[test]
+    fn files_beside_and_above_a_commands_folder_come_back() {
+        let fixture = Fixture::with(&[("p/t/a", "a"), ("t/a", "root"), ("c.sh", "c")]);
+        let worktree = fixture.worktree("a");
+        let dir = worktree.dir();
+        for path in ["p/t/a", "t/a", "c.sh"] {
+            write(dir, path, "changed");
+        }
+        let restored = worktree.restore(&fixture.base, "p", &["../c.sh", "--in=t"]).unwrap();
+        assert_eq!(restored, ["c.sh", "p/t"]);
+        assert_eq!(fs::read_to_string(dir.join("t/a")).unwrap(), "changed");
     }
 }

@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Reporter, Sink, View, seconds, sentence};
 use crate::event::Event;
+use crate::printable;
 
 /// Makes the reporter. Indicatif draws on the standard error stream itself, so
 /// that it knows the terminal's size; `_sink` is that stream.
@@ -47,7 +48,8 @@ impl Bars {
             });
             let doing = view.activity.get(&node).map_or(run.phase.word(), String::as_str);
             let name = &view.plan.nodes[node.get()].name;
-            bar.set_message(format!("{name} (attempt {}): {doing}", run.attempt));
+            let message = format!("{name} (attempt {}): {doing}", run.attempt);
+            bar.set_message(printable::lines(&message));
         } else if let Some(bar) = self.nodes.remove(&node) {
             bar.finish_and_clear();
         }

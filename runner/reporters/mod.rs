@@ -67,13 +67,15 @@ pub trait Reporter: Send {
 /// Says what a fact means, in one line; `None` for those that people need not
 /// see.
 fn sentence(view: &View<'_>, event: &Event) -> Option<String> {
-    match event {
+    let sentence = match event {
         Event::Run(event) => run_sentence(event),
         Event::Node(node, event) => {
             let name = &view.plan.nodes[node.get()].name;
             node_sentence(view, *node, event).map(|text| format!("{name}: {text}"))
         }
-    }
+    };
+    // Names of nodes and gates are the author's, and may hold any sign.
+    sentence.map(|text| printable::lines(&text))
 }
 
 fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
@@ -170,5 +172,5 @@ fn status(view: &View<'_>) -> String {
     let of = view.plan.nodes.len();
     let failed = if failed == 0 { String::new() } else { format!(", {failed} not") };
     let running = if running.is_empty() { "nothing runs".to_owned() } else { running.join(", ") };
-    format!("{done} of {of} nodes done{failed}; {running}")
+    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}"))
 }

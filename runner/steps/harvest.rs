@@ -23,7 +23,8 @@ pub(super) fn perform(
         // The folder is gone, so the attempt has no result to take.
         return shop.courier.tell(node, NodeEvent::Interrupted { salvage: None });
     };
-    let writes = Writes::new(&shop.node(node).writes)?;
+    // Preflight lets no node through whose writes are not listed.
+    let writes = Writes::new(shop.node(node).writes.globs().unwrap_or_default())?;
     let fact = match place.worktree().harvest(base, &writes) {
         Ok(implementation) => {
             let work = commit(shop, node, &implementation, (start, attempt), base, stamp)?;

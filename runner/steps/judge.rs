@@ -4,21 +4,21 @@
 //! and its own files as they are in the base commit: an agent cannot pass by
 //! editing its test. Unaware of what the kinds of gates look for.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
+use eufm_plan::id::slug;
 use eufm_plan::{GateIndex, NodeIndex, QualityGate};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, open, openat2, unlinkat};
-use rustix::io::Errno;
 
 use super::place::Place;
+use crate::beneath;
 use crate::capture::Capture;
 use crate::event::NodeEvent;
 use crate::gates::{self, Evidence, Finish};
 use crate::git::CommitId;
 use crate::nest;
+use crate::sandbox::Confined;
 use crate::supervise::{End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
@@ -28,28 +28,29 @@ const LIMIT_DEFAULT: Duration = Duration::from_secs(60 * 60);
 pub(super) fn perform(
     shop: &Workshop,
     node: NodeIndex,
-    gate: GateIndex,
+    index: GateIndex,
     start: u32,
     work: &CommitId,
     rest_ms: Option<u64>,
 ) -> Result<(), StepError> {
-    let gate = &shop.plan.gates[gate.get()];
+    let gate = &shop.plan.gates[index.get()];
     let kind = gates::kind(&gate.kind)
         .ok_or_else(|| StepError::Host(format!("no gate kind {}", gate.kind)))?;
     let run = kind.command(gate).map_err(|error| StepError::Host(error.to_string()))?;
-    let folder = shop.scratch(node, start, &format!("gate-{}", gate.name));
+    let folder = shop.scratch(node, start, &format!("gate{}", index.get()));
     let place = Place::make(shop, &folder, work)?;
-    place.worktree().restore(&shop.base, run)?;
-    if let Some(report) = kind.report(gate) {
+    place.worktree().restore(&shop.base, gates::cwd(gate).unwrap_or_default(), run)?;
+    let report = kind.report(gate);
+    if let Some(report) = &report {
         // A report that the agent committed must not speak for the gate.
-        remove_report(place.worktree().dir(), report)?;
+        beneath::remove(place.worktree().dir(), report)?;
     }
     let limit = rest_ms.map_or(LIMIT_DEFAULT, Duration::from_millis);
     let Some((finish, output)) = run_gate(shop, node, gate, start, &place, run, limit)? else {
         place.remove()?;
         return Err(StepError::Left);
     };
-    let report = kind.report(gate).map(|path| read_report(place.worktree().dir(), path));
+    let report = report.map(|path| read_report(place.worktree().dir(), &path));
     let evidence = Evidence { finish, report: report.transpose()?.flatten() };
     let judgement = kind.judge(gate, &evidence);
     let feedback = judgement.feedback(gate, run, &output);
@@ -77,11 +78,15 @@ fn run_gate(
     limit: Duration,
 ) -> Result<Option<(Finish, Vec<u8>)>, StepError> {
     let tools = shop.tools(&shop.node(node).env);
-    let confined = nest::command(run, place.mounts(), tools);
+    let confined = Confined {
+        cwd: gates::cwd(gate).map(ToOwned::to_owned),
+        vars: gates::vars(gate),
+        ..nest::command(run, place.mounts(), tools)
+    };
     let command = shop.sandbox.command(place.worktree().dir(), &confined);
     let logs = shop.node_dir(node).join(format!("{start}"));
     std::fs::create_dir_all(&logs)?;
-    let log = logs.join(format!("gate-{}.log", gate.name));
+    let log = logs.join(format!("gate-{}.log", slug(&gate.name)));
     // A gate that was cut off by a crash is judged again.
     if log.exists() {
         std::fs::remove_file(&log)?;
@@ -99,34 +104,10 @@ fn run_gate(
     })
 }
 
-/// Reads a report that the gate wrote, up to the kind's limit. `None` when
-/// there is none, or when it is no plain file: a link is not followed.
+/// Reads a report that the gate wrote, up to the kind's limit.
 fn read_report(worktree: &Path, path: &str) -> Result<Option<Vec<u8>>, StepError> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let Some(file) = open_beneath(worktree, path, flags)? else { return Ok(None) };
-    if !file.metadata()?.is_file() {
-        return Ok(None);
-    }
+    let Some(file) = beneath::read(worktree, path)? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(gates::REPORT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
-}
-
-fn remove_report(worktree: &Path, path: &str) -> Result<(), StepError> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Some(folder) = open_beneath(worktree, folder, flags)? else { return Ok(()) };
-    match unlinkat(&folder, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(StepError::Host(format!("{path}: {error}"))),
-    }
-}
-
-/// Opens a path below a worktree without following any link; `None` when it is
-/// not there or leads elsewhere.
-fn open_beneath(worktree: &Path, path: &str, flags: OFlags) -> Result<Option<File>, StepError> {
-    let root = open(worktree, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(std::io::Error::from)?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    Ok(openat2(&root, path, flags, Mode::empty(), resolve).ok().map(File::from))
 }

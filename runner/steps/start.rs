@@ -21,11 +21,14 @@ pub(super) fn perform(
     job: &StartJob,
     stamp: &Stamp,
 ) -> Result<(), StepError> {
+    let work = &shop.node(node).work;
+    let executor =
+        executor(work).ok_or_else(|| StepError::Host(format!("no {} runs", work.kind())))?;
     let Some(base) = base(shop, node, job, stamp)? else { return Ok(()) };
     // A command begins anew each time; an agent goes on with what it has done.
-    let from = match shop.node(node).work {
+    let from = match work {
         Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
-        Work::Command { .. } => base.clone(),
+        Work::Command(_) | Work::Approval { .. } | Work::Deploy { .. } => base.clone(),
     };
     let place = Place::make(shop, &shop.scratch(node, job.start, "attempt"), &from)?;
     let started = NodeEvent::Started {
@@ -51,7 +54,7 @@ pub(super) fn perform(
         has_work: from != base,
         limit,
     };
-    match executor(&shop.node(node).work).execute(shop, &attempt)? {
+    match executor.execute(shop, &attempt)? {
         Ran::Ended(Ending::Completed) => {
             let (ending, salvage) = (Ending::Completed, None);
             shop.courier.tell(node, NodeEvent::Exited { ending, salvage })

@@ -104,7 +104,7 @@ git_in_repo log --format='%h %s' main
 echo "$repo"
 
 say "eufm compile --locked hello.eufm: the plan is the one that was reviewed"
-"$eufm" compile --locked "$here/hello.eufm"
+"$eufm" compile --locked --root "$here" "$here/hello.eufm"
 
 say "eufm exec plan.lock: two Codex agents and a command, each in a sandbox"
 if ((kills > 0)); then kill_and_start_again; fi

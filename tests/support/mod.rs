@@ -4,6 +4,7 @@
 //! Each project has its own repository, state and home, so tests run side by
 //! side. Unaware of what a test is about.
 
+pub(crate) mod corpus;
 mod process;
 mod project;
 mod story;

@@ -9,6 +9,7 @@
 //!
 //! Formats, newest first: 1, the first.
 
+mod items;
 mod read;
 mod spelling;
 mod write;
@@ -105,7 +106,7 @@ pub enum LockError {
         /// What is wrong there.
         message: String,
     },
-    /// A pipeline or a table has a name that no spec can give.
+    /// A pipeline or a parameter has a name that no spec can give.
     #[error("plan.lock: `{}` is not a name (letters, digits, `_` and `-`); compile the spec again", .name.escape_debug())]
     Name {
         /// What stands there.
@@ -130,100 +131,6 @@ pub enum LockError {
 }
 
 #[cfg(test)]
-pub(crate) mod example {
-    //! The plan that the tests of this crate share.
-
-    use crate::units::Millis;
-    use crate::{
-        Agent, AgentIndex, Digest, Environment, EnvironmentIndex, GateIndex, Node, NodeBudget,
-        NodeIndex, Origin, ParamValue, Params, Plan, QualityGate, RunBudget, Source, Work,
-    };
-
-    fn text(key: &str, value: &str) -> (String, ParamValue) {
-        (key.to_owned(), ParamValue::Text(value.to_owned()))
-    }
-
-    fn list(key: &str, items: &[&str]) -> (String, ParamValue) {
-        (key.to_owned(), ParamValue::List(strings(items)))
-    }
-
-    fn strings(items: &[&str]) -> Vec<String> {
-        items.iter().map(|&item| item.to_owned()).collect()
-    }
-
-    fn node(name: &str, work: Work) -> Node {
-        Node {
-            name: name.to_owned(),
-            work,
-            needs: Vec::new(),
-            writes: Vec::new(),
-            env: Vec::new(),
-            gates: Vec::new(),
-            budget: NodeBudget { wall: None, attempts: 1 },
-        }
-    }
-
-    /// Two agents and a command: the plan of docs/plan-lock.md.
-    pub(crate) fn hello() -> Plan {
-        let unit = ["python3", "-m", "pytest", "-q", "--junitxml=report.xml"];
-        let prompt =
-            |text: &str| Work::Agent { agent: AgentIndex::new(0), prompt: text.to_owned() };
-        let greet = "Write hello/greet.py with greet(name), and tests/test_greet.py.\n";
-        let smoke = Work::Command { run: strings(&["python3", "-m", "hello.greet"]) };
-        Plan {
-            pipeline: "hello".to_owned(),
-            goal: Some("A tested greeting".to_owned()),
-            base: "main".to_owned(),
-            budget: RunBudget { wall: Some(Millis(1_200_000)), parallel: 2 },
-            environments: vec![Environment {
-                name: "python".to_owned(),
-                tools: strings(&["~/.local/bin"]),
-            }],
-            agents: vec![Agent {
-                name: "builder".to_owned(),
-                kind: "codex".to_owned(),
-                params: Params(vec![
-                    text("cli", "0.169.0"),
-                    text("model", "gpt-5.5"),
-                    text("network", "none"),
-                ]),
-            }],
-            gates: vec![QualityGate {
-                name: "unit".to_owned(),
-                kind: "tests".to_owned(),
-                params: Params(vec![
-                    list("run", &unit),
-                    text("report", "junit report.xml"),
-                    list("require", &["pass_rate >= 85%", "tests >= 1"]),
-                ]),
-            }],
-            nodes: vec![
-                Node {
-                    writes: strings(&["hello/**", "tests/test_greet.py"]),
-                    env: vec![EnvironmentIndex::new(0)],
-                    gates: vec![GateIndex::new(0)],
-                    budget: NodeBudget { wall: Some(Millis(900_000)), attempts: 2 },
-                    ..node("greet", prompt(greet))
-                },
-                Node {
-                    writes: strings(&["README.md"]),
-                    ..node("readme", prompt("Describe the greeting in README.md."))
-                },
-                Node {
-                    needs: vec![NodeIndex::new(0), NodeIndex::new(1)],
-                    env: vec![EnvironmentIndex::new(0)],
-                    ..node("smoke", smoke)
-                },
-            ],
-            origin: Origin {
-                spec: "hello.eufm".to_owned(),
-                edition: 1,
-                compiler: "0.1.0".to_owned(),
-                sources: vec![Source {
-                    path: "hello.eufm".to_owned(),
-                    digest: Digest::of(b"edition 1\n"),
-                }],
-            },
-        }
-    }
-}
+pub(crate) mod example;
+#[cfg(test)]
+mod random;

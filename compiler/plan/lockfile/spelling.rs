@@ -89,19 +89,35 @@ pub(super) fn push_list<'a, I>(out: &mut String, key: &str, items: I)
 where
     I: Iterator<Item = &'a str> + Clone,
 {
+    push_items(out, key, items, push_string);
+}
+
+/// Appends a list of numbers, in the form of [`push_list`].
+pub(super) fn push_numbers(out: &mut String, key: &str, numbers: &[u8]) {
+    push_items(out, key, numbers.iter(), |out, number| {
+        write!(out, "{number}").expect("invariant: writing to a string cannot fail");
+    });
+}
+
+fn push_items<I: Iterator + Clone>(
+    out: &mut String,
+    key: &str,
+    items: I,
+    push: impl Fn(&mut String, I::Item),
+) {
     let line = out.len();
     push_key(out, key);
     out.push_str(" = [");
     let start = out.len();
     for (position, item) in items.clone().enumerate() {
         out.push_str(if position == 0 { "" } else { ", " });
-        push_string(out, item);
+        push(out, item);
     }
     if out[line..].chars().count() + "]".len() > LINE_MAX {
         out.truncate(start);
         for item in items {
             out.push_str("\n    ");
-            push_string(out, item);
+            push(out, item);
             out.push(',');
         }
         out.push('\n');

@@ -1,0 +1,308 @@
+//! The constitution with its rules, and the files that are made again.
+//!
+//! Every rule cites words that stand in the document. Unaware of how rules are
+//! checked.
+
+use std::collections::BTreeMap;
+
+use eufm_grammar::ast::{Declaration, Item};
+use eufm_grammar::{Diagnostic, Diagnostics, Span};
+use eufm_plan::schema::KindSchema;
+use eufm_plan::{Constitution, Digest, Level, Rule};
+
+use crate::actors::{Actor, Actors};
+use crate::environments::Environments;
+use crate::eval::Eval;
+use crate::fields::{Fields, Owner};
+use crate::names::listed_twice;
+use crate::scope::ScopeId;
+use crate::task::EnvironmentId;
+use crate::value::Kind;
+use crate::vocabulary as words;
+use crate::wording::{Suggester, quoted, with_article};
+use crate::world::World;
+use crate::{functions, hosts, typed};
+
+/// Reads the spec's constitution.
+pub(crate) fn constitution<'a>(
+    items: &[&'a Declaration<'a>],
+    rules: &Actors<'a>,
+    kinds: &[&'static KindSchema],
+    world: &World<'a>,
+    out: &mut Diagnostics,
+) -> Option<Constitution> {
+    for second in items.iter().skip(1) {
+        let finding = Diagnostic::error("E0212", "there are two constitutions")
+            .at(second.head, "the second")
+            .at(items[0].head, "the first")
+            .help("put all rules into one");
+        out.push(finding);
+    }
+    let item = *items.first()?;
+    let scope = world.scopes.module(world.spec());
+    let mut eval = Eval { world, suggester: Suggester::new(), out };
+    Fields::read(Owner::of(item), &item.entries, words::CONSTITUTION, &Suggester::new(), eval.out);
+    let path = document(item, scope, &mut eval)?;
+    let text = match world.files.text(&path) {
+        Ok(text) => text,
+        Err(reason) => {
+            let finding =
+                Diagnostic::error("E0003", format!("cannot read {}: {reason}", quoted(&path)))
+                    .at(item.name.span, "not there")
+                    .help("the path is relative to the file that names it");
+            eval.out.push(finding);
+            return None;
+        }
+    };
+    let mut names: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Rule> = BTreeMap::new();
+    for inner in &item.items {
+        let Item::Declaration(rule) = inner else {
+            misplaced(inner, eval.out);
+            continue;
+        };
+        if rule.keyword.text != "rule" {
+            let finding = Diagnostic::error(
+                "E0219",
+                format!("a {} cannot stand in a constitution", rule.keyword.text),
+            )
+            .at(rule.head, "does not belong here")
+            .help("a constitution has rules: `rule no_secrets is rules.forbid_secrets { … }`");
+            eval.out.push(finding);
+            continue;
+        }
+        if let Some(first) = names.get(rule.name.text) {
+            eval.out.push(crate::names::declared_twice("rule", &rule.name, *first));
+            continue;
+        }
+        names.insert(rule.name.text, rule.name.span);
+        let actor = rules.inner(rule, world.spec(), kinds, world, eval.out);
+        if let Some(read) = self::rule(&actor, rule, text, &path, &mut eval) {
+            found.insert(rule.name.text, read);
+        }
+    }
+    let digest = Digest::of(text.as_bytes());
+    let rules = found.into_values().collect();
+    Some(Constitution { path, digest, rules })
+}
+
+fn misplaced(item: &Item<'_>, out: &mut Diagnostics) {
+    let (word, span) = match item {
+        Item::Edition(item) => ("edition", item.span),
+        Item::Use(item) => ("use", item.span),
+        Item::Binding(item) => (item.keyword.text, item.span),
+        Item::Call(item) => (item.name.text, item.span),
+        Item::Exchange(item) => ("exchange", item.head),
+        Item::Unknown(opening) => (opening.keyword.text, opening.keyword.span),
+        // What could not be read is reported.
+        Item::Damaged(_) | Item::Declaration(_) => return,
+    };
+    let message = format!("{} cannot stand in a constitution", quoted(word));
+    let finding = Diagnostic::error("E0219", message)
+        .at(span, "does not belong here")
+        .help("a constitution has rules: `rule no_secrets is rules.forbid_secrets { … }`");
+    out.push(finding);
+}
+
+/// Returns the root-relative path that an item's name is.
+fn document<'a>(
+    item: &'a Declaration<'a>,
+    scope: ScopeId,
+    eval: &mut Eval<'_, 'a, '_>,
+) -> Option<String> {
+    if !item.quoted {
+        let keyword = item.keyword.text;
+        let message = format!("{} is named by the path of its file", with_article(keyword));
+        let finding = Diagnostic::error("E0223", message)
+            .at(item.name.span, "a bare name")
+            .help(format!("write `{keyword} \"{}\" {{ … }}`", item.name.text));
+        eval.out.push(finding);
+        return None;
+    }
+    functions::joined(eval, item.name.text, item.name.span, scope)
+}
+
+fn rule<'a>(
+    actor: &Actor<'a>,
+    item: &'a Declaration<'a>,
+    text: &str,
+    path: &str,
+    eval: &mut Eval<'_, 'a, '_>,
+) -> Option<Rule> {
+    let schema = actor.schema?;
+    let said = |key: &str, eval: &mut Eval<'_, 'a, '_>| {
+        let layer = actor.layers.iter().find(|layer| layer.fields.get(key).is_some())?;
+        Some(eval.value(&layer.fields.get(key)?.value, layer.scope))
+    };
+    let level = said("level", eval);
+    let cite = said("cite", eval);
+    let lacking = |key: &str, help: &str, eval: &mut Eval<'_, 'a, '_>| {
+        if item.complete {
+            let finding = Diagnostic::error(
+                "E0203",
+                format!("rule {} lacks `{key}`", quoted(item.name.text)),
+            )
+            .at(item.head, "incomplete")
+            .help(help);
+            eval.out.push(finding);
+        }
+    };
+    let level = match level {
+        Some(value) => typed::word("level", &["must", "should", "may"], &value, eval.out).map(
+            |word| match word {
+                "must" => Level::Must,
+                "should" => Level::Should,
+                _ => Level::May,
+            },
+        ),
+        None => {
+            lacking("level", "add `level = must`, `should` or `may`, as the document has it", eval);
+            None
+        }
+    };
+    let Some(cite) = cite else {
+        lacking(
+            "cite",
+            "add `cite = \"…\"` with the words of the document that the rule checks",
+            eval,
+        );
+        return None;
+    };
+    let span = cite.span;
+    let cite = typed::full_text("cite", cite, eval.out)?;
+    let Some(line) = line_of(&cite, text) else {
+        let finding = Diagnostic::error(
+            "E0509",
+            format!("{} does not stand in {}", quoted(&cite), quoted(path)),
+        )
+        .at(span, "cited, but not there")
+        .help("cite the words as the document has them; line ends count as blanks");
+        eval.out.push(finding);
+        return None;
+    };
+    Some(Rule {
+        name: item.name.text.to_owned(),
+        kind: schema.name.to_owned(),
+        level: level?,
+        cite: cite.split_whitespace().collect::<Vec<_>>().join(" "),
+        line,
+        params: actor.params.clone(),
+    })
+}
+
+/// Returns the line on which words begin; any blanks may stand between them.
+fn line_of(words: &str, text: &str) -> Option<u32> {
+    let wanted: Vec<&str> = words.split_whitespace().collect();
+    let mut have: Vec<(&str, u32)> = Vec::new();
+    for (number, line) in (1_u32..).zip(text.lines()) {
+        have.extend(line.split_whitespace().map(|word| (word, number)));
+    }
+    let (first, last) = (wanted.first()?, wanted.last()?);
+    // The first and the last word may be a part of one, as before a period.
+    have.windows(wanted.len()).find_map(|part| {
+        let fits = part.iter().zip(&wanted).enumerate().all(|(at, ((word, _), wanted))| {
+            match (at == 0, at + 1 == part.len()) {
+                (true, true) => word.contains(wanted),
+                (true, false) => word.ends_with(first),
+                (false, true) => word.starts_with(last),
+                (false, false) => word == wanted,
+            }
+        });
+        fits.then(|| part.first().map(|(_, line)| *line)).flatten()
+    })
+}
+
+/// A file that is made again after each merge.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) path: String,
+    pub(crate) span: Span,
+    pub(crate) run: Vec<String>,
+    pub(crate) env: Vec<EnvironmentId>,
+    pub(crate) network: Vec<String>,
+}
+
+/// Reads the files that are made again, sorted by path.
+pub(crate) fn generated<'a>(
+    items: &[&'a Declaration<'a>],
+    environments: &Environments<'a>,
+    world: &World<'a>,
+    out: &mut Diagnostics,
+) -> Vec<Made> {
+    let scope = world.scopes.module(world.spec());
+    let mut eval = Eval { world, suggester: Suggester::new(), out };
+    let mut files: BTreeMap<String, Made> = BTreeMap::new();
+    for item in items {
+        let fields = Fields::read(
+            Owner::of(item),
+            &item.entries,
+            words::GENERATED,
+            &Suggester::new(),
+            eval.out,
+        );
+        let said = |key: &str, eval: &mut Eval<'_, 'a, '_>| {
+            Some(eval.value(&fields.get(key)?.value, scope))
+        };
+        let (run, env) = (said("run", &mut eval), said("env", &mut eval));
+        let network = said("network", &mut eval);
+        let Some(path) = document(item, scope, &mut eval) else {
+            continue;
+        };
+        let mut known: Vec<(usize, Span)> = Vec::new();
+        let env = env.and_then(|env| typed::list("env", env, eval.out)).unwrap_or_default();
+        for value in env {
+            let Kind::Word(word) = &value.kind else {
+                typed::mismatch::<()>(
+                    "env",
+                    "environments by their bare names",
+                    &value,
+                    "write the name of an environment",
+                    eval.out,
+                );
+                continue;
+            };
+            if let Some(found) = environments.find(word, value.span, &mut eval) {
+                match known.iter().find(|(other, _)| *other == found) {
+                    Some((_, first)) => eval.out.push(listed_twice(&word.text, value.span, *first)),
+                    None => known.push((found, value.span)),
+                }
+            }
+        }
+        let made = Made {
+            path: path.clone(),
+            span: item.name.span,
+            run: run.and_then(|run| typed::command("run", run, eval.out)).unwrap_or_default(),
+            env: known.into_iter().map(|(found, _)| EnvironmentId::new(found)).collect(),
+            network: network
+                .and_then(|hosts| hosts::read("network", hosts, eval.out))
+                .unwrap_or_default(),
+        };
+        if let Some(first) = files.get(&path) {
+            let name = eufm_grammar::ast::Name { text: item.name.text, span: item.name.span };
+            eval.out.push(crate::names::declared_twice("generated file", &name, first.span));
+        } else {
+            files.insert(path, made);
+        }
+    }
+    files.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_over_line_ends_and_beside_signs() {
+        let text =
+            "# Rules\n\n- **Secrets MUST NOT\n  be committed.** Ever.\n- Small: below 800 lines.\n";
+        for (cite, line) in [
+            ("Secrets MUST NOT be committed", Some(3)),
+            ("below 800 lines", Some(5)),
+            ("800", Some(5)),
+            ("Secrets MUST be committed", None),
+            ("", None),
+        ] {
+            assert_eq!(line_of(cite, text), line, "{cite}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Any plan, for the tests: built from a list of choices, so that shrinking
+//! them simplifies it.
+//!
+//! Unaware of how plans are written.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::{Strategy, any, prop};
+
+use super::items::{is_inside, is_variable};
+use crate::id::{is_label, is_name};
+use crate::units::{Bytes, Currency, Millis, Money, Price, Rate, Tokens};
+use crate::{
+    Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
+    Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
+    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, QualityGate,
+    Recovery, Rule, RunBudget, Source, Work, Writes,
+};
+
+/// Makes a plan of texts and choices; what runs out of choices gets the first.
+pub(super) fn plan(texts: &[String], choices: &[u32]) -> Plan {
+    Builder { choices: choices.iter(), texts }.plan()
+}
+
+/// Texts that are names, and others with the characters that matter most.
+pub(super) fn any_text() -> impl Strategy<Value = String> {
+    proptest::prop_oneof![
+        2 => "[a-z][a-z0-9_-]{0,8}",
+        1 => "[a-z]{1,3}(/[a-z]{1,3}(\\[\"[ a-z]{0,4}\"\\])?){0,2}",
+        1 => prop::collection::vec(any::<char>(), 0..12).prop_map(String::from_iter),
+        1 => "[ \"\\\\\n\r\t#\\[\\]=%a]{0,12}",
+    ]
+}
+
+struct Builder<'a> {
+    choices: std::slice::Iter<'a, u32>,
+    texts: &'a [String],
+}
+
+impl Builder<'_> {
+    fn below(&mut self, bound: usize) -> usize {
+        self.choices.next().map_or(0, |&choice| choice as usize % bound)
+    }
+
+    fn number(&mut self) -> u64 {
+        self.below(1_000_000) as u64
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+
+    fn maybe<T>(&mut self, make: impl Fn(&mut Self) -> T) -> Option<T> {
+        (self.below(2) == 1).then(|| make(self))
+    }
+
+    fn text(&mut self) -> String {
+        self.one(self.texts)
+    }
+
+    fn texts(&mut self, least: usize) -> Vec<String> {
+        let count = least + self.below(4);
+        (0..count).map(|_| self.text()).collect()
+    }
+
+    fn path(&mut self) -> String {
+        let text = self.text();
+        if is_inside(&text) { text } else { "a/b of c%.d".to_owned() }
+    }
+
+    /// Keys in order, each once, of those that hold.
+    fn keys(&mut self, holds: impl Fn(&str) -> bool) -> Vec<String> {
+        let keys = self.texts(0).into_iter().filter(|key| holds(key));
+        BTreeSet::from_iter(keys).into_iter().collect()
+    }
+
+    /// Names in order, each once, at least one.
+    fn names(&mut self) -> Vec<String> {
+        let mut names = BTreeSet::from_iter(self.keys(is_label));
+        names.insert("zz".to_owned());
+        names.into_iter().collect()
+    }
+
+    fn money(&mut self, currency: &str) -> Money {
+        let currency = Currency::parse(currency).expect("a currency of the tests");
+        Money { micros: 1 + self.number(), currency }
+    }
+
+    fn price(&mut self) -> Price {
+        Price(self.money("USD"))
+    }
+
+    fn wall(&mut self) -> Millis {
+        Millis(self.one(&[1, 1_000, 60_000, 3_600_000]) * self.number())
+    }
+
+    fn tokens(&mut self) -> Tokens {
+        Tokens(self.one(&[1, 1_000, 1_000_000]) * self.number())
+    }
+
+    fn memory(&mut self) -> Bytes {
+        Bytes(self.one(&[1, 1 << 10, 1 << 20, 1 << 40]) * (self.number() % 1_000))
+    }
+
+    fn date(&mut self) -> String {
+        self.one(&["2026-06-12", "2024-02-29"]).to_owned()
+    }
+
+    fn params(&mut self) -> Params {
+        let own = ["kind", "level", "cite", "line"];
+        let keys = self.keys(|key| !own.contains(&key)).into_iter().rev();
+        let value = |key| match self.below(2) {
+            0 => (key, ParamValue::Text(self.text())),
+            _ => (key, ParamValue::List(self.texts(0))),
+        };
+        Params(keys.map(value).collect())
+    }
+
+    fn some_of<T>(&mut self, count: usize, index: impl Fn(usize) -> T) -> Vec<T> {
+        (0..count).filter(|_| self.below(3) == 1).map(index).collect()
+    }
+
+    fn command(&mut self) -> Box<Command> {
+        let shell = self.below(3) == 1;
+        let line = || vec!["sh".to_owned(), "-c".to_owned()];
+        let vars = self.keys(is_variable).into_iter();
+        Box::new(Command {
+            vars: vars.map(|name| (name, self.text().replace('\0', ""))).collect(),
+            run: if shell { [line(), vec![self.text()]].concat() } else { self.texts(1) },
+            cwd: self.maybe(Self::path),
+            ok: self.some_of(256, |status| u8::try_from(status).expect("below 256")),
+            stdout: self.maybe(Self::path),
+            network: self.texts(0),
+            secrets: self.keys(is_variable),
+            in_place: self.below(3) == 1,
+            shell,
+        })
+    }
+
+    fn work(&mut self, before: &[Node], agents: usize) -> Work {
+        let sessions = || before.iter().enumerate();
+        let sessions: Vec<NodeIndex> = sessions()
+            .filter(|(_, node)| matches!(node.work, Work::Agent { .. }))
+            .map(|(position, _)| NodeIndex::new(position))
+            .collect();
+        match self.below(5) {
+            0 | 4 => Work::Agent {
+                agent: AgentIndex::new(self.below(agents)),
+                prompt: self.texts(1).join("\n"),
+                session: self
+                    .maybe(|it| it.below(sessions.len().max(1)))
+                    .and_then(|at| sessions.get(at).copied()),
+            },
+            1 => Work::Command(self.command()),
+            2 => Work::Approval { ask: self.text() },
+            _ => Work::Deploy {
+                command: self.command(),
+                recovery: match self.below(4) {
+                    0 => Recovery::Ask,
+                    1 => Recovery::Rerun,
+                    2 => Recovery::Skip,
+                    _ => Recovery::Probe(self.texts(1)),
+                },
+            },
+        }
+    }
+
+    fn inputs(&mut self, before: &[Node]) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (position, node) in before.iter().enumerate() {
+            let own = match &node.work {
+                Work::Agent { .. } => InputPart::Answer,
+                Work::Command(_) | Work::Deploy { .. } => InputPart::Stdout,
+                Work::Approval { .. } => InputPart::Note,
+            };
+            let part = match self.below(6) {
+                1 => own,
+                2 => InputPart::Diff,
+                3 => InputPart::File(self.path()),
+                _ => continue,
+            };
+            inputs.push(Input { node: NodeIndex::new(position), part });
+        }
+        inputs.reverse();
+        inputs
+    }
+
+    fn node(&mut self, before: &[Node], counts: [usize; 3], name: String) -> Node {
+        let [environments, agents, gates] = counts;
+        let globs = self.below(4) != 3;
+        Node {
+            name,
+            work: self.work(before, agents),
+            needs: self.some_of(before.len(), NodeIndex::new),
+            accept: self.one(&[Accept::All, Accept::Succeeded]),
+            implements: self.texts(0),
+            inputs: self.inputs(before),
+            writes: if globs { Writes::Globs(self.texts(0)) } else { Writes::Unprotected },
+            overlap: self.one(&[Overlap::Order, Overlap::Merge, Overlap::Deny]),
+            env: self.some_of(environments, EnvironmentIndex::new),
+            gates: self.some_of(gates, GateIndex::new).into_iter().rev().collect(),
+            budget: NodeBudget {
+                cost: self.maybe(|it| it.money("EUR")),
+                wall: self.maybe(Self::wall),
+                tokens: self.maybe(Self::tokens),
+                memory: self.maybe(Self::memory),
+                attempts: 1 + u32::try_from(self.below(100)).expect("below 100"),
+            },
+            on_fail: self.one(&[OnFail::GoOn, OnFail::Escalate, OnFail::Stop]),
+        }
+    }
+
+    fn budget(&mut self) -> RunBudget {
+        RunBudget {
+            cost: self.maybe(|it| it.money("EUR")),
+            rate: self.maybe(|it| Rate(it.money("EUR"))),
+            wall: self.maybe(Self::wall),
+            tokens: self.maybe(Self::tokens),
+            memory: self.maybe(Self::memory),
+            parallel: 1 + u32::try_from(self.below(9)).expect("below 9"),
+        }
+    }
+
+    fn environment(&mut self, name: String) -> Environment {
+        Environment {
+            name,
+            tools: self.texts(0),
+            prepare: self.texts(0),
+            network: self.texts(0),
+            key: self.texts(0),
+            keep: self.texts(0),
+        }
+    }
+
+    fn constitution(&mut self) -> Constitution {
+        let levels = [Level::Must, Level::Should, Level::May];
+        let names = self.names();
+        let rule = |name| Rule {
+            name,
+            kind: self.text(),
+            level: self.one(&levels),
+            cite: self.texts(1).join("\n"),
+            line: 1 + u32::try_from(self.below(1_000)).expect("below 1,000"),
+            params: self.params(),
+        };
+        let rules = names.into_iter().map(rule).collect();
+        Constitution { path: self.path(), digest: Digest::of(self.text().as_bytes()), rules }
+    }
+
+    fn model(&mut self, model: String) -> ModelPrice {
+        let long = |it: &mut Self| LongPrompt {
+            above: it.tokens(),
+            input: it.price(),
+            cached: it.maybe(Self::price),
+            cache_write: it.maybe(Self::price),
+            output: it.price(),
+        };
+        ModelPrice {
+            model,
+            input: self.price(),
+            cached: self.maybe(Self::price),
+            cache_write: self.maybe(Self::price),
+            output: self.price(),
+            long: self.maybe(long),
+            max_output: self.maybe(Self::tokens),
+            date: self.date(),
+            source: self.text(),
+        }
+    }
+
+    fn exchange(&mut self) -> Vec<Exchange> {
+        let rates = [("AUD", "EUR"), ("EUR", "RON"), ("EUR", "USD"), ("USD", "EUR")];
+        let chosen = self.some_of(rates.len(), |at| rates[at]);
+        let exchange = |(from, to)| Exchange {
+            from: self.money(from),
+            to: self.money(to),
+            date: self.date(),
+            source: self.text(),
+        };
+        chosen.into_iter().map(exchange).collect()
+    }
+
+    fn origin(&mut self) -> Origin {
+        let source = |path: String| Source { digest: Digest::of(path.as_bytes()), path };
+        Origin {
+            spec: format!("{}.eufm", self.text().replace(['/', '\\', '\0'], "")),
+            root: self.one(&[".", "..", "../../.."]).to_owned(),
+            edition: 1,
+            compiler: self.text(),
+            params: self.keys(is_name).into_iter().map(|name| (name, self.text())).collect(),
+            sources: self.keys(|_| true).into_iter().map(source).collect(),
+        }
+    }
+
+    fn plan(&mut self) -> Plan {
+        let environments: Vec<_> =
+            self.names().into_iter().map(|name| self.environment(name)).collect();
+        let names = self.names();
+        let agent = |name| Agent { name, kind: self.text(), params: self.params() };
+        let agents: Vec<_> = names.into_iter().map(agent).collect();
+        let names = self.names();
+        let gate = |name| QualityGate { name, kind: self.text(), params: self.params() };
+        let gates: Vec<_> = names.into_iter().map(gate).collect();
+        let counts = [environments.len(), agents.len(), gates.len()];
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut omitted = Vec::new();
+        for name in self.names().into_iter().rev() {
+            if self.below(4) == 3 {
+                omitted.push(name);
+            } else {
+                let node = self.node(&nodes, counts, name);
+                nodes.push(node);
+            }
+        }
+        let paths = self.keys(is_inside);
+        let generated = |path| Generated {
+            path,
+            run: self.texts(1),
+            env: self.some_of(counts[0], EnvironmentIndex::new),
+            network: self.texts(0),
+        };
+        Plan {
+            generated: paths.into_iter().map(generated).collect(),
+            pipeline: "p".to_owned(),
+            goal: self.maybe(Self::text),
+            source: self.maybe(Self::path),
+            base: self.text(),
+            window: self.maybe(|it| {
+                it.one(&["22:00-06:00 UTC", "01:30-02:30 Europe/Bucharest"]).to_owned()
+            }),
+            budget: self.budget(),
+            environments,
+            agents,
+            gates,
+            constitution: self.maybe(Self::constitution),
+            nodes,
+            omitted,
+            prices: self.names().into_iter().map(|model| self.model(model)).collect(),
+            exchange: self.exchange(),
+            origin: self.origin(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The nodes of plan.lock: whom they wait for, what they take and may change.
+//!
+//! A name must point to something that stands before it. Unaware of what the
+//! four kinds of work have of their own.
+
+use std::collections::BTreeMap;
+
+use super::names::{Names, check_labels, find, find_all, meaning, positions, table};
+use super::raw::{Ordered, RawKind, RawNode};
+use crate::lockfile::LockError;
+use crate::lockfile::items::{is_inside, read_budget, read_input};
+use crate::{GateIndex, Input, InputPart, Node, NodeIndex};
+
+/// The nodes by name, with their kinds: what one may refer to.
+pub(super) struct Nodes {
+    places: BTreeMap<String, usize>,
+    kinds: Vec<RawKind>,
+}
+
+impl Nodes {
+    /// Finds a node that stands before the one at `own`.
+    pub(super) fn before(&self, own: usize, key: &str, name: &str) -> Result<NodeIndex, String> {
+        let found = find(key, "node", &self.places, name)?;
+        if found >= own {
+            return Err(format!("its `{key}` names `{name}`, which does not stand before it"));
+        }
+        Ok(NodeIndex::new(found))
+    }
+
+    pub(super) fn kind(&self, node: NodeIndex) -> RawKind {
+        self.kinds[node.get()]
+    }
+
+    fn needs(&self, own: usize, names: &[String]) -> Result<Vec<NodeIndex>, String> {
+        let needs = find_all("needs", "node", &self.places, names)?;
+        if let Some(position) = needs.iter().position(|&need| need >= own) {
+            return Err(format!("it needs `{}`, which does not stand before it", names[position]));
+        }
+        if !needs.is_sorted() {
+            return Err("its `needs` are not in the order of the plan".to_owned());
+        }
+        Ok(needs.into_iter().map(NodeIndex::new).collect())
+    }
+
+    fn inputs(&self, own: usize, lines: &[String]) -> Result<Vec<Input>, String> {
+        let mut inputs: Vec<Input> = Vec::with_capacity(lines.len());
+        for line in lines {
+            let (part, name) = read_input(line)
+                .ok_or_else(|| format!("`{line}` is not an input, as in `answer of schema`"))?;
+            let node = self.before(own, "inputs", name)?;
+            let gives = match (&part, self.kind(node)) {
+                (InputPart::Answer, kind) => matches!(kind, RawKind::Agent),
+                (InputPart::Stdout, kind) => matches!(kind, RawKind::Command | RawKind::Deploy),
+                (InputPart::Note, kind) => matches!(kind, RawKind::Approval),
+                (InputPart::File(path), _) => is_inside(path),
+                (InputPart::Diff, _) => true,
+            };
+            if !gives {
+                return Err(format!("its input `{line}` is none that such a node gives"));
+            }
+            inputs.push(Input { node, part });
+        }
+        let mut sorted: Vec<&String> = lines.iter().collect();
+        sorted.sort_unstable();
+        match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("its `inputs` name `{}` twice", pair[0])),
+            None => Ok(inputs),
+        }
+    }
+}
+
+impl Names {
+    pub(super) fn nodes(&self, raw: Ordered<Box<RawNode>>) -> Result<Vec<Node>, LockError> {
+        check_labels("node", &raw)?;
+        let known = Nodes {
+            places: positions(raw.0.iter().map(|(name, _)| name)),
+            kinds: raw.0.iter().map(|(_, node)| node.kind).collect(),
+        };
+        let mut nodes = Vec::with_capacity(raw.0.len());
+        for (name, raw) in raw.0 {
+            let node = self.node(&known, nodes.len(), raw);
+            let node = node.map_err(|cause| meaning(table("node", &name), cause))?;
+            nodes.push(Node { name, ..node });
+        }
+        Ok(nodes)
+    }
+
+    /// Reads the node at `own` without its name; the error is the cause.
+    fn node(&self, known: &Nodes, own: usize, mut raw: Box<RawNode>) -> Result<Node, String> {
+        let gates = find_all("gates", "gate", &self.gates, &raw.gates)?;
+        Ok(Node {
+            name: String::new(),
+            needs: known.needs(own, &raw.needs)?,
+            accept: raw.accept,
+            inputs: known.inputs(own, &raw.inputs)?,
+            implements: std::mem::take(&mut raw.implements),
+            writes: std::mem::replace(&mut raw.writes, crate::Writes::Unprotected),
+            overlap: raw.overlap,
+            env: self.env(&raw.env)?,
+            gates: gates.into_iter().map(GateIndex::new).collect(),
+            budget: read_budget(&raw.budget)?,
+            on_fail: raw.on_fail,
+            work: self.work(known, own, raw)?,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Claims about every run of a plan: `[proof]`.
+//!
+//! One begins with `holds` only where the runner of this version holds it for
+//! this plan; what it does not do yet, it does not claim. Unaware of how the
+//! runner does it.
+
+use super::reach::network;
+use crate::{Plan, Work, Writes};
+
+/// One claim about every run of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// What it is about, the key in `[proof]`.
+    pub name: &'static str,
+    /// `holds: …` or `not claimed: …`, with what it rests on.
+    pub claim: String,
+}
+
+/// What some node of a plan has, found on one way through them.
+#[derive(Default)]
+struct Uses {
+    memory: bool,
+    unprotected: bool,
+    in_place: bool,
+    secrets: bool,
+    network: bool,
+    deploy: bool,
+}
+
+impl Uses {
+    fn of(plan: &Plan) -> Self {
+        let mut uses = Self { memory: plan.budget.memory.is_some(), ..Self::default() };
+        for node in &plan.nodes {
+            uses.memory |= node.budget.memory.is_some();
+            uses.unprotected |= node.writes == Writes::Unprotected;
+            uses.deploy |= matches!(node.work, Work::Deploy { .. });
+            if let Some(command) = node.work.command() {
+                uses.in_place |= command.in_place;
+                uses.secrets |= !command.secrets.is_empty();
+                uses.network |= !command.network.is_empty();
+            }
+        }
+        uses.network |= uses.in_place
+            || plan.environments.iter().any(|environment| !environment.network.is_empty())
+            || plan.agents.iter().any(|agent| !network(&agent.params).is_empty())
+            || plan.gates.iter().any(|gate| !network(&gate.params).is_empty())
+            || plan.generated.iter().any(|file| !file.network.is_empty());
+        uses
+    }
+}
+
+/// Derives the claims about every run of a plan, in a fixed order.
+#[must_use]
+pub fn proofs(plan: &Plan) -> Vec<Proof> {
+    let uses = Uses::of(plan);
+    let wall = plan.budget.wall.map_or_else(
+        || "not claimed: the run has no wall cap".to_owned(),
+        |wall| format!("holds: active at most {wall} by the runner's clock, then stops, resumable"),
+    );
+    let mut all = vec![
+        ("cost", "not claimed: this version of eufm does not meter money".to_owned()),
+        ("wall", wall),
+    ];
+    let mut claim = |name, holds: bool, claim: &str, lacks: &str| {
+        let claim = match holds {
+            true => format!("holds: {claim}"),
+            false => format!("not claimed: this version of eufm {lacks}"),
+        };
+        all.push((name, claim));
+    };
+    if uses.memory {
+        claim("memory", false, "", "does not limit memory");
+    }
+    let gates = "a result is taken over only when every gate of its node passed on the harvested \
+                 tree; unknown is not a pass";
+    claim("gates", true, gates, "");
+    if plan.constitution.as_ref().is_some_and(|constitution| !constitution.rules.is_empty()) {
+        claim("rules", false, "", "does not check rules");
+    }
+    let writers = "harvest refuses what lies outside `writes`; nodes that do not wait for each \
+                   other may change the same file, then the conflict fails the node";
+    // Whether harvest knows for all nodes what they may change, and what is lacking.
+    let (is_listed, lacks) = if uses.in_place {
+        (false, "does not run commands in the user's checkout")
+    } else if uses.unprotected {
+        (false, "does not know which files are protected")
+    } else {
+        (plan.generated.is_empty(), "does not make generated files again")
+    };
+    claim("writers", is_listed, writers, lacks);
+    let secrets = "no node has any; environments are cleared";
+    claim("secrets", !uses.secrets, secrets, "does not hand secrets to nodes");
+    let reach = "agents reach nothing but the gateway, commands and gates reach nothing";
+    claim("network", !uses.network, reach, "does not open the network to single hosts");
+    if uses.deploy {
+        claim("deploy", false, "", "does not run deploys");
+    }
+    all.into_iter().map(|(name, claim)| Proof { name, claim }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Command;
+    use crate::lockfile::example::{everything, hello};
+
+    fn claims(plan: &Plan, begin: &str) -> Vec<&'static str> {
+        let claims = proofs(plan).into_iter().filter(|proof| proof.claim.starts_with(begin));
+        claims.map(|proof| proof.name).collect()
+    }
+
+    #[test]
+    fn only_what_this_version_holds_is_claimed() {
+        assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
+        assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
+        assert_eq!(claims(&everything(), "holds: "), ["wall", "gates"]);
+        let not = ["cost", "memory", "rules", "writers", "secrets", "network", "deploy"];
+        assert_eq!(claims(&everything(), "not claimed: "), not);
+    }
+
+    #[test]
+    fn one_widening_takes_its_claim_away() {
+        let open = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = hello();
+            change(&mut plan);
+            let held = claims(&plan, "holds: ");
+            let gone = |name: &&&str| !held.contains(*name);
+            claims(&hello(), "holds: ").iter().filter(gone).copied().collect::<Vec<_>>()
+        };
+        assert_eq!(open(&|plan| plan.budget.wall = None), ["wall"]);
+        assert_eq!(open(&|plan| plan.nodes[0].writes = Writes::Unprotected), ["writers"]);
+        let host = || vec!["a.example".to_owned()];
+        assert_eq!(open(&|plan| plan.environments[0].network = host()), ["network"]);
+        let command = |plan: &mut Plan, change: &dyn Fn(&mut Command)| {
+            if let Work::Command(command) = &mut plan.nodes[2].work {
+                change(command);
+            }
+        };
+        assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), ["network"]);
+        assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), ["secrets"]);
+        assert_eq!(open(&|plan| command(plan, &|it| it.in_place = true)), ["writers", "network"]);
+    }
+}

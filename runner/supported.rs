@@ -1,0 +1,325 @@
+//! What this version cannot do for a plan: found before anything is started,
+//! refused with the place, never passed over.
+//!
+//! A plan says more than a runner of this version holds. Whoever adds the rest
+//! takes its line away here. Pure; unaware of the host.
+
+use eufm_plan::schema::{KindSchema, ParamType};
+use eufm_plan::{Accept, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
+
+use crate::error::RunError;
+use crate::{agents, gates};
+
+/// How many refusals a message lists.
+const LISTED_MAX: usize = 20;
+
+/// Checks that this version does all that a plan asks for.
+///
+/// # Errors
+/// Fails with everything it does not do, by its place in the plan.
+pub(crate) fn check(plan: &Plan) -> Result<(), RunError> {
+    let refusals = refusals(plan);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let mut message = "this version of eufm cannot do what the plan asks for:".to_owned();
+    for refusal in refusals.iter().take(LISTED_MAX) {
+        message.push_str("\n  ");
+        message.push_str(&crate::printable::line(refusal, 400));
+    }
+    if refusals.len() > LISTED_MAX {
+        message.push_str(&format!("\n  and {} more", refusals.len() - LISTED_MAX));
+    }
+    message.push_str(
+        "\n  help: remove these from the spec and compile it again, or wait for a version of eufm \
+         that has them; nothing was started",
+    );
+    Err(RunError::Host(message))
+}
+
+/// Lists what this version does not do for a plan, as `place: what`.
+#[must_use]
+pub fn refusals(plan: &Plan) -> Vec<String> {
+    let mut all = of_run(plan);
+    for environment in &plan.environments {
+        let parts = [
+            ("prepare", &environment.prepare, "nothing is prepared"),
+            ("network", &environment.network, "nothing is prepared"),
+            ("key", &environment.key, "nothing is prepared"),
+            ("keep", &environment.keep, "no folder is kept"),
+        ];
+        let given = parts.into_iter().filter(|(_, list, _)| !list.is_empty());
+        all.extend(given.map(|(key, _, why)| {
+            format!("environment {}: `{key}`: {why} for nodes yet", environment.name)
+        }));
+    }
+    for agent in &plan.agents {
+        let schema = agents::backend(&agent.kind).map(agents::AgentBackend::schema);
+        let of = unknown_params(schema, &agent.params);
+        all.extend(of.map(|what| format!("agent {}: {what}", agent.name)));
+    }
+    for gate in &plan.gates {
+        let schema = gates::kind(&gate.kind).map(gates::GateKind::schema);
+        let of = unknown_params(schema, &gate.params);
+        all.extend(of.map(|what| format!("gate {}: {what}", gate.name)));
+        if gate.params.text("baseline").is_some_and(|baseline| baseline != "none") {
+            let what = "tests are not compared with those of the base commit yet";
+            all.push(format!("gate {}: `baseline`: {what}", gate.name));
+        }
+    }
+    plan.nodes.iter().for_each(|node| of_node(node, &mut all));
+    all
+}
+
+fn of_run(plan: &Plan) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut refuse = |is_given: bool, what: &str| {
+        if is_given {
+            all.push(what.to_owned());
+        }
+    };
+    let budget = &plan.budget;
+    refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
+    refuse(budget.cost.is_some(), "budget: `cost`: money is not metered yet");
+    refuse(budget.rate.is_some(), "budget: `rate`: money is not metered yet");
+    refuse(budget.tokens.is_some(), "budget: `tokens`: tokens are counted, but not limited yet");
+    refuse(budget.memory.is_some(), "budget: `memory`: memory is not limited yet");
+    if let Some(constitution) = &plan.constitution {
+        all.push(format!("constitution {}: rules are not checked yet", constitution.path));
+    }
+    let generated = plan.generated.iter();
+    all.extend(generated.map(|file| {
+        format!("generated {}: files are not made again after a merge yet", file.path)
+    }));
+    all
+}
+
+/// Lists parameters that the kind of this version does not have, and words it
+/// does not know. A kind that is unknown is refused elsewhere.
+fn unknown_params<'a>(
+    schema: Option<&'static KindSchema>,
+    params: &'a Params,
+) -> impl Iterator<Item = String> + 'a {
+    let known = schema.into_iter().flat_map(|schema| params.0.iter().map(move |it| (schema, it)));
+    known.filter_map(|(schema, (key, value))| match (schema.param(key), value) {
+        (None, _) => Some(format!("`{key}`: there is no such parameter yet")),
+        (Some(param), ParamValue::Text(text)) => match param.ty {
+            ParamType::Word(words) if !words.contains(&text.as_str()) => {
+                Some(format!("`{key}`: `{text}` is not known yet"))
+            }
+            _ => None,
+        },
+        (Some(_), ParamValue::List(_)) => None,
+    })
+}
+
+fn of_node(node: &Node, all: &mut Vec<String>) {
+    let mut refuse = |is_given: bool, what: &str| {
+        if is_given {
+            all.push(format!("{}: {what}", node.name));
+        }
+    };
+    match &node.work {
+        Work::Agent { session, .. } => {
+            refuse(session.is_some(), "`session`: sessions are not forked yet");
+        }
+        Work::Approval { .. } => refuse(true, "an approval: people are not asked yet"),
+        Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
+        Work::Command(command) => {
+            let network = "`network`: commands reach nothing yet";
+            refuse(!command.network.is_empty(), network);
+            refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
+            let in_place = "`in_place`: commands run in a worktree and in the sandbox only";
+            refuse(command.in_place, in_place);
+        }
+    }
+    refuse(!node.inputs.is_empty(), "`inputs`: results of other nodes are not handed on yet");
+    let accept = "`accept = succeeded`: a node needs all that it waits for yet";
+    refuse(node.accept != Accept::All, accept);
+    let unprotected = "no `writes`: the protected files are not known yet; list what it may change";
+    refuse(node.writes == Writes::Unprotected, unprotected);
+    match node.on_fail {
+        OnFail::GoOn => {}
+        OnFail::Stop => refuse(true, "`on_fail = stop`: the rest goes on yet"),
+        OnFail::Escalate => refuse(true, "`on_fail = escalate`: people are not asked yet"),
+    }
+    let budget = &node.budget;
+    refuse(budget.cost.is_some(), "`cost`: money is not metered yet");
+    refuse(budget.tokens.is_some(), "`tokens`: tokens are counted, but not limited yet");
+    refuse(budget.memory.is_some(), "`memory`: memory is not limited yet");
+}
+
+#[cfg(test)]
+mod tests {
+    use eufm_plan::units::{Bytes, Money, Rate, Tokens};
+    use eufm_plan::{
+        Agent, AgentIndex, Command, Constitution, Digest, Environment, Generated, Input, InputPart,
+        NodeIndex, QualityGate, Recovery,
+    };
+
+    use super::*;
+    use crate::state_test::{Sketch, plan_of};
+
+    /// A plan with one command, which nothing is refused of.
+    fn plan() -> Plan {
+        plan_of(&[Sketch { needs: Vec::new(), gates: 1, attempts: 1 }], 1)
+    }
+
+    fn refused(change: impl FnOnce(&mut Plan)) -> Vec<String> {
+        let mut plan = plan();
+        change(&mut plan);
+        refusals(&plan)
+    }
+
+    fn money() -> Money {
+        Money::parse("1 EUR").expect("money")
+    }
+
+    #[test]
+    fn what_this_version_does_is_not_refused() {
+        let done = refused(|plan| {
+            plan.budget.wall = Some(eufm_plan::units::Millis(1));
+            plan.source = Some("docs/feature.md".to_owned());
+            plan.omitted = vec!["n9".to_owned()];
+            plan.origin.params = vec![("env".to_owned(), "x".to_owned())];
+            plan.nodes[0].implements = vec!["FR-001".to_owned()];
+            plan.nodes[0].overlap = eufm_plan::Overlap::Merge;
+            plan.nodes[0].work = Work::Command(Box::new(Command {
+                cwd: Some("a".to_owned()),
+                vars: vec![("CI".to_owned(), "1".to_owned())],
+                ok: vec![0, 1],
+                stdout: Some("out".to_owned()),
+                shell: true,
+                ..Command::new(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()])
+            }));
+        });
+        assert_eq!(done, Vec::<String>::new());
+        assert!(check(&plan()).is_ok());
+    }
+
+    #[test]
+    fn each_thing_of_the_run_is_refused_with_its_place() {
+        type Change = fn(&mut Plan);
+        let changes: &[(Change, &str)] = &[
+            (|plan| plan.window = Some("22:00-06:00 UTC".to_owned()), "pipeline: `window`"),
+            (|plan| plan.budget.cost = Some(money()), "budget: `cost`"),
+            (|plan| plan.budget.rate = Some(Rate(money())), "budget: `rate`"),
+            (|plan| plan.budget.tokens = Some(Tokens(1)), "budget: `tokens`"),
+            (|plan| plan.budget.memory = Some(Bytes(1)), "budget: `memory`"),
+            (
+                |plan| {
+                    plan.constitution = Some(Constitution {
+                        path: "c.md".to_owned(),
+                        digest: Digest::of(b""),
+                        rules: Vec::new(),
+                    });
+                },
+                "constitution c.md: ",
+            ),
+            (
+                |plan| {
+                    plan.generated = vec![Generated {
+                        path: "Cargo.lock".to_owned(),
+                        run: vec!["cargo".to_owned()],
+                        env: Vec::new(),
+                        network: Vec::new(),
+                    }];
+                },
+                "generated Cargo.lock: ",
+            ),
+        ];
+        for (change, place) in changes {
+            let refused = refused(change);
+            assert!(matches!(&refused[..], [one] if one.starts_with(place)), "{refused:?}");
+        }
+        let list = || vec!["x".to_owned()];
+        let environment = Environment {
+            name: "rust".to_owned(),
+            tools: list(),
+            prepare: list(),
+            network: list(),
+            key: list(),
+            keep: list(),
+        };
+        let refused = refused(|plan| plan.environments = vec![environment]);
+        let keys: Vec<_> = refused.iter().filter_map(|text| text.split('`').nth(1)).collect();
+        assert_eq!(keys, ["prepare", "network", "key", "keep"]);
+    }
+
+    #[test]
+    fn parameters_that_are_not_honoured_are_refused() {
+        let text = |key: &str, value: &str| (key.to_owned(), ParamValue::Text(value.to_owned()));
+        let params = Params(vec![text("cli", "1"), text("network", "all"), text("effort", "low")]);
+        let agent = Agent { name: "a".to_owned(), kind: "codex".to_owned(), params };
+        let refused_agent = refused(|plan| plan.agents = vec![agent]);
+        assert_eq!(
+            refused_agent,
+            [
+                "agent a: `network`: `all` is not known yet",
+                "agent a: `effort`: there is no such parameter yet"
+            ]
+        );
+        let params = Params(vec![text("baseline", "no_new_failures"), text("network", "none")]);
+        let gate = QualityGate { name: "unit".to_owned(), kind: "tests".to_owned(), params };
+        let refused_gate = refused(|plan| plan.gates[0] = gate);
+        assert!(matches!(&refused_gate[..], [one] if one.starts_with("gate unit: `baseline`: ")));
+    }
+
+    #[test]
+    fn each_thing_of_a_node_is_refused_with_its_name() {
+        fn command(plan: &mut Plan, change: impl FnOnce(&mut Command)) {
+            if let Work::Command(command) = &mut plan.nodes[0].work {
+                change(command);
+            }
+        }
+        type Change = fn(&mut Plan);
+        let changes: &[(Change, &str)] = &[
+            (
+                |plan| {
+                    let (prompt, session) = (String::new(), Some(NodeIndex::new(0)));
+                    plan.nodes[0].work = Work::Agent { agent: AgentIndex::new(0), prompt, session };
+                },
+                "n0: `session`",
+            ),
+            (|plan| plan.nodes[0].work = Work::Approval { ask: String::new() }, "n0: an approval"),
+            (
+                |plan| {
+                    let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);
+                    plan.nodes[0].work = Work::Deploy { command, recovery };
+                },
+                "n0: a deploy",
+            ),
+            (|plan| command(plan, |it| it.network = vec!["h".to_owned()]), "n0: `network`"),
+            (|plan| command(plan, |it| it.secrets = vec!["S".to_owned()]), "n0: `secrets`"),
+            (|plan| command(plan, |it| it.in_place = true), "n0: `in_place`"),
+            (
+                |plan| {
+                    let (node, part) = (NodeIndex::new(0), InputPart::Diff);
+                    plan.nodes[0].inputs = vec![Input { node, part }];
+                },
+                "n0: `inputs`",
+            ),
+            (|plan| plan.nodes[0].accept = Accept::Succeeded, "n0: `accept = succeeded`"),
+            (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
+            (|plan| plan.nodes[0].on_fail = OnFail::Stop, "n0: `on_fail = stop`"),
+            (|plan| plan.nodes[0].on_fail = OnFail::Escalate, "n0: `on_fail = escalate`"),
+            (|plan| plan.nodes[0].budget.cost = Some(money()), "n0: `cost`"),
+            (|plan| plan.nodes[0].budget.tokens = Some(Tokens(1)), "n0: `tokens`"),
+            (|plan| plan.nodes[0].budget.memory = Some(Bytes(1)), "n0: `memory`"),
+        ];
+        for (change, place) in changes {
+            let refused = refused(change);
+            assert!(matches!(&refused[..], [one] if one.starts_with(place)), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_lists_some_and_counts_the_rest() {
+        let mut plan = plan();
+        let node = Node { accept: Accept::Succeeded, ..plan.nodes[0].clone() };
+        plan.nodes = (0..25).map(|at| Node { name: format!("n{at}"), ..node.clone() }).collect();
+        let message = check(&plan).expect_err("refused").to_string();
+        assert!(message.contains("\n  n19: ") && !message.contains("n20: "), "{message}");
+        assert!(message.contains("\n  and 5 more\n  help: remove these"), "{message}");
+    }
+}
