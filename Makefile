@@ -1,5 +1,5 @@
 # The tasks of a checkout. `make demo` and `make test` install what they need:
-# see scripts/install-tools.sh.
+# see scripts/install-tools.sh. What `make fuzz` needs, fuzz/run.sh says.
 
 CARGO ?= cargo
 
@@ -7,12 +7,13 @@ CARGO ?= cargo
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps --locked \
 	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 
-.PHONY: help demo test bench lint install
+.PHONY: help demo test bench fuzz lint install
 
 help:
 	@echo "make demo     play specs/hello: the real Codex CLI, with scripted replies of the model"
 	@echo "make test     run all tests, those with the real Codex CLI included"
 	@echo "make bench    measure what a run costs beside the agents' own time"
+	@echo "make fuzz     run each fuzz target for FUZZ_SECONDS, 60 if not given"
 	@echo "make lint     check format, lints, docs and dependencies"
 	@echo "make install  install eufm with cargo"
 
@@ -29,8 +30,12 @@ bench:
 	codex=$$(scripts/install-tools.sh) && \
 	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile
 
+fuzz:
+	fuzz/run.sh
+
 lint:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) deny check bans licenses sources

@@ -52,7 +52,8 @@ pub struct Edition<'a> {
 /// `use std.codex [as name]` or `use "lib/prices.eufm" [as name]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use<'a> {
-    /// The words joined by `.`, or what stands between the quotes.
+    /// The words joined by `.`, or what stands between the quotes; its place is
+    /// without them, too.
     pub target: Name<'a>,
     /// Whether the target is a text: a file of the project.
     pub quoted: bool,
@@ -152,7 +153,8 @@ pub struct Opening<'a> {
 pub struct Declaration<'a> {
     /// What is declared: `task`, `gate`, …
     pub keyword: Name<'a>,
-    /// Its name; what stands between the quotes, for `prices "gpt-5.5" { … }`.
+    /// Its name; what stands between the quotes, for `prices "gpt-5.5" { … }`, whose
+    /// place is without them, too.
     pub name: Name<'a>,
     /// Whether the name is a text.
     pub quoted: bool,
@@ -250,7 +252,8 @@ pub struct Value<'a> {
 pub enum ValueKind<'a> {
     /// `"…"` or `"""…"""`, decoded and without its indentation.
     Text(Cow<'a, str>),
-    /// A text with `${…}` in it: what stands before, between and behind the holes.
+    /// A text with `${…}` in it: what stands before, between and behind the holes,
+    /// where something stands there.
     Filled(Vec<Part<'a>>),
     /// A bare word, or words joined by `.` or `/`.
     Name(&'a str),
