@@ -95,11 +95,13 @@ impl<'a> Actors<'a> {
             first.push(count);
             count += family.declared(module).0.len();
         }
+        let suggester = Suggester::new();
         let mut actors = Self { family, list: Vec::with_capacity(count), first };
         for position in 0..world.modules.len() {
             let module = ModuleId::new(position);
             for item in family.declared(&world.modules[position]).0 {
-                let actor = Reader { family, kinds, world, out }.actor(item, module);
+                let mut reader = Reader { family, kinds, world, suggester: &suggester, out };
+                let actor = reader.actor(item, module);
                 actors.list.push(actor);
             }
         }
@@ -116,7 +118,8 @@ impl<'a> Actors<'a> {
         world: &World<'a>,
         out: &mut Diagnostics,
     ) -> Actor<'a> {
-        Reader { family: self.family, kinds, world, out }.actor(item, module)
+        let suggester = &Suggester::new();
+        Reader { family: self.family, kinds, world, suggester, out }.actor(item, module)
     }
 
     /// Finds what a word names in the file it was written in, whole or not.
@@ -247,6 +250,7 @@ struct Reader<'w, 'a, 'o> {
     family: Family,
     kinds: &'w [&'static KindSchema],
     world: &'w World<'a>,
+    suggester: &'w Suggester,
     out: &'o mut Diagnostics,
 }
 
@@ -378,21 +382,25 @@ impl<'a> Reader<'_, 'a, '_> {
         let mut finding = Diagnostic::error("E0208", message).at(kind.span, "unknown");
         let (first, rest) = kind.text.split_once('.').unwrap_or(("", kind.text));
         let used = self.world.used(first, self.world.scopes.module(home));
-        let mut known: Vec<&str> = Vec::new();
-        match used {
-            Some(used) => {
-                known.extend(self.family.declared(&self.world.modules[used.get()]).1.sorted());
-            }
-            None => {
-                known.extend(self.kinds.iter().map(|schema| schema.name));
-                known.extend(self.family.declared(module).1.sorted());
-                if !first.is_empty() {
-                    finding = finding.help(format!("write `use std.{first}` at the begin of the file if it is a part of the standard library"));
-                }
-            }
+        if used.is_none() && !first.is_empty() {
+            let help = format!(
+                "write `use std.{first}` at the begin of the file if it is a part of the standard library"
+            );
+            finding = finding.help(help);
         }
-        known.retain(|name| *name != item.name.text);
-        self.out.push(Suggester::new().hint(finding, rest, known.iter().copied()));
+        let mut known: Vec<&str> = Vec::new();
+        // Where nothing more is compared nothing needs to be collected.
+        if self.suggester.afford(1) {
+            if used.is_none() {
+                known.extend(self.kinds.iter().map(|schema| schema.name));
+            }
+            let home = used.map_or(module, |used| &self.world.modules[used.get()]);
+            known.extend(self.family.declared(home).1.sorted());
+            known.retain(|name| *name != item.name.text);
+        } else {
+            finding = finding.help("name a kind, or one that is declared");
+        }
+        self.out.push(self.suggester.hint(finding, rest, known.iter().copied()));
     }
 
     fn circle(

@@ -311,7 +311,9 @@ impl<'a> Eval<'_, 'a, '_> {
         let message = format!("{} has no value here", quoted(&word.text));
         let finding = Diagnostic::error("E0204", message).at(span, "unknown");
         let module = self.world.module_of(scope);
-        let below = module.bindings.iter().find(|binding| binding.name.text == word.text);
+        let looked_at =
+            if self.suggester.afford(module.bindings.len()) { &module.bindings[..] } else { &[] };
+        let below = looked_at.iter().find(|binding| binding.name.text == word.text);
         if below.is_some_and(|binding| binding.span.range().contains(&span.range().start)) {
             return finding.help("a value cannot use itself; it can use what stands above it");
         }
@@ -335,10 +337,11 @@ impl<'a> Eval<'_, 'a, '_> {
                     None => finding,
                 }
             }
-            None => {
+            None if self.suggester.afford(1) => {
                 let names = self.world.scopes.names(scope);
                 self.suggester.hint(finding, &word.text, names.iter().copied())
             }
+            None => finding,
         };
         if finding.help.len() > before && finding.help[before].starts_with("did you mean") {
             return finding;

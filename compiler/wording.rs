@@ -44,9 +44,17 @@ pub(crate) fn with_article(noun: &str) -> String {
     }
 }
 
-/// Lists words as `a`, `b` and `c`.
+/// How many words a message lists.
+const MAX_LISTED: usize = 24;
+
+/// Lists words as `a`, `b` and `c`; of very many only the first.
 pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, last: &str) -> String {
-    let mut words: Vec<_> = words.into_iter().map(quoted).collect();
+    let mut all = words.into_iter();
+    let mut words: Vec<_> = all.by_ref().take(MAX_LISTED).map(quoted).collect();
+    let more = all.count();
+    if more > 0 {
+        return format!("{} {last} {more} more", words.join(", "));
+    }
     match words.pop() {
         None => String::new(),
         Some(end) if words.is_empty() => end,

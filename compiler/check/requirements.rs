@@ -1,6 +1,6 @@
 //! Requirements that nodes implement: they stand in the pipeline's source.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use eufm_grammar::{Diagnostic, Diagnostics};
 
@@ -11,9 +11,10 @@ use crate::wording::{Suggester, quoted};
 pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
     let source = spec.pipeline.source.as_ref();
     let text = source.and_then(|source| spec.world.files.text(&source.value).ok());
-    let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+    let words: BTreeSet<&str> = text.map(words_of).unwrap_or_default();
     let suggester = Suggester::new();
     let mut ids: Option<Vec<&str>> = None;
+    let mut searched = 0;
     for id in spec.tasks.iter().flat_map(|task| &task.implements) {
         let word: &str = &id.value;
         let Some(text) = text else {
@@ -28,7 +29,7 @@ pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
             }
             return;
         };
-        if *known.entry(word).or_insert_with(|| stands_in(word, text)) {
+        if words.contains(word) || (!is_plain(word) && stands_in(word, text, &mut searched)) {
             continue;
         }
         let path = source.map_or("", |source| source.value.as_str());
@@ -39,15 +40,37 @@ pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
     }
 }
 
-/// Tells whether a word stands in a text, not as a part of another one.
-fn stands_in(word: &str, text: &str) -> bool {
-    let inner = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
-    !word.trim().is_empty()
-        && text.match_indices(word).any(|(at, _)| {
+/// How many bytes are searched for requirements that are no plain words.
+const MAX_SEARCHED: usize = 64 << 20;
+
+fn is_inner(sign: char) -> bool {
+    sign.is_alphanumeric() || sign == '_' || sign == '-'
+}
+
+fn is_plain(word: &str) -> bool {
+    word.chars().all(is_inner)
+}
+
+/// Returns the plain words of a text.
+fn words_of(text: &str) -> BTreeSet<&str> {
+    text.split(|sign: char| !is_inner(sign))
+        .map(|word| word.trim_matches('-'))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Tells whether a word with signs in it stands in a text, not as a part of another
+/// one; where very much was searched, it is taken for one that does.
+fn stands_in(word: &str, text: &str, searched: &mut usize) -> bool {
+    *searched += text.len();
+    let found = || {
+        text.match_indices(word).any(|(at, _)| {
             let before = text[..at].chars().next_back();
             let after = text[at + word.len()..].chars().next();
-            !before.is_some_and(inner) && !after.is_some_and(char::is_alphanumeric)
+            !before.is_some_and(is_inner) && !after.is_some_and(char::is_alphanumeric)
         })
+    };
+    !word.trim().is_empty() && (*searched > MAX_SEARCHED || found())
 }
 
 /// Returns what looks like the name of a requirement: `FR-001`.
@@ -71,8 +94,11 @@ mod tests {
     #[test]
     fn a_requirement_is_a_whole_word() {
         let text = "- **FR-001**: it MUST\n- FR-0012: x\n";
-        assert!(stands_in("FR-001", text) && stands_in("FR-0012", text));
-        assert!(!stands_in("FR-00", text) && !stands_in("R-001", text) && !stands_in("", text));
+        let words = words_of(text);
+        assert!(words.contains("FR-001") && words.contains("FR-0012"));
+        assert!(!words.contains("FR-00") && !words.contains("R-001"));
         assert_eq!(ids_of(text), ["FR-001", "FR-0012"]);
+        let stands = |word| stands_in(word, "- US 1.2: x\n", &mut 0);
+        assert!(stands("US 1.2") && !stands("S 1.2") && !stands(""));
     }
 }
