@@ -10,8 +10,10 @@ use crate::arguments;
 use crate::expand::{Expander, Made};
 use crate::fields::{Adds, Fields, Owner};
 use crate::load::{ModuleId, Place};
+use crate::modules::unknown_item;
 use crate::scope::{Scope, ScopeId};
 use crate::tree::{GroupId, Target};
+use crate::types::Type;
 use crate::vocabulary as words;
 use crate::wording::{Suggester, quoted};
 
@@ -159,9 +161,16 @@ impl<'a> Expander<'_, 'a, '_> {
         };
         let owner = Owner { adds: Adds::Defaults, ..Owner::of(item) };
         Fields::read(owner, &item.entries, keys, &Suggester::new(), self.out);
+        for parameter in &item.parameters {
+            Type::read(&parameter.ty, self.out);
+        }
         for inner in &item.items {
-            if let Item::Declaration(inner) = inner {
-                self.keys(inner);
+            match inner {
+                Item::Declaration(inner) => self.keys(inner),
+                Item::Unknown(opening) => {
+                    self.out.push(unknown_item(opening, &Suggester::new()));
+                }
+                _ => {}
             }
         }
     }

@@ -162,7 +162,9 @@ pub(crate) fn joined<'a>(
 ) -> Option<Value<'a>> {
     let mut all: Option<Value<'a>> = None;
     for (entry, scope) in given.iter().rev() {
-        let value = eval.value(&entry.value, *scope);
+        let mut value = eval.value(&entry.value, *scope);
+        // A value of another type is wrong here, wherever a variable has it from.
+        value.span = entry.value.span;
         if given.len() > 1 && !matches!(value.kind, Kind::List(_)) {
             let help = "put it between `[` and `]`";
             typed::mismatch::<()>(entry.key.text, "a list", &value, help, eval.out);

@@ -43,7 +43,9 @@ impl<'a> Resolver<'_, 'a, '_> {
         seen: &mut Seen<TaskId>,
         needs: &mut Vec<Need>,
     ) {
-        let value = self.eval.value(&entry.value, scope);
+        let mut value = self.eval.value(&entry.value, scope);
+        // What is no list is wrong here, wherever a variable has it from.
+        value.span = entry.value.span;
         let Some(values) = typed::list("needs", value, self.eval.out) else {
             return;
         };
