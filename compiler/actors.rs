@@ -222,14 +222,8 @@ pub(crate) fn lookup<'a>(
                 .help(format!("name {}", with_article(noun)));
         }
         let known = if eval.suggester.afford(1) { known(found) } else { Vec::new() };
-        let finding = eval.suggester.hint(finding, name, known);
-        let finding = match finding.help.is_empty() {
-            true => {
-                finding.help(format!("declare it, or name {} that is declared", with_article(noun)))
-            }
-            false => finding,
-        };
-        eval.report(finding, word.home);
+        let help = format!("declare it, or name {} that is declared", with_article(noun));
+        eval.report(eval.suggester.hint_or(finding, name, known, &help), word.home);
     }
     None
 }
@@ -397,10 +391,9 @@ impl<'a> Reader<'_, 'a, '_> {
             let home = used.map_or(module, |used| &self.world.modules[used.get()]);
             known.extend(self.family.declared(home).1.sorted());
             known.retain(|name| *name != item.name.text);
-        } else {
-            finding = finding.help("name a kind, or one that is declared");
         }
-        self.out.push(self.suggester.hint(finding, rest, known.iter().copied()));
+        let help = "name a kind, or one that is declared";
+        self.out.push(self.suggester.hint_or(finding, rest, known.iter().copied(), help));
     }
 
     fn circle(

@@ -114,7 +114,12 @@ fn superfluous(template: &Declaration<'_>, argument: &Argument<'_>, call: &Call<
             let finding = Diagnostic::error("E0202", message)
                 .at(name.span, "unknown")
                 .at(template.head, "the template");
-            Suggester::new().hint(finding, name.text, names)
+            Suggester::new().hint_or(
+                finding,
+                name.text,
+                names,
+                "leave it out, or declare it behind the name of the template",
+            )
         }
         None => {
             let message = format!(

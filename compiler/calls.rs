@@ -103,7 +103,9 @@ impl<'a> Expander<'_, 'a, '_> {
                 Diagnostic::error("E0204", format!("there is no template {}", quoted(name)))
                     .at(call.name.span, "unknown");
             let known = found.names.templates.sorted();
-            self.out.push(Suggester::new().hint(finding, word, known.iter().copied()));
+            let help = "declare it with `template`, or name one that is declared";
+            let known = known.iter().copied();
+            self.out.push(Suggester::new().hint_or(finding, word, known, help));
         }
         None
     }

@@ -220,7 +220,9 @@ impl<'a> Eval<'_, 'a, '_> {
                         )
                         .at(span, "unknown");
                         let keys: Vec<&str> = fields.iter().map(|field| field.key.text).collect();
-                        let finding = self.suggester.hint(finding, key, keys.iter().copied());
+                        let help = "name a key of the block, or add this one to it";
+                        let keys = keys.iter().copied();
+                        let finding = self.suggester.hint_or(finding, key, keys, help);
                         self.report(finding, scope);
                         Value::damaged(span)
                     }

@@ -88,7 +88,8 @@ fn part_of<'a>(
         let finding = Diagnostic::error("E0204", message)
             .at(span, "unknown part")
             .at(item.head, format!("{} {}", keyword, quoted(item.name.text)));
-        let finding = Suggester::new().hint(finding, part, parts.iter().copied());
+        let help = "write a task or a command before the `.`";
+        let finding = Suggester::new().hint_or(finding, part, parts.iter().copied(), help);
         resolver.eval.out.push(finding);
         return None;
     }

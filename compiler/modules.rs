@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use eufm_grammar::ast::{Binding, Declaration, Exchange, Item, Name, Opening};
-use eufm_grammar::{Diagnostic, Diagnostics, Span};
+use eufm_grammar::{Diagnostic, Diagnostics, ITEM_WORDS, Span};
 
 use crate::clauses;
 use crate::load::{Loaded, ModuleId, Place};
@@ -172,7 +172,7 @@ impl<'a> Module<'a> {
     /// Notes an item that could not be read: its name may mean anything.
     pub(crate) fn note(&mut self, opening: &'a Opening<'a>) {
         self.damaged = true;
-        if !words::ITEMS.contains(&opening.keyword.text) {
+        if !ITEM_WORDS.contains(&opening.keyword.text) {
             self.doubtful.insert(opening.keyword.text);
         }
         self.doubtful.extend(opening.name.map(|name| name.text));
@@ -223,7 +223,7 @@ pub(crate) fn unknown_item(opening: &Opening, suggester: &Suggester) -> Diagnost
     if let Some(help) = advice(opening.keyword.text, words::MISTAKEN_ITEMS) {
         return finding.help(help);
     }
-    match suggester.closest(opening.keyword.text, words::ITEMS.iter().copied()) {
+    match suggester.closest(opening.keyword.text, ITEM_WORDS.iter().copied()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help(
             "an item begins with `task`, `command`, `group`, `gate`, `agent` or another word of docs/language.md",

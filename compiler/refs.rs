@@ -226,7 +226,7 @@ impl<'a> Refs<'_, 'a> {
                 return None;
             };
             let is_last = names.peek().is_none();
-            let found = self.targets(name, member, index.filter(|_| is_last), home, span, eval)?;
+            let found = self.targets(name, member, index.filter(|_| is_last), home, eval)?;
             if is_last {
                 return Some(found);
             }
@@ -264,7 +264,6 @@ impl<'a> Refs<'_, 'a> {
         member: &Member,
         index: Option<&(String, Span)>,
         home: ScopeId,
-        span: Span,
         eval: &mut Eval<'_, 'a, '_>,
     ) -> Option<Found> {
         match (&member.targets, index) {
@@ -278,7 +277,9 @@ impl<'a> Refs<'_, 'a> {
                 let finding = Diagnostic::error("E0204", message).at(*place, "unknown");
                 let most = if eval.suggester.afford(1) { 1_000 } else { 0 };
                 let known = each.keys().map(AsRef::as_ref).take(most);
-                let finding = eval.suggester.hint(finding, index, known.collect::<Vec<_>>());
+                let known = known.collect::<Vec<_>>();
+                let help = format!("write the key of one of them, or `{name}` for all");
+                let finding = eval.suggester.hint_or(finding, index, known, &help);
                 eval.report(finding, home);
                 None
             }
@@ -289,7 +290,6 @@ impl<'a> Refs<'_, 'a> {
                         .at(member.span, "declared here without `for`")
                         .help(format!("write `{name}` alone"));
                 eval.report(finding, home);
-                let _ = span;
                 None
             }
         }

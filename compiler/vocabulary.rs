@@ -43,29 +43,6 @@ const fn needed(name: &'static str, form: Form, example: &'static str) -> Key {
     Key { name: Cow::Borrowed(name), form, required: true, example: Cow::Borrowed(example) }
 }
 
-/// The words that begin an item.
-pub(crate) const ITEMS: &[&str] = &[
-    "agent",
-    "approval",
-    "command",
-    "constitution",
-    "deploy",
-    "edition",
-    "environment",
-    "exchange",
-    "gate",
-    "generated",
-    "group",
-    "let",
-    "param",
-    "pipeline",
-    "prices",
-    "rule",
-    "task",
-    "template",
-    "use",
-];
-
 /// Words of other languages, with the item that is meant.
 pub(crate) const MISTAKEN_ITEMS: &[Advice] = &[
     ("const", "did you mean `let`?"),

@@ -131,6 +131,19 @@ impl Suggester {
             _ => finding.help(format!("there is {}", listed(few, "and"))),
         }
     }
+
+    /// Does the same, and gives `otherwise` as the way out of a finding that
+    /// would have none.
+    pub(crate) fn hint_or<'a>(
+        &self,
+        finding: Diagnostic,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str> + Clone,
+        otherwise: &str,
+    ) -> Diagnostic {
+        let finding = self.hint(finding, word, candidates);
+        if finding.help.is_empty() { finding.help(otherwise) } else { finding }
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +166,17 @@ mod tests {
         let suggester = Suggester { left: Cell::new(1) };
         assert_eq!(suggester.closest("abc", ["abd", "abe"]), Some("abd"));
         assert_eq!(suggester.closest("abc", ["abd", "abe"]), None);
+    }
+
+    #[test]
+    fn a_finding_never_lacks_a_way_out() {
+        let help = |word| {
+            let finding = Diagnostic::error("E0204", "unknown");
+            let near = ["prompt", "needs", "writes", "env"];
+            Suggester::new().hint_or(finding, word, near, "declare it").help
+        };
+        assert_eq!(help("promt"), ["did you mean `prompt`?"]);
+        assert_eq!(help("budget").len(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub fn assert_form(found: &Diagnostics, sources: &SourceMap) {
             !message.is_empty() && message == finding.message,
             "a strange message: {finding:?}"
         );
+        assert!(!finding.help.is_empty(), "no way out: {finding:?}");
         assert_places(finding, sources);
     }
 }

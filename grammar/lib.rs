@@ -25,4 +25,4 @@ pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use format::{MAX_COLUMNS, format};
 pub use parser::parse;
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};
-pub use split::{MAX_NESTING, is_invisible};
+pub use split::{ITEM_WORDS, MAX_NESTING, is_invisible};

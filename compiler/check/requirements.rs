@@ -36,7 +36,8 @@ pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
         let message = format!("{} does not stand in {}", quoted(word), quoted(path));
         let finding = Diagnostic::error("E0511", message).at(id.span, "not there");
         let ids = ids.get_or_insert_with(|| ids_of(text));
-        out.push(suggester.hint(finding, word, ids.iter().copied()));
+        let help = "cite what stands in the document, or add it there";
+        out.push(suggester.hint_or(finding, word, ids.iter().copied(), help));
     }
 }
 

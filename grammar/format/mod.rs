@@ -22,10 +22,13 @@ pub const MAX_COLUMNS: usize = 100;
 /// nothing is formatted by halves.
 #[must_use]
 pub fn format(sources: &SourceMap, file: FileId, out: &mut Diagnostics) -> Option<String> {
-    let errors = out.errors();
-    crate::parse(sources, file, out);
+    // With findings of its own: what `out` knows already would not be counted again.
+    let mut found = Diagnostics::new();
+    crate::parse(sources, file, &mut found);
+    let whole = !found.has_errors();
+    out.append(found);
     let text = sources.file(file)?.text();
-    (out.errors() == errors).then(|| canonical(text))
+    whole.then(|| canonical(text))
 }
 
 /// Returns the canonical form of a text with whole brackets and quotes.

@@ -147,6 +147,16 @@ fn a_text_with_errors_is_refused() {
 }
 
 #[test]
+fn a_text_with_errors_that_were_told_already_is_refused() {
+    let (map, mut out) = (SourceMap::new(), Diagnostics::new());
+    let file = map.add("x.eufm", b"let a =\n".to_vec(), &mut out).unwrap();
+    parse(&map, file, &mut out);
+    let told = out.errors();
+    assert_eq!(format(&map, file, &mut out), None);
+    assert_eq!((told, out.errors()), (1, 1), "once is enough");
+}
+
+#[test]
 fn signs_are_aligned_among_neighbours_of_one_line() {
     inside(
         "a = 1\nlonger = 2\nbudget { x <= 1, long <= 2 }\nb += 3\n\nc = 4",

@@ -29,7 +29,7 @@ pub(crate) const MAX_PIECES: usize = 1 << 20;
 
 /// The words that begin an item; sorted. Where a bracket was lost, a line that
 /// begins with one of them begins the next item.
-pub(crate) const ITEM_WORDS: &[&str] = &[
+pub const ITEM_WORDS: &[&str] = &[
     "agent",
     "approval",
     "command",
