@@ -28,7 +28,7 @@ test:
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \
-	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile
+	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile --bench exec
 
 fuzz:
 	fuzz/run.sh

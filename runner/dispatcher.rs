@@ -4,13 +4,13 @@
 //! applied, then shown, and what the scheduler makes of it is started. So the
 //! order of the journal is the order of the run. Unaware of what a step does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{NodeIndex, Plan};
 
 use crate::clock::{Clock, unix_seconds};
 use crate::error::RunError;
@@ -19,6 +19,7 @@ use crate::git::{Author, Stamp};
 use crate::journal::{self, Durability, Journal};
 use crate::reporters::{Reporter, View};
 use crate::scheduler::Scheduler;
+use crate::settled;
 use crate::state::Phase;
 use crate::steps::{self, StartJob, Step};
 use crate::workshop::{Answer, Message, StepError, Workshop};
@@ -36,6 +37,9 @@ pub(crate) struct Dispatcher<'a> {
     /// The host's time of each node's last fact; it dates the node's commits.
     times: Vec<u64>,
     activity: BTreeMap<NodeIndex, String>,
+    /// What follows from the facts so far. A queue, not a recursion: a chain of
+    /// facts that need no act may be as long as the plan.
+    due: VecDeque<Action>,
     threads: Vec<JoinHandle<()>>,
     steps: usize,
     stop: Option<Stop>,
@@ -88,6 +92,7 @@ impl<'a> Dispatcher<'a> {
             reporter: start.reporter,
             times: start.times,
             activity: BTreeMap::new(),
+            due: VecDeque::new(),
             threads: Vec::new(),
             steps: 0,
             stop: None,
@@ -125,9 +130,9 @@ impl<'a> Dispatcher<'a> {
         for event in first {
             self.take(&Event::Run(event.clone()))?;
         }
-        for action in self.scheduler.resume() {
-            self.act(action)?;
-        }
+        let actions = self.scheduler.resume();
+        self.due.extend(actions);
+        self.act_all()?;
         while !self.is_over() {
             match inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.receive(message)?,
@@ -137,6 +142,7 @@ impl<'a> Dispatcher<'a> {
             // Also between messages: an agent that never stops talking must not
             // keep the clock from being looked at.
             self.time_passes()?;
+            self.act_all()?;
             self.threads.retain(|thread| !thread.is_finished());
         }
         if let Some(stop) = &self.stop {
@@ -241,7 +247,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Writes a fact down, lets its teller go on, applies and shows it, and
-    /// starts what follows from it.
+    /// notes what follows from it.
     fn take_and_answer(
         &mut self,
         event: &Event,
@@ -252,7 +258,7 @@ impl<'a> Dispatcher<'a> {
         self.scheduler.state().check(event).map_err(illegal)?;
         let (at_ms, time) = (self.clock.at_ms(), unix_seconds());
         let record = journal::record(&self.shop.plan, event, at_ms, time);
-        self.journal.append(&record, durability(event))?;
+        self.journal.append(&record, durability(&self.shop.plan, event))?;
         if let Some(answer) = answer {
             let _ = answer.send(Answer::GoOn);
         }
@@ -261,7 +267,12 @@ impl<'a> Dispatcher<'a> {
         }
         let actions = self.scheduler.on(at_ms, event).map_err(illegal)?;
         self.show(event);
-        for action in actions {
+        self.due.extend(actions);
+        Ok(())
+    }
+
+    fn act_all(&mut self) -> Result<(), RunError> {
+        while let Some(action) = self.due.pop_front() {
             self.act(action)?;
         }
         Ok(())
@@ -290,6 +301,10 @@ impl<'a> Dispatcher<'a> {
     fn act(&mut self, action: Action) -> Result<(), RunError> {
         if let Action::Finish(outcome) = action {
             return self.take(&Event::Run(RunEvent::Finished { outcome }));
+        }
+        if let Some((node, event)) = settled::fact(&self.shop.plan, self.scheduler.state(), action)
+        {
+            return self.take(&Event::Node(node, event));
         }
         let Some((node, step)) = self.step(action) else { return Ok(()) };
         let stamp = Stamp { author: Author::default(), seconds: self.times[node.get()] };
@@ -372,9 +387,13 @@ impl std::fmt::Display for Stop {
 }
 
 /// Decides which facts a power loss must neither repeat nor forget.
-fn durability(event: &Event) -> Durability {
+///
+/// A trusted command may be repeated after a power loss, as make would repeat
+/// it: it costs no money, and what it does outside is its author's affair.
+fn durability(plan: &Plan, event: &Event) -> Durability {
     use NodeEvent::{Committed, Merged, Replied, Started};
     match event {
+        Event::Node(node, _) if plan.nodes[node.get()].work.is_in_place() => Durability::Grouped,
         Event::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => Durability::Grouped,
         Event::Run(_) => Durability::Synced,
         Event::Node(_, Started { .. } | Replied { .. } | Committed { .. } | Merged { .. }) => {

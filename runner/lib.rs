@@ -34,6 +34,7 @@ mod scheduler;
 mod scheduler_test;
 #[cfg(test)]
 mod scheduler_world;
+mod settled;
 mod signals;
 mod state;
 #[cfg(test)]

@@ -67,9 +67,23 @@ fn using(folder: &Path) -> io::Result<Vec<Pid>> {
     Ok(found)
 }
 
+/// The variable by which the processes of a trusted command are known: they
+/// have no worktree of their own.
+pub(crate) const MARK: &str = "EUFM_ATTEMPT";
+
 /// Tells whether a process uses the folder, or is about to.
 fn uses(pid: Pid, folder: &Path) -> bool {
-    mounts(pid, folder) || names(pid, folder)
+    mounts(pid, folder) || names(pid, folder) || is_marked(pid, folder)
+}
+
+/// Looks for the mark of the folder in the environment of the process.
+fn is_marked(pid: Pid, folder: &Path) -> bool {
+    let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
+    let Ok(all) = std::fs::read(path) else { return false };
+    all.split(|&byte| byte == 0).any(|variable| {
+        let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
+        value == Some(folder.as_os_str().as_bytes())
+    })
 }
 
 /// Looks for the folder among the arguments of the process.
@@ -106,6 +120,21 @@ mod tests {
     fn a_folder_that_nobody_mounts_has_no_orphans() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         assert_eq!(end_all(dir.path()).expect("/proc"), 0);
+    }
+
+    #[test]
+    fn a_marked_process_is_ended_also_in_a_session_of_its_own() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let sleeper = Command::new("/usr/bin/setsid").args(["--wait", "sleep", "600"]);
+        let sleeper = sleeper.env("PATH", "/usr/bin:/bin").env(MARK, dir.path());
+        let handle = sleeper.start(null(), null()).expect("setsid");
+        while using(dir.path()).expect("/proc").len() < 2 {
+            std::thread::yield_now();
+        }
+        assert!(end_all(dir.path()).expect("/proc") >= 2);
+        assert!(using(dir.path()).expect("/proc").is_empty());
+        assert_eq!(handle.wait().expect("ended"), Exit::Signal(9));
     }
 
     #[test]

@@ -71,7 +71,9 @@ pub(crate) fn admit(locked: Locked, host: &Host, scratch: &Path) -> Result<Admit
         })
         .collect::<Result<Vec<_>, _>>()?;
     let admitted = Admitted { locked, sandbox, installations, environments };
-    admitted.probe(host, &scratch.join("probe"))?;
+    if needs_sandbox(&admitted.locked.plan) {
+        admitted.probe(host, &scratch.join("probe"))?;
+    }
     Ok(admitted)
 }
 
@@ -207,6 +209,12 @@ impl Admitted {
             crate::printable::lines(String::from_utf8_lossy(&output.stderr).trim())
         )))
     }
+}
+
+/// Tells whether anything of the plan runs in a sandbox: all but commands that
+/// are trusted and that no gate judges.
+fn needs_sandbox(plan: &Plan) -> bool {
+    plan.nodes.iter().any(|node| !node.work.is_in_place() || !node.gates.is_empty())
 }
 
 /// Tells whether any node needs the model.

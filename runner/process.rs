@@ -12,9 +12,10 @@ use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 /// What to start: a program with arguments, a whole environment, a folder and
@@ -26,6 +27,16 @@ pub struct Command {
     env: BTreeMap<OsString, OsString>,
     dir: Option<PathBuf>,
     stdin: Vec<u8>,
+    body: Body,
+}
+
+/// What belongs to a process, and is ended together with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// A sandbox, whose launcher the process is: nothing outlives it.
+    Sandbox,
+    /// The process group. Whoever has left it is not reached.
+    Group,
 }
 
 impl Command {
@@ -39,7 +50,16 @@ impl Command {
             env: BTreeMap::new(),
             dir: None,
             stdin: Vec::new(),
+            body: Body::Sandbox,
         }
+    }
+
+    /// Says that the program is no launcher of a sandbox: its group is ended
+    /// together with it.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.body = Body::Group;
+        self
     }
 
     /// Appends an argument.
@@ -77,6 +97,12 @@ impl Command {
         self
     }
 
+    /// Returns what is ended together with it.
+    #[must_use]
+    pub fn body(&self) -> Body {
+        self.body
+    }
+
     /// Returns the program, for messages.
     #[must_use]
     pub fn program(&self) -> &OsStr {
@@ -100,7 +126,7 @@ impl Command {
     pub fn start(&self, stdout: File, stderr: File) -> io::Result<ExecutionHandle> {
         let handle = self.expression().stdout_file(stdout).stderr_file(stderr).start()?;
         let pid = *handle.pids().first().expect("invariant: one command has one process");
-        Ok(ExecutionHandle { handle, process: ProcessId::of(pid)? })
+        Ok(ExecutionHandle { handle, process: ProcessId::of(pid)?, body: self.body })
     }
 
     /// Runs to the end on the caller's own streams, in the caller's group: for
@@ -185,6 +211,7 @@ impl std::fmt::Display for Exit {
 pub struct ExecutionHandle {
     handle: duct::Handle,
     process: ProcessId,
+    body: Body,
 }
 
 impl ExecutionHandle {
@@ -194,12 +221,33 @@ impl ExecutionHandle {
         self.process
     }
 
+    /// Returns what is ended together with it.
+    #[must_use]
+    pub fn body(&self) -> Body {
+        self.body
+    }
+
     /// Waits for the end, at most `limit`; `None` when it still runs then.
     ///
     /// # Errors
     /// Fails when the process cannot be waited for.
     pub fn wait_for(&self, limit: Duration) -> io::Result<Option<Exit>> {
-        Ok(self.handle.wait_timeout(limit)?.map(|output| Exit::of(output.status)))
+        // Not duct's own: it wakes every waiter for each child that ends.
+        match self.process.ends_within(limit) {
+            Ok(true) => {
+                // Its number is its own until it is waited for, and so is the
+                // group's: what it left in the background goes with it.
+                if self.body == Body::Group {
+                    signal(self.process.pid, |group| {
+                        rustix::process::kill_process_group(group, Signal::KILL)
+                    });
+                }
+                self.wait().map(Some)
+            }
+            Ok(false) => Ok(None),
+            // A kernel without such handles (before Linux 5.3).
+            Err(_) => Ok(self.handle.wait_timeout(limit)?.map(|output| Exit::of(output.status))),
+        }
     }
 
     /// Waits for the end, however long.
@@ -217,12 +265,12 @@ impl ExecutionHandle {
     /// # Errors
     /// Fails when the process cannot be waited for.
     pub fn end(&self) -> io::Result<Exit> {
-        self.process.kill();
+        self.process.kill(self.body);
         if let Some(exit) = self.wait_for(GRACE)? {
             return Ok(exit);
         }
-        self.process.kill_group();
-        Ok(Exit::of(self.handle.wait()?.status))
+        self.process.kill(Body::Group);
+        self.wait()
     }
 }
 
@@ -262,14 +310,36 @@ impl ProcessId {
         })
     }
 
-    /// Sends SIGKILL to the children of the process, or to the process itself
-    /// if it has none. The children come first since killing a sandbox's
-    /// launcher would let it end before the sandbox does.
-    pub fn kill(self) {
+    /// Waits until the process has ended, at most `limit`. It must be a child
+    /// that nobody has waited for, so that its number is still its own.
+    fn ends_within(self, limit: Duration) -> io::Result<bool> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+        let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        let started = Instant::now();
+        loop {
+            let rest = limit.saturating_sub(started.elapsed());
+            let rest = Timespec::try_from(rest).map_err(|_| io::ErrorKind::InvalidInput)?;
+            match poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&rest)) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends SIGKILL to the process and what belongs to it.
+    ///
+    /// Of a sandbox it is the first process that is killed, the launcher's
+    /// child: the launcher would end before the sandbox does.
+    pub fn kill(self, body: Body) {
         if !self.is_alive() {
             return;
         }
-        let children = children(self.pid);
+        let children = match body {
+            Body::Sandbox => children(self.pid),
+            Body::Group => Vec::new(),
+        };
         for child in &children {
             signal(*child, |pid| rustix::process::kill_process(pid, Signal::KILL));
         }

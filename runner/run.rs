@@ -93,6 +93,7 @@ pub fn run(
     if replayed.records == 0 {
         reviewed()?;
         check_writes(&vault, &found, &order.locked.plan)?;
+        check_checkout(&order)?;
     }
     // From here on a signal waits for the dispatcher: the trial of the host is
     // short, and would leave its folder behind.
@@ -107,11 +108,14 @@ pub fn run(
         std::fs::write(dir.plan(), &order.text).map_err(|error| state(&dir.plan(), &error))?;
         vault.pin(&found.name, &found.base).map_err(|error| git_state(&error))?;
     }
+    let checkout = order.repository;
+    std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
     let journal = match replayed.journal.take() {
         Some(journal) => journal,
         None => Journal::create(&dir.journal(), digest)?,
     };
-    let shop = workshop(admitted, found, vault, dir.clone(), order.cassette, host, courier)?;
+    let places = (dir.clone(), checkout);
+    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
@@ -273,19 +277,35 @@ fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
 
 /// Refuses what no node may write in this repository, such as submodules.
 fn check_writes(vault: &Vault, found: &Found, plan: &Plan) -> Result<(), RunError> {
+    let unwritable = vault.unwritable(&found.base).map_err(|error| usage(&error))?;
     for node in &plan.nodes {
-        let writes = Writes::new(node.writes.globs().unwrap_or_default());
-        let checked = writes.and_then(|writes| vault.check_writes(&found.base, &writes));
+        let globs = node.writes.globs().unwrap_or_default();
+        let checked = Writes::new(globs).and_then(|writes| unwritable.check(&writes));
         checked.map_err(|error| RunError::Usage(format!("{}: {error}", node.name)))?;
     }
     Ok(())
+}
+
+/// Refuses trusted commands where the repository has no checkout to run in.
+fn check_checkout(order: &Order) -> Result<(), RunError> {
+    let nodes = &order.locked.plan.nodes;
+    let Some(node) = nodes.iter().find(|node| node.work.is_in_place()) else { return Ok(()) };
+    if order.repository.join(".git").exists() {
+        return Ok(());
+    }
+    Err(RunError::Usage(format!(
+        "{}: `in_place` runs in the repository's checkout, and {} is not the top folder of one\n  \
+         help: name that folder with --repo DIR",
+        node.name,
+        order.repository.display()
+    )))
 }
 
 fn workshop(
     admitted: Admitted,
     found: Found,
     vault: Vault,
-    dir: RunDir,
+    (dir, checkout): (RunDir, PathBuf),
     cassette: Option<Cassette>,
     host: &Host,
     courier: Courier,
@@ -309,7 +329,8 @@ fn workshop(
         gateway,
         installations: admitted.installations,
         environments: admitted.environments,
-        launcher: host.launcher.clone(),
+        host: host.clone(),
+        checkout,
         branch: Mutex::new(()),
         running: crate::running::Running::default(),
         pulses,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::process::ProcessId;
+use crate::process::{Body, ProcessId};
 
 /// The running processes of a run.
 #[derive(Debug, Default)]
@@ -18,17 +18,17 @@ pub(crate) struct Running {
 #[derive(Debug, Default)]
 struct Inner {
     stopping: bool,
-    processes: BTreeMap<u32, ProcessId>,
+    processes: BTreeMap<u32, (ProcessId, Body)>,
 }
 
 impl Running {
     /// Registers a process until the returned guard is dropped.
     #[must_use]
-    pub(crate) fn register(&self, process: ProcessId) -> Registered<'_> {
+    pub(crate) fn register(&self, process: ProcessId, body: Body) -> Registered<'_> {
         let mut inner = self.lock();
-        inner.processes.insert(process.pid, process);
+        inner.processes.insert(process.pid, (process, body));
         if inner.stopping {
-            process.kill();
+            process.kill(body);
         }
         Registered { running: self, pid: process.pid }
     }
@@ -37,8 +37,8 @@ impl Running {
     pub(crate) fn stop(&self) {
         let mut inner = self.lock();
         inner.stopping = true;
-        for process in inner.processes.values() {
-            process.kill();
+        for (process, body) in inner.processes.values() {
+            process.kill(*body);
         }
     }
 
@@ -79,7 +79,7 @@ mod tests {
         running.stop();
         let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
         let handle = Command::new("/bin/sleep").arg("600").start(null(), null()).expect("sleep");
-        let _registered = running.register(handle.process());
+        let _registered = running.register(handle.process(), handle.body());
         assert_eq!(handle.wait().expect("wait"), Exit::Signal(9));
     }
 }

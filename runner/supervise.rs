@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::monitor::ProgressMonitor;
-use crate::process::{Command, Exit, ProcessId};
+use crate::process::{Body, Command, Exit, ProcessId};
 use crate::running::Running;
 
 /// How often a process is looked at for signs of life.
@@ -106,7 +106,9 @@ pub(crate) fn supervise(
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
     let end = watch(running, command, (stdout, stderr), limits, pulse, spawned);
-    crate::process::reap_sandboxes()?;
+    if command.body() == Body::Sandbox {
+        crate::process::reap_sandboxes()?;
+    }
     end
 }
 
@@ -120,7 +122,7 @@ fn watch(
 ) -> io::Result<End> {
     let started = Instant::now();
     let handle = command.start(stdout, stderr)?;
-    let _registered = running.register(handle.process());
+    let _registered = running.register(handle.process(), handle.body());
     pulse.beat();
     spawned(handle.process());
     let mut monitor = ProgressMonitor::new(handle.process());

@@ -129,8 +129,6 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
             let network = "`network`: commands reach nothing yet";
             refuse(!command.network.is_empty(), network);
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
-            let in_place = "`in_place`: commands run in a worktree and in the sandbox only";
-            refuse(command.in_place, in_place);
         }
     }
     refuse(!node.inputs.is_empty(), "`inputs`: results of other nodes are not handed on yet");
@@ -291,7 +289,6 @@ mod tests {
             ),
             (|plan| command(plan, |it| it.network = vec!["h".to_owned()]), "n0: `network`"),
             (|plan| command(plan, |it| it.secrets = vec!["S".to_owned()]), "n0: `secrets`"),
-            (|plan| command(plan, |it| it.in_place = true), "n0: `in_place`"),
             (
                 |plan| {
                     let (node, part) = (NodeIndex::new(0), InputPart::Diff);

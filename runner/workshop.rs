@@ -16,6 +16,7 @@ use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
 use crate::nest::Tools;
+use crate::preflight::Host;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::store::RunDir;
@@ -42,8 +43,10 @@ pub(crate) struct Workshop {
     pub installations: Vec<Installation>,
     /// What each environment shows inside a sandbox.
     pub environments: Vec<Tools>,
-    /// This program, which forwards to the gateway inside a sandbox.
-    pub launcher: PathBuf,
+    /// What the host offers.
+    pub host: Host,
+    /// The user's own checkout, in which trusted commands run.
+    pub checkout: PathBuf,
     /// Held while the run's branch is moved: one result after the other.
     pub branch: Mutex<()>,
     /// The processes that run.

@@ -357,6 +357,13 @@ impl Work {
             Self::Agent { .. } | Self::Approval { .. } => None,
         }
     }
+
+    /// Tells whether it is a trusted command: one that runs in the user's own
+    /// checkout, without worktree and sandbox.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.command().is_some_and(|command| command.in_place)
+    }
 }
 
 /// A program with its arguments and surroundings.

@@ -65,7 +65,7 @@ impl Executor for CommandExecutor {
 }
 
 /// Tells whether a command that ended so has done what it should.
-fn is_success(work: &Command, exit: Exit) -> bool {
+pub(crate) fn is_success(work: &Command, exit: Exit) -> bool {
     match exit {
         Exit::Status(status) if !work.ok.is_empty() => {
             u8::try_from(status).is_ok_and(|status| work.ok.contains(&status))
@@ -105,7 +105,7 @@ fn reason(exit: Exit, last: &str) -> String {
 }
 
 /// Returns the last line that says something, for a reason of one line.
-pub(super) fn last_line(tail: &[u8]) -> String {
+pub(crate) fn last_line(tail: &[u8]) -> String {
     let text = String::from_utf8_lossy(tail);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
     crate::printable::line(last.unwrap_or_default(), 200)

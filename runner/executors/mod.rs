@@ -7,6 +7,7 @@ mod agent;
 mod command;
 
 pub(crate) use agent::GO_ON;
+pub(crate) use command::{is_success, last_line};
 
 use std::path::Path;
 use std::time::Duration;

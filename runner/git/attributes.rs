@@ -17,47 +17,65 @@ use super::writes::Writes;
 const NAMED_MAX: usize = 5;
 
 impl Vault {
-    /// Checks before a run that globs can be written: none reaches into a
-    /// submodule of the base or matches a file there that has a filter.
+    /// Finds what no node of a run may write: one look at the base for all.
     ///
-    /// New files below such a glob are checked by the harvest.
+    /// New files with a filter are found by the harvest.
     ///
     /// # Errors
-    /// Fails on such a path, or when git fails.
-    pub(crate) fn check_writes(&self, base: &CommitId, writes: &Writes) -> Result<(), Error> {
+    /// Fails when git fails.
+    pub(crate) fn unwritable(&self, base: &CommitId) -> Result<Unwritable, Error> {
         let entries = self.list(base)?;
         let path = |entry: &Entry| String::from_utf8_lossy(&entry.path).into_owned();
-        let submodules: Vec<String> =
-            entries.iter().filter(|entry| entry.is_submodule()).map(path).collect();
-        let reached: Vec<&String> = submodules.iter().filter(|path| writes.reaches(path)).collect();
-        if !reached.is_empty() {
-            let named: Vec<String> =
-                reached.iter().take(NAMED_MAX).map(|path| display(path.as_bytes())).collect();
-            return Err(Error::WritesSubmodule { paths: named.join(", ") });
-        }
-        if !self.has_attributes(&entries) {
-            return Ok(());
-        }
-        let matching: Vec<&[u8]> = entries
-            .iter()
-            .filter(|entry| std::str::from_utf8(&entry.path).is_ok_and(|path| writes.allows(path)))
-            .map(|entry| &*entry.path)
-            .collect();
-        let index = self.dir().join(format!("attributes-{base}.index"));
-        super::vault::remove_file_if_there(&index)?;
-        self.git_at_vault("read-tree").index(&index).arg(base.as_str()).run()?;
-        let filtered = filtered(self, &index, &matching);
-        super::vault::remove_file_if_there(&index)?;
-        match filtered?.into_iter().next() {
-            Some((path, filter)) => Err(Error::WritesFiltered { path, filter }),
-            None => Ok(()),
-        }
+        let submodules = entries.iter().filter(|entry| entry.is_submodule()).map(path).collect();
+        let filtered = match self.has_attributes(&entries) {
+            false => Vec::new(),
+            true => {
+                let index = self.dir().join(format!("attributes-{base}.index"));
+                super::vault::remove_file_if_there(&index)?;
+                self.git_at_vault("read-tree").index(&index).arg(base.as_str()).run()?;
+                let files: Vec<&[u8]> = entries.iter().map(|entry| &*entry.path).collect();
+                let filtered = filtered(self, &index, &files);
+                super::vault::remove_file_if_there(&index)?;
+                filtered?
+            }
+        };
+        Ok(Unwritable { submodules, filtered })
     }
 
     /// Tells whether some path of a tree could have attributes.
     pub(super) fn has_attributes(&self, entries: &[Entry]) -> bool {
         let name = |entry: &Entry| entry.path.ends_with(b".gitattributes");
         self.repository_attributes().exists() || entries.iter().any(name)
+    }
+}
+
+/// The paths of a base commit that its runs cannot change.
+#[derive(Debug, Default)]
+pub(crate) struct Unwritable {
+    submodules: Vec<String>,
+    /// Each with the name of its filter.
+    filtered: Vec<(String, String)>,
+}
+
+impl Unwritable {
+    /// Checks that globs reach none of them.
+    ///
+    /// # Errors
+    /// Fails with the paths that they reach.
+    pub(crate) fn check(&self, writes: &Writes) -> Result<(), Error> {
+        let reached = self.submodules.iter().filter(|path| writes.reaches(path));
+        let named: Vec<String> =
+            reached.take(NAMED_MAX).map(|path| display(path.as_bytes())).collect();
+        if !named.is_empty() {
+            return Err(Error::WritesSubmodule { paths: named.join(", ") });
+        }
+        match self.filtered.iter().find(|(path, _)| writes.allows(path)) {
+            Some((path, filter)) => {
+                let (path, filter) = (display(path.as_bytes()), filter.clone());
+                Err(Error::WritesFiltered { path, filter })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -89,7 +107,7 @@ pub(super) fn filtered(
             return Err(Error::answer("check-attr", &output));
         };
         if !matches!(value, b"unspecified" | b"unset") {
-            found.push((display(path), display(value)));
+            found.push((String::from_utf8_lossy(path).into_owned(), display(value)));
         }
     }
     Ok(found)
@@ -114,7 +132,8 @@ mod tests {
     #[test]
     fn globs_that_reach_filtered_files_or_submodules_are_refused_before_the_run() {
         let fixture = with_filters();
-        let check = |glob: &str| fixture.vault.check_writes(&fixture.base, &writes(&[glob]));
+        let unwritable = fixture.vault.unwritable(&fixture.base).unwrap();
+        let check = |glob: &str| unwritable.check(&writes(&[glob]));
         for glob in ["src/**", "*.png", "vendor2/**"] {
             assert!(check(glob).is_ok(), "{glob}");
         }
@@ -145,7 +164,8 @@ mod tests {
     fn filters_that_only_the_users_repository_knows_count() {
         let fixture = Fixture::with(&[("secret/a", "x")]);
         write(&fixture.user, ".git/info/attributes", "secret/* filter=git-crypt\n");
-        let error = fixture.vault.check_writes(&fixture.base, &writes(&["**"])).unwrap_err();
+        let unwritable = fixture.vault.unwritable(&fixture.base).unwrap();
+        let error = unwritable.check(&writes(&["**"])).unwrap_err();
         assert!(error.to_string().contains("filter=git-crypt"), "{error}");
     }
 }

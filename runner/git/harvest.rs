@@ -112,11 +112,10 @@ impl Worktree {
         if breaches.is_empty() && self.vault().has_attributes(&before) {
             let paths: Vec<&[u8]> = deltas.iter().filter_map(Delta::written).collect();
             let filtered = attributes::filtered(self.vault(), &self.fresh_index(), &paths)?;
-            breaches.extend(
-                filtered
-                    .into_iter()
-                    .map(|(path, filter)| Breach { path, reason: Reason::Filtered(filter) }),
-            );
+            breaches.extend(filtered.into_iter().map(|(path, filter)| Breach {
+                path: display(path.as_bytes()),
+                reason: Reason::Filtered(filter),
+            }));
         }
         if !breaches.is_empty() {
             return Err(Refusal::of(breaches).into());

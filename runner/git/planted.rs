@@ -403,7 +403,7 @@ fn a_poisoned_user_repository_runs_nothing_either() {
     let base = vault.resolve("HEAD").unwrap();
     vault.pin("run", &base).unwrap();
     let commit = fixture.change(&base, &[("x", Some("x"))]);
-    vault.check_writes(&base, &writes(&["**"])).unwrap();
+    vault.unwritable(&base).unwrap().check(&writes(&["**"])).unwrap();
     vault.publish("eufm/run", &base, &commit).unwrap();
     vault.unpin("run").unwrap();
     assert!(!bait.ran());

@@ -99,6 +99,7 @@ fn node_sentence(
 ) -> Option<String> {
     use crate::event::{Ending, NodeEvent as E};
     let run = view.state.node(node);
+    let is_in_place = view.plan.nodes[node.get()].work.is_in_place();
     let then = || match &run.failure {
         Some(failure) => format!("failed: {}", failure.reason),
         None => format!("attempt {} follows", run.attempt),
@@ -114,6 +115,8 @@ fn node_sentence(
         }
         E::Exited { .. } => Some(then()),
         E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
+        // Nothing of a trusted command is taken over.
+        E::Harvested { .. } | E::Committed { .. } if is_in_place => None,
         E::Harvested { changes, ignored, .. } if ignored.is_empty() => {
             Some(format!("{} changed", files(*changes)))
         }

@@ -6,6 +6,7 @@
 
 mod commit;
 mod harvest;
+mod in_place;
 mod judge;
 mod merge;
 mod place;
@@ -112,7 +113,10 @@ pub(crate) fn perform(
     step: Step,
     stamp: &Stamp,
 ) -> Result<(), StepError> {
+    let is_in_place = shop.node(node).work.is_in_place();
     match step {
+        Step::Start(job) if is_in_place => in_place::perform(shop, node, &job, stamp),
+        Step::Recover { start, .. } if is_in_place => in_place::recover(shop, node, start),
         Step::Start(job) => start::perform(shop, node, &job, stamp),
         Step::Recover { start, from } => recover::perform(shop, node, start, &from, stamp),
         Step::Harvest { start, attempt, base } => {

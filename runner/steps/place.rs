@@ -53,7 +53,9 @@ impl Place {
 
     /// Removes what is in a folder, whole or not.
     pub(crate) fn clear(vault: &Vault, folder: &Path) -> Result<(), StepError> {
-        if folder.exists() {
+        if folder.is_file() {
+            std::fs::remove_file(folder)?;
+        } else if folder.exists() {
             vault.prune(&folder.join("tree"))?;
             std::fs::remove_dir_all(folder)?;
         }

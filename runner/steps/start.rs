@@ -72,8 +72,9 @@ pub(super) fn perform(
     }
 }
 
-/// Finds what the node starts from: the merge of what it depends on.
-fn base(
+/// Finds what the node starts from: the merge of what it depends on; `None`
+/// when there is none, which is told then.
+pub(super) fn base(
     shop: &Workshop,
     node: NodeIndex,
     job: &StartJob,
@@ -84,7 +85,9 @@ fn base(
     }
     let message =
         format!("Merge what {} depends on\n\nEufm-Run: {}\n", shop.node(node).name, shop.run);
-    match shop.vault.merge_all(&shop.base, &job.needs, &message, stamp) {
+    // What changed nothing needs no merge.
+    let needs: Vec<CommitId> = job.needs.iter().filter(|it| **it != shop.base).cloned().collect();
+    match shop.vault.merge_all(&shop.base, &needs, &message, stamp) {
         Ok(base) => Ok(Some(base)),
         Err(MergeError::Conflict(conflict)) => {
             let paths = super::bounded(conflict.paths);

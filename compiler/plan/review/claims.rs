@@ -81,7 +81,7 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
                    other may change the same file, then the conflict fails the node";
     // Whether harvest knows for all nodes what they may change, and what is lacking.
     let (is_listed, lacks) = if uses.in_place {
-        (false, "does not run commands in the user's checkout")
+        (false, "does not hold commands that run in the user's checkout")
     } else if uses.unprotected {
         (false, "does not know which files are protected")
     } else {
@@ -91,7 +91,11 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     let secrets = "no node has any; environments are cleared";
     claim("secrets", !uses.secrets, secrets, "does not hand secrets to nodes");
     let reach = "agents reach nothing but the gateway, commands and gates reach nothing";
-    claim("network", !uses.network, reach, "does not open the network to single hosts");
+    let lacks_network = match uses.in_place {
+        true => "does not hold commands that run in the user's checkout",
+        false => "does not open the network to single hosts",
+    };
+    claim("network", !uses.network, reach, lacks_network);
     if uses.deploy {
         claim("deploy", false, "", "does not run deploys");
     }

@@ -1,0 +1,35 @@
+//! Facts that follow from the state alone, without an act in the world.
+//!
+//! A trusted command leaves nothing to harvest, and a result that is the run's
+//! base changes nothing: it needs no commit and no merge. Such facts cost the
+//! dispatcher no thread and git no process. Pure.
+
+use eufm_plan::{NodeIndex, Plan};
+
+use crate::event::{Action, NodeEvent};
+use crate::state::RunState;
+
+/// Returns the fact that an action comes to when nothing is to be done for it.
+#[must_use]
+pub(crate) fn fact(
+    plan: &Plan,
+    state: &RunState,
+    action: Action,
+) -> Option<(NodeIndex, NodeEvent)> {
+    let base = &state.opened.as_ref()?.base;
+    match action {
+        Action::Harvest(node) if plan.nodes[node.get()].work.is_in_place() => {
+            let work = state.node(node).base.clone()?;
+            Some((node, NodeEvent::Harvested { work, changes: 0, ignored: Vec::new() }))
+        }
+        Action::Commit(node) => {
+            let commit = state.node(node).work.as_ref().filter(|work| *work == base)?;
+            Some((node, NodeEvent::Committed { commit: commit.clone() }))
+        }
+        Action::Merge(node) => {
+            state.node(node).commit.as_ref().filter(|commit| *commit == base)?;
+            Some((node, NodeEvent::Merged { head: state.head.clone()? }))
+        }
+        _ => None,
+    }
+}
