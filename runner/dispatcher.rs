@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use eufm_plan::{NodeIndex, Plan};
@@ -22,6 +21,7 @@ use crate::scheduler::Scheduler;
 use crate::settled;
 use crate::state::Phase;
 use crate::steps::{self, StartJob, Step};
+use crate::workers::Workers;
 use crate::workshop::{Answer, Message, StepError, Workshop};
 
 /// How long the run may be silent before the reporter is told that time passed.
@@ -40,7 +40,7 @@ pub(crate) struct Dispatcher<'a> {
     /// What follows from the facts so far. A queue, not a recursion: a chain of
     /// facts that need no act may be as long as the plan.
     due: VecDeque<Action>,
-    threads: Vec<JoinHandle<()>>,
+    workers: Workers,
     steps: usize,
     stop: Option<Stop>,
     last_shown: Instant,
@@ -93,7 +93,7 @@ impl<'a> Dispatcher<'a> {
             times: start.times,
             activity: BTreeMap::new(),
             due: VecDeque::new(),
-            threads: Vec::new(),
+            workers: Workers::default(),
             steps: 0,
             stop: None,
             last_shown: Instant::now(),
@@ -119,9 +119,7 @@ impl<'a> Dispatcher<'a> {
                 Err(_) => break,
             }
         }
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        self.workers.finish();
         self.reporter.finish();
         result.map(|()| Ended { shop: self.shop, scheduler: self.scheduler, stop: self.stop })
     }
@@ -143,7 +141,6 @@ impl<'a> Dispatcher<'a> {
             // keep the clock from being looked at.
             self.time_passes()?;
             self.act_all()?;
-            self.threads.retain(|thread| !thread.is_finished());
         }
         if let Some(stop) = &self.stop {
             let reason = stop.to_string();
@@ -190,7 +187,7 @@ impl<'a> Dispatcher<'a> {
 
     fn receive(&mut self, message: Message) -> Result<(), RunError> {
         match message {
-            Message::Fact { node, event, answer } => self.fact(node, *event, &answer),
+            Message::Fact { node, event, answer } => self.fact(node, *event, answer.as_ref()),
             Message::Activity { node, text } => {
                 self.activity.insert(node, text);
                 let (view, reporter) = self.view();
@@ -226,7 +223,7 @@ impl<'a> Dispatcher<'a> {
         &mut self,
         node: NodeIndex,
         event: NodeEvent,
-        answer: &SyncSender<Answer>,
+        answer: Option<&SyncSender<Answer>>,
     ) -> Result<(), RunError> {
         let phase = self.scheduler.state().node(node).phase;
         let too_late = match event {
@@ -236,10 +233,12 @@ impl<'a> Dispatcher<'a> {
         };
         if too_late {
             self.scheduler.abandon(node);
-            let _ = answer.send(Answer::Leave);
+            if let Some(answer) = answer {
+                let _ = answer.send(Answer::Leave);
+            }
             return Ok(());
         }
-        self.take_and_answer(&Event::Node(node, event), Some(answer))
+        self.take_and_answer(&Event::Node(node, event), answer)
     }
 
     fn take(&mut self, event: &Event) -> Result<(), RunError> {
@@ -306,19 +305,25 @@ impl<'a> Dispatcher<'a> {
         {
             return self.take(&Event::Node(node, event));
         }
-        let Some((node, step)) = self.step(action) else { return Ok(()) };
+        let Some((node, mut step)) = self.step(action) else { return Ok(()) };
+        if let Step::Start(job) = &mut step
+            && let Some(event) = settled::started(&self.shop.plan, self.scheduler.state(), node)
+        {
+            if self.stop.is_some() {
+                self.scheduler.abandon(node);
+                return Ok(());
+            }
+            job.is_told = true;
+            self.take(&Event::Node(node, event))?;
+        }
         let stamp = Stamp { author: Author::default(), seconds: self.times[node.get()] };
         let shop = Arc::clone(&self.shop);
         let run = move || {
             let result = steps::perform(&shop, node, step, &stamp);
             shop.courier.send(Message::StepEnded { node, result });
         };
-        let name = self.shop.node(node).name.clone();
-        match std::thread::Builder::new().name(name).spawn(run) {
-            Ok(thread) => {
-                self.threads.push(thread);
-                self.steps += 1;
-            }
+        match self.workers.run(run) {
+            Ok(()) => self.steps += 1,
             Err(error) => self.halt(Stop::Host(format!("no thread can be started: {error}"))),
         }
         Ok(())
@@ -367,6 +372,7 @@ impl<'a> Dispatcher<'a> {
             feedback: run.feedback.clone(),
             heard: run.heard,
             rest_ms: self.rest_of_node(node),
+            is_told: false,
         }
     }
 

@@ -9,10 +9,11 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eufm_plan::{Digest, NodeIndex, Plan};
 use serde::{Deserialize, Serialize};
@@ -426,6 +427,8 @@ impl Health {
 #[derive(Debug)]
 struct Flusher {
     requests: Option<Sender<()>>,
+    /// Set while a sync is ahead: its thread need not be woken for each record.
+    is_requested: Arc<AtomicBool>,
     health: Arc<Health>,
     thread: Option<JoinHandle<()>>,
 }
@@ -436,14 +439,18 @@ impl Flusher {
         let (requests, queue) = channel();
         let health = Arc::new(Health::default());
         let shared = Arc::clone(&health);
+        let is_requested = Arc::new(AtomicBool::new(false));
+        let taken = Arc::clone(&is_requested);
         let thread = std::thread::Builder::new()
             .name("journal-sync".to_owned())
-            .spawn(move || flush(&file, &queue, &shared))?;
-        Ok(Self { requests: Some(requests), health, thread: Some(thread) })
+            .spawn(move || flush(&file, &queue, &taken, &shared))?;
+        Ok(Self { requests: Some(requests), is_requested, health, thread: Some(thread) })
     }
 
     fn request(&self) {
-        if let Some(requests) = &self.requests {
+        if let Some(requests) = &self.requests
+            && !self.is_requested.swap(true, Ordering::AcqRel)
+        {
             // The thread lives as long as this sender does.
             let _ = requests.send(());
         }
@@ -459,16 +466,13 @@ impl Drop for Flusher {
     }
 }
 
-fn flush(file: &File, queue: &Receiver<()>, health: &Health) {
+fn flush(file: &File, queue: &Receiver<()>, is_requested: &AtomicBool, health: &Health) {
     while queue.recv().is_ok() {
-        // More records may come within the delay; they share the sync.
-        let group_end = Instant::now() + GROUP_DELAY;
-        loop {
-            let rest = group_end.saturating_duration_since(Instant::now());
-            if rest.is_zero() || queue.recv_timeout(rest).is_err() {
-                break;
-            }
-        }
+        // More records may come within the delay; they share the sync. Only the
+        // end of the journal comes as a message meanwhile.
+        let _ = queue.recv_timeout(GROUP_DELAY);
+        // Before the sync: a record that is written beside it asks again.
+        is_requested.store(false, Ordering::Release);
         health.sync(file);
     }
 }

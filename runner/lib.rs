@@ -20,6 +20,7 @@ mod monitor;
 pub mod nest;
 mod node;
 mod orphans;
+mod output;
 mod preflight;
 pub mod printable;
 pub mod process;
@@ -43,6 +44,7 @@ mod steps;
 mod store;
 mod supervise;
 pub mod supported;
+mod workers;
 mod workshop;
 
 pub use dispatcher::Stop;

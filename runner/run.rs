@@ -18,6 +18,7 @@ use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Journal};
+use crate::output::Outputs;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
 use crate::report::{Context, RunReport};
@@ -333,6 +334,7 @@ fn workshop(
         checkout,
         branch: Mutex::new(()),
         running: crate::running::Running::default(),
+        outputs: Outputs::default(),
         pulses,
         refusals,
         courier,

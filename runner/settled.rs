@@ -33,3 +33,18 @@ pub(crate) fn fact(
         _ => None,
     }
 }
+
+/// Returns the start of a trusted command that depends on nothing but what
+/// changed nothing: its base is the run's, and git need not be asked.
+#[must_use]
+pub(crate) fn started(plan: &Plan, state: &RunState, node: NodeIndex) -> Option<NodeEvent> {
+    let (planned, run) = (&plan.nodes[node.get()], state.node(node));
+    let base = &state.opened.as_ref()?.base;
+    let is_base = |need: &NodeIndex| state.node(*need).commit.as_ref() == Some(base);
+    (planned.work.is_in_place() && planned.needs.iter().all(is_base)).then(|| NodeEvent::Started {
+        attempt: run.attempt,
+        start: run.start + 1,
+        base: base.clone(),
+        from: base.clone(),
+    })
+}

@@ -16,6 +16,7 @@ use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
 use crate::nest::Tools;
+use crate::output::Outputs;
 use crate::preflight::Host;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
@@ -51,6 +52,8 @@ pub(crate) struct Workshop {
     pub branch: Mutex<()>,
     /// The processes that run.
     pub running: Running,
+    /// Where trusted commands write.
+    pub outputs: Outputs,
     /// The last sign of life of each node.
     pub pulses: Arc<Vec<Pulse>>,
     /// Why the gateway refused a node's requests, if it did.
@@ -118,8 +121,8 @@ pub(crate) enum Message {
         node: NodeIndex,
         /// The fact.
         event: Box<NodeEvent>,
-        /// Where the answer goes.
-        answer: SyncSender<Answer>,
+        /// Where the answer goes, if its teller waits for one.
+        answer: Option<SyncSender<Answer>>,
     },
     /// What an agent is doing; shown, not written down.
     Activity {
@@ -166,11 +169,16 @@ impl Courier {
     /// Fails when it was not: the step leaves everything as it is.
     pub(crate) fn tell(&self, node: NodeIndex, event: NodeEvent) -> Result<(), StepError> {
         let (answer, answered) = sync_channel(1);
-        self.send(Message::Fact { node, event: Box::new(event), answer });
+        self.send(Message::Fact { node, event: Box::new(event), answer: Some(answer) });
         match answered.recv() {
             Ok(Answer::GoOn) => Ok(()),
             Ok(Answer::Leave) | Err(_) => Err(StepError::Left),
         }
+    }
+
+    /// Tells a fact from which no act of the teller follows.
+    pub(crate) fn post(&self, node: NodeIndex, event: NodeEvent) {
+        self.send(Message::Fact { node, event: Box::new(event), answer: None });
     }
 
     /// Sends a message that asks for no answer.

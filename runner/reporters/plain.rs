@@ -20,8 +20,10 @@ struct Plain {
 
 impl Plain {
     fn line(&mut self, at_ms: u64, text: &str) {
-        // A reader that is gone does not end the run.
-        let _ = writeln!(self.sink, "eufm [{:>8}] {text}", seconds(at_ms));
+        // One write a line: the stream has no buffer. A reader that is gone does
+        // not end the run.
+        let line = format!("eufm [{:>8}] {text}\n", seconds(at_ms));
+        let _ = self.sink.write_all(line.as_bytes());
         let _ = self.sink.flush();
     }
 }

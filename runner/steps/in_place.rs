@@ -4,19 +4,18 @@
 //! in its process group when it ends is ended with it; what has left the group
 //! is known by a variable of its environment. Unaware of gates and merges.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use eufm_plan::{Command as Work, NodeIndex};
 
 use super::StartJob;
-use crate::capture::{FILE_BYTES_MAX, TAIL_BYTES_MAX};
 use crate::event::{Ending, NodeEvent};
-use crate::executors::{is_success, last_line};
+use crate::executors::is_success;
 use crate::git::Stamp;
 use crate::orphans;
+use crate::output::Output;
 use crate::process::Command;
 use crate::supervise::{End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
@@ -29,16 +28,20 @@ pub(super) fn perform(
     stamp: &Stamp,
 ) -> Result<(), StepError> {
     let Some(work) = shop.node(node).work.command() else { return Err(StepError::Left) };
-    let Some(base) = super::start::base(shop, node, job, stamp)? else { return Ok(()) };
-    let (attempt, start, from) = (job.attempt, job.start, base.clone());
-    shop.courier.tell(node, NodeEvent::Started { attempt, start, base, from })?;
-    let output = Output::create(shop.scratch(node, start, "attempt"))?;
+    let start = job.start;
+    if !job.is_told {
+        let Some(base) = super::start::base(shop, node, job, stamp)? else { return Ok(()) };
+        let (attempt, from) = (job.attempt, base.clone());
+        shop.courier.tell(node, NodeEvent::Started { attempt, start, base, from })?;
+    }
+    let path = shop.scratch(node, start, "attempt");
+    let output = shop.outputs.take(&path)?;
     let end = run(shop, node, work, job, &output);
     // What left the group when it was ended is gone before the end is told.
     if !matches!(end, Ok(End::Exited(_))) {
-        orphans::end_all(&mark(&output.path))?;
+        orphans::end_all(&mark(&path))?;
     }
-    let last = output.keep(&logs(shop, node, start))?;
+    let last = shop.outputs.keep(output, &log(shop, node, start))?;
     let ending = match end {
         Err(error) => failed(format!("{}: {error}", work.run.join(" "))),
         Ok(End::Stopped) => {
@@ -49,16 +52,16 @@ pub(super) fn perform(
         Ok(End::Exited(exit)) if last.is_empty() => failed(exit.to_string()),
         Ok(End::Exited(exit)) => failed(format!("{exit}: {last}")),
     };
-    shop.courier.tell(node, NodeEvent::Exited { ending, salvage: None })
+    shop.courier.post(node, NodeEvent::Exited { ending, salvage: None });
+    Ok(())
 }
 
 /// Ends what an earlier runner left of an attempt, and keeps its output.
 pub(super) fn recover(shop: &Workshop, node: NodeIndex, start: u32) -> Result<(), StepError> {
     let path = shop.scratch(node, start, "attempt");
     orphans::end_all(&mark(&path))?;
-    if path.exists() {
-        let file = File::open(&path)?;
-        Output { path, file }.keep(&logs(shop, node, start))?;
+    if let Some(output) = Output::left(&path)? {
+        shop.outputs.keep(output, &log(shop, node, start))?;
     }
     shop.courier.tell(node, NodeEvent::Interrupted { salvage: None })
 }
@@ -67,8 +70,8 @@ fn failed(reason: String) -> Ending {
     Ending::Failed { reason }
 }
 
-fn logs(shop: &Workshop, node: NodeIndex, start: u32) -> PathBuf {
-    shop.node_dir(node).join(start.to_string())
+fn log(shop: &Workshop, node: NodeIndex, start: u32) -> PathBuf {
+    shop.node_dir(node).join(start.to_string()).join("output.log")
 }
 
 /// What the processes of an attempt are known by, as those of a sandbox are
@@ -86,13 +89,13 @@ fn run(
     job: &StartJob,
     output: &Output,
 ) -> io::Result<End> {
-    let command = command(shop, node, work, &output.path);
+    let command = command(shop, node, work, output.path());
     let limits = Limits { wall: job.rest_ms.map(Duration::from_millis), silence: None };
     let pulse = &shop.pulses[node.get()];
-    let streams = (output.file.try_clone()?, output.file.try_clone()?);
+    let streams = output.streams()?;
     // A stop that comes here finds the process registered and ends it.
     supervise(&shop.running, &command, streams, limits, pulse, |process| {
-        let _ = shop.courier.tell(node, NodeEvent::Spawned { process });
+        shop.courier.post(node, NodeEvent::Spawned { process });
     })
 }
 
@@ -110,7 +113,6 @@ fn command(shop: &Workshop, node: NodeIndex, work: &Work, output: &Path) -> Comm
         .bare()
         .env("PATH", path)
         .env("HOME", &shop.host.home)
-        .env("LANG", "C.UTF-8")
         .env("EUFM_RUN", &shop.run)
         .env("EUFM_NODE", &shop.node(node).name)
         .env(orphans::MARK, mark(output));
@@ -118,79 +120,4 @@ fn command(shop: &Workshop, node: NodeIndex, work: &Work, output: &Path) -> Comm
         command = command.env(name, value);
     }
     command
-}
-
-/// What a trusted command writes to both of its streams, in one file.
-///
-/// No pipe and no thread stand between: this is the path of commands that take
-/// less time than a thread takes to start.
-#[derive(Debug)]
-struct Output {
-    path: PathBuf,
-    file: File,
-}
-
-impl Output {
-    fn create(path: PathBuf) -> io::Result<Self> {
-        let file = File::options().read(true).append(true).create_new(true).open(&path)?;
-        Ok(Self { path, file })
-    }
-
-    /// Makes it a log of the node, unless nothing was written; returns the last
-    /// line that says something.
-    fn keep(mut self, logs: &Path) -> io::Result<String> {
-        let bytes = self.file.metadata()?.len();
-        if bytes == 0 {
-            std::fs::remove_file(&self.path)?;
-            return Ok(String::new());
-        }
-        let tail = self.tail(bytes)?;
-        if bytes > FILE_BYTES_MAX {
-            let mut file = File::options().append(true).open(&self.path)?;
-            file.set_len(FILE_BYTES_MAX)?;
-            file.write_all(b"\n[eufm: the rest is left out]\n")?;
-        }
-        std::fs::create_dir_all(logs)?;
-        std::fs::rename(&self.path, logs.join("output.log"))?;
-        Ok(last_line(&tail))
-    }
-
-    fn tail(&mut self, bytes: u64) -> io::Result<Vec<u8>> {
-        let mut tail = Vec::new();
-        self.file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES_MAX as u64)))?;
-        (&mut self.file).take(TAIL_BYTES_MAX as u64).read_to_end(&mut tail)?;
-        Ok(tail)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(bytes: &[u8]) -> (String, Option<Vec<u8>>) {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let mut output = Output::create(dir.path().join("out")).expect("made");
-        output.file.write_all(bytes).expect("written");
-        let logs = dir.path().join("logs/1");
-        let last = output.keep(&logs).expect("kept");
-        assert!(!dir.path().join("out").exists());
-        (last, std::fs::read(logs.join("output.log")).ok())
-    }
-
-    #[test]
-    fn an_output_becomes_a_log_unless_it_is_empty() {
-        assert_eq!(kept(b""), (String::new(), None));
-        assert_eq!(kept(b"a\nb\n"), ("b".to_owned(), Some(b"a\nb\n".to_vec())));
-    }
-
-    #[test]
-    fn a_long_output_is_cut_and_says_so() {
-        let mut bytes = vec![b'x'; usize::try_from(FILE_BYTES_MAX).expect("fits")];
-        bytes.extend(b"\nthe end\n");
-        let (last, log) = kept(&bytes);
-        assert_eq!(last, "the end");
-        let log = log.expect("a log");
-        assert!(log.ends_with(b"x\n[eufm: the rest is left out]\n"));
-        assert!(log.len() < bytes.len() + 40);
-    }
 }

@@ -88,6 +88,9 @@ pub(crate) struct StartJob {
     pub heard: bool,
     /// How long the node may still run, in milliseconds.
     pub rest_ms: Option<u64>,
+    /// Whether the journal has its start already, since nothing was to be
+    /// found out for it.
+    pub is_told: bool,
 }
 
 /// How many paths of a conflict are written down.
