@@ -20,3 +20,4 @@ mod sandbox;
 mod specs;
 mod stdlib;
 mod support;
+mod verify;
