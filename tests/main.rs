@@ -8,6 +8,7 @@ mod corpus;
 mod exec;
 mod explain;
 mod gates;
+mod journals;
 mod layering;
 mod lock;
 mod mutations;

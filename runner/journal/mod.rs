@@ -9,6 +9,8 @@ mod disk;
 mod flusher;
 #[cfg(test)]
 mod journal_test;
+#[cfg(test)]
+mod kept_test;
 mod line;
 mod record;
 mod scan;
