@@ -213,7 +213,7 @@ impl Replayed {
         if !dir.journal().exists() {
             return Self::fold(locked, journal::Recovered::default(), dir);
         }
-        let (journal, recovered) = Journal::open(&dir.journal(), locked.digest)?;
+        let (journal, recovered) = Journal::open(&dir.journal(), locked)?;
         let mut replayed = Self::fold(locked, recovered, dir)?;
         replayed.journal = Some(journal);
         Ok(replayed)
@@ -221,7 +221,7 @@ impl Replayed {
 
     /// Reads a run's journal and leaves it as it is.
     fn read(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
-        let recovered = journal::read(&dir.journal(), locked.digest)?;
+        let recovered = journal::read(&dir.journal(), locked)?;
         Self::fold(locked, recovered, dir)
     }
 

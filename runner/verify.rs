@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use eufm_plan::Plan;
 use eufm_plan::lockfile::{self, Locked};
-use eufm_plan::{Digest, Plan};
 
 use crate::error::RunError;
 use crate::event::Outcome;
@@ -127,7 +127,7 @@ fn look_at(root: &Path, dir: &RunDir, found: &mut VerifiedRun) -> Result<(), Dam
     let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
     found.bytes = bytes.len() as u64;
     let locked = plan_of(dir)?;
-    let scan = Scan::of(&bytes, locked.digest);
+    let scan = Scan::of(&bytes, &locked);
     (found.format, found.records) = (scan.format(), scan.records.len());
     let at = |offset, cause, help| Damage { file: path.clone(), offset: Some(offset), cause, help };
     let valid_bytes = scan.valid_bytes as u64;
@@ -204,7 +204,7 @@ impl Standing {
 ///
 /// # Errors
 /// Says why the journal is refused.
-pub fn read_bytes(bytes: &[u8], plan: Digest) -> (usize, usize, Result<(), String>) {
+pub fn read_bytes(bytes: &[u8], plan: &Locked) -> (usize, usize, Result<(), String>) {
     let scan = Scan::of(bytes, plan);
     let end = match scan.end {
         End::Whole | End::Torn => Ok(()),

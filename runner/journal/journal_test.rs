@@ -26,6 +26,10 @@ fn plan_digest() -> Digest {
     Digest::of(b"plan")
 }
 
+fn locked() -> Locked {
+    Locked { plan: plan(), digest: plan_digest() }
+}
+
 fn events() -> Vec<Event> {
     let node = NodeIndex::new(0);
     let at = |event| Event::Node(node, event);
@@ -94,9 +98,9 @@ impl Fixture {
     /// accepted stays as it is, and reading alone never changes it.
     fn open(&self, bytes: &[u8]) -> Result<Recovered, JournalError> {
         self.put(bytes);
-        let read = read(&self.path(), plan_digest());
+        let read = read(&self.path(), &locked());
         assert_eq!(std::fs::read(self.path()).unwrap(), bytes, "reading changed the file");
-        let opened = Journal::open(&self.path(), plan_digest()).map(|(_, recovered)| recovered);
+        let opened = Journal::open(&self.path(), &locked()).map(|(_, recovered)| recovered);
         let after = std::fs::read(self.path()).unwrap();
         match &opened {
             Ok(recovered) => {
@@ -114,7 +118,7 @@ impl Fixture {
 
     /// Looks at bytes without a file, for where there are thousands.
     fn scan(&self, bytes: &[u8]) -> Result<Scan, JournalError> {
-        accept(&self.path(), Scan::of(bytes, plan_digest()))
+        accept(&self.path(), Scan::of(bytes, &locked()))
     }
 
     /// Opens bytes whose damage is to be found in the record `index`.
@@ -161,7 +165,7 @@ fn a_journal_that_was_cut_goes_on_as_if_it_had_not_been() {
     let fixture = Fixture::new();
     for length in 0..fixture.bytes.len() {
         fixture.put(&fixture.bytes[..length]);
-        let (mut journal, recovered) = Journal::open(&fixture.path(), plan_digest()).unwrap();
+        let (mut journal, recovered) = Journal::open(&fixture.path(), &locked()).unwrap();
         for record in &fixture.records[recovered.records.len()..] {
             journal.append(record, Durability::Grouped).unwrap();
         }

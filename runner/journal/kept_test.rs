@@ -45,7 +45,7 @@ fn kept() -> Vec<Kept> {
 
 impl Kept {
     fn scan(&self) -> Scan {
-        accept(&self.folder, Scan::of(&self.bytes, self.locked.digest)).unwrap()
+        accept(&self.folder, Scan::of(&self.bytes, &self.locked)).unwrap()
     }
 
     fn scheduler(&self) -> Scheduler {
@@ -120,7 +120,7 @@ fn each_of_them_cut_at_any_byte_loses_at_most_the_record_it_hits() {
     for kept in kept() {
         let whole = kept.scan();
         for length in 0..kept.bytes.len() {
-            let found = Scan::of(&kept.bytes[..length], kept.locked.digest);
+            let found = Scan::of(&kept.bytes[..length], &kept.locked);
             let mut ends = whole.offsets[1..].to_vec();
             ends.push(whole.valid_bytes as u64);
             let count = ends.iter().filter(|&&end| end <= length as u64).count();
@@ -147,7 +147,7 @@ fn three_flipped_bits_of_every_byte_are_found() {
             for bit in [position % 8, (position + 3) % 8, (position + 5) % 8] {
                 let mut bytes = kept.bytes.clone();
                 bytes[position] ^= 1 << bit;
-                let found = Scan::of(&bytes, kept.locked.digest);
+                let found = Scan::of(&bytes, &kept.locked);
                 let place = format!("{} byte {position} bit {bit}", kept.folder.display());
                 match found.end {
                     End::Damaged(_) => {

@@ -6,6 +6,8 @@
 //! The law of the format is docs/run-state.md.
 
 mod disk;
+#[cfg(test)]
+mod disk_test;
 mod flusher;
 #[cfg(test)]
 mod journal_test;
@@ -14,17 +16,19 @@ mod kept_test;
 mod line;
 mod record;
 mod scan;
+mod torn;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eufm_plan::Digest;
+use eufm_plan::lockfile::Locked;
 use thiserror::Error;
 
 use disk::{Disk, DiskFile, HostDisk};
 use flusher::Flusher;
-pub(crate) use record::{FORMAT, Record, event, record};
+pub(crate) use record::{Durability, FORMAT, Record, event, record};
 pub(crate) use scan::{End, Scan};
 
 /// Why a journal cannot be read or written.
@@ -102,17 +106,8 @@ pub(crate) struct Recovered {
     pub records: Vec<Record>,
     /// At which byte each of them begins.
     pub offsets: Vec<u64>,
-    /// How many bytes a torn last record takes.
+    /// How many bytes the torn tail takes.
     pub torn_bytes: u64,
-}
-
-/// When a record must be on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// Before the call returns: a power loss must not repeat or forget it.
-    Synced,
-    /// Within 50 ms, together with others; a crash of the runner alone loses nothing.
-    Grouped,
 }
 
 /// A journal that is open for appending.
@@ -148,14 +143,14 @@ impl Journal {
     ///
     /// # Errors
     /// Fails when the file cannot be read, is damaged or is newer.
-    pub(crate) fn open(path: &Path, plan: Digest) -> Result<(Self, Recovered), JournalError> {
+    pub(crate) fn open(path: &Path, plan: &Locked) -> Result<(Self, Recovered), JournalError> {
         Self::open_on(&HostDisk(path.to_owned()), path, plan)
     }
 
     fn open_on(
         disk: &dyn Disk,
         path: &Path,
-        plan: Digest,
+        plan: &Locked,
     ) -> Result<(Self, Recovered), JournalError> {
         let io = |source| io_error(path, source);
         let file = disk.open().map_err(io)?;
@@ -232,7 +227,7 @@ impl Journal {
 ///
 /// # Errors
 /// Fails when the file cannot be read, is damaged or is newer.
-pub(crate) fn read(path: &Path, plan: Digest) -> Result<Recovered, JournalError> {
+pub(crate) fn read(path: &Path, plan: &Locked) -> Result<Recovered, JournalError> {
     let bytes = std::fs::read(path).map_err(|source| io_error(path, source))?;
     let scan = accept(path, Scan::of(&bytes, plan))?;
     let torn_bytes = (bytes.len() - scan.valid_bytes) as u64;

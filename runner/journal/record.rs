@@ -38,6 +38,48 @@ pub(crate) enum RecordedEvent {
     Node(NodeEvent),
 }
 
+/// When a record must be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Before the call returns: a power loss must not repeat or forget it.
+    Synced,
+    /// Within 50 ms, together with others; a crash of the runner alone loses nothing.
+    Grouped,
+}
+
+impl Record {
+    /// Says when it must be on disk: before the call returns where a power loss
+    /// must neither repeat nor forget it.
+    ///
+    /// A trusted command may be repeated after a power loss, as make would repeat
+    /// it: it costs no money, and what it does outside is its author's affair.
+    ///
+    /// Readers rely on it: whatever stands behind a synced record shows that it
+    /// was. So a fact that is synced stays so in all versions of its format.
+    #[must_use]
+    pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
+        use NodeEvent::{Committed, Merged, Replied, Started};
+        match &self.event {
+            RecordedEvent::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => {
+                Durability::Grouped
+            }
+            RecordedEvent::Run(_) => Durability::Synced,
+            RecordedEvent::Node(
+                Started { .. } | Replied { .. } | Committed { .. } | Merged { .. },
+            ) if !is_in_place => Durability::Synced,
+            RecordedEvent::Node(_) => Durability::Grouped,
+        }
+    }
+
+    /// Says the same for whoever reads it. Looks the node up by its name, so it
+    /// is for a few records only.
+    #[must_use]
+    pub(crate) fn durability_in(&self, plan: &Plan) -> Durability {
+        let node = plan.nodes.iter().find(|node| Some(&node.name) == self.node.as_ref());
+        self.durability(node.is_some_and(|node| node.work.is_in_place()))
+    }
+}
+
 /// Makes the record of an event.
 #[must_use]
 pub(crate) fn record(plan: &Plan, event: &Event, at_ms: u64, time: u64) -> Record {

@@ -1,17 +1,16 @@
 //! Reads the bytes of a journal: the records, and how they end.
 //!
-//! A torn tail costs at most the last record; all else that does not fit is
+//! A torn tail costs what was not synced yet; all else that does not fit is
 //! damage, never a guess. Pure: no file, and no knowledge of what the facts
 //! mean. The law of reading is docs/run-state.md.
 
 use eufm_plan::Digest;
+use eufm_plan::lockfile::Locked;
 use serde::Deserialize;
 
 use super::line::{Frame, hexadecimal};
 use super::record::{FORMAT, Record};
-
-/// The first record is never longer: it holds names and digests only.
-const FIRST_BYTES_MAX: usize = 4_096;
+use super::torn::{is_torn, split_line};
 
 /// What the bytes of a journal hold.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(crate) struct Scan {
 pub(crate) enum End {
     /// Nothing.
     Whole,
-    /// A record that was being written, of which nothing has followed.
+    /// Records that were being written when the power failed.
     Torn,
     /// Something that the journal's owner did not write there.
     Damaged(String),
@@ -45,17 +44,17 @@ impl Scan {
     /// Reads records until the end, a torn tail or damage; the chain begins at
     /// the plan's digest.
     #[must_use]
-    pub(crate) fn of(bytes: &[u8], plan: Digest) -> Self {
+    pub(crate) fn of(bytes: &[u8], locked: &Locked) -> Self {
         let mut scan = Self {
             records: Vec::new(),
             offsets: Vec::new(),
             valid_bytes: 0,
-            previous: plan,
+            previous: locked.digest,
             end: End::Whole,
         };
         while scan.valid_bytes < bytes.len() {
-            let (line, behind) = split_line(&bytes[scan.valid_bytes..]);
-            let is_first = scan.records.is_empty();
+            let rest = &bytes[scan.valid_bytes..];
+            let (line, _) = split_line(rest);
             match read_record(line, scan.records.len() as u64, scan.previous) {
                 Ok(record) => {
                     scan.previous = Digest::of(line);
@@ -64,7 +63,8 @@ impl Scan {
                     scan.records.push(record);
                 }
                 Err(flaw) => {
-                    scan.end = flaw.end(behind.is_empty() && is_torn(line, is_first));
+                    let is_first = scan.records.is_empty();
+                    scan.end = flaw.end(|| is_torn(rest, scan.valid_bytes, is_first, &locked.plan));
                     break;
                 }
             }
@@ -90,30 +90,14 @@ enum Flaw {
 }
 
 impl Flaw {
-    fn end(self, may_be_torn: bool) -> End {
+    fn end(self, is_torn: impl FnOnce() -> bool) -> End {
         match self {
-            Self::Broken(_) if may_be_torn => End::Torn,
+            Self::Broken(_) if is_torn() => End::Torn,
             Self::Broken(text) => End::Damaged(text.to_owned()),
             Self::Foreign(text) => End::Damaged(text),
             Self::Newer(found) => End::Newer(found),
         }
     }
-}
-
-/// Takes the first line, its end included, off the rest.
-fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
-    bytes.split_at(end)
-}
-
-/// Tells whether a broken last line can be a record that was being written when
-/// the power failed, so that nothing had followed from it yet.
-///
-/// A whole record behind a damaged end of line would be lost with it, and so
-/// would a run behind a long first line.
-fn is_torn(line: &[u8], is_first: bool) -> bool {
-    let hides_record = (1..line.len()).any(|start| Frame::read(&line[start..]).is_ok());
-    !hides_record && (!is_first || line.len() <= FIRST_BYTES_MAX)
 }
 
 fn read_record(line: &[u8], sequence: u64, previous: Digest) -> Result<Record, Flaw> {
