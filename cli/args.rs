@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Make price tables for specs
     Prices(PricesArgs),
+    /// Look whether the state of runs is whole, and where each run stands
+    Verify(VerifyArgs),
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
@@ -214,6 +216,22 @@ pub(crate) struct PricesImportArgs {
     /// Only this model, as the table calls it; may be repeated
     #[arg(long = "model", value_name = "NAME")]
     pub(crate) models: Vec<String>,
+}
+
+/// `eufm verify`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Only this run
+    pub(crate) run: Option<String>,
+    /// The repository whose runs are meant instead of the one that this folder lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// The folder of the state, if it is not $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print what was found as one JSON document (docs/schemas/verify.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The forwarder.

@@ -57,6 +57,29 @@ pub(crate) fn state(given: Option<&Path>, repository: &Path) -> Result<PathBuf, 
     Ok(base.join("eufm").join(format!("{name}-{}", digest.short(8))))
 }
 
+/// Returns the repository that is meant: the one given, or the one that a file
+/// lies in; without links, since its state is found by its path.
+///
+/// # Errors
+/// Fails when there is none.
+pub(crate) fn repository(given: Option<&Path>, file: &Path) -> Result<PathBuf, Failure> {
+    let found = match given {
+        Some(given) => absolute(given)?,
+        None => repository_of(file).ok_or_else(|| {
+            let place = if file == Path::new(".") {
+                "this folder".into()
+            } else {
+                file.display().to_string()
+            };
+            let help = "  help: name the one that is meant with --repo DIR";
+            Failure::new(ExitStatus::USAGE, format!("{place} lies in no git repository\n{help}"))
+        })?,
+    };
+    let not_there =
+        |error| Failure::new(ExitStatus::USAGE, format!("{}: {error}", found.display()));
+    found.canonicalize().map_err(not_there)
+}
+
 /// Finds the repository that a file lies in: the nearest folder with a `.git`.
 pub(crate) fn repository_of(file: &Path) -> Option<PathBuf> {
     // A file that is not there yet lies in its folder all the same.

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
     };
     match result {

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::NodeIndex;
 
 use crate::clock::{Clock, unix_seconds};
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, RunEvent};
 use crate::git::{Author, Stamp};
-use crate::journal::{self, Durability, Journal};
+use crate::journal::{self, Journal};
 use crate::reporters::{Reporter, View};
 use crate::scheduler::Scheduler;
 use crate::settled;
@@ -257,7 +257,9 @@ impl<'a> Dispatcher<'a> {
         self.scheduler.state().check(event).map_err(illegal)?;
         let (at_ms, time) = (self.clock.at_ms(), unix_seconds());
         let record = journal::record(&self.shop.plan, event, at_ms, time);
-        self.journal.append(&record, durability(&self.shop.plan, event))?;
+        let is_in_place =
+            matches!(event, Event::Node(node, _) if self.shop.node(*node).work.is_in_place());
+        self.journal.append(&record, record.durability(is_in_place))?;
         if let Some(answer) = answer {
             let _ = answer.send(Answer::GoOn);
         }
@@ -389,22 +391,5 @@ impl std::fmt::Display for Stop {
             Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::Host(reason) => f.write_str(reason),
         }
-    }
-}
-
-/// Decides which facts a power loss must neither repeat nor forget.
-///
-/// A trusted command may be repeated after a power loss, as make would repeat
-/// it: it costs no money, and what it does outside is its author's affair.
-fn durability(plan: &Plan, event: &Event) -> Durability {
-    use NodeEvent::{Committed, Merged, Replied, Started};
-    match event {
-        Event::Node(node, _) if plan.nodes[node.get()].work.is_in_place() => Durability::Grouped,
-        Event::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => Durability::Grouped,
-        Event::Run(_) => Durability::Synced,
-        Event::Node(_, Started { .. } | Replied { .. } | Committed { .. } | Merged { .. }) => {
-            Durability::Synced
-        }
-        Event::Node(..) => Durability::Grouped,
     }
 }

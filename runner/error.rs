@@ -42,6 +42,6 @@ impl From<StoreError> for RunError {
 
 impl From<JournalError> for RunError {
     fn from(error: JournalError) -> Self {
-        Self::State(error.to_string())
+        Self::State(format!("{error}\n  help: {}", error.help()))
     }
 }

@@ -4,23 +4,24 @@
 //! host and hands over to the dispatcher; afterwards leaves nothing behind but
 //! the state. Unaware of what the nodes do.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use eufm_plan::lockfile::Locked;
-use eufm_plan::{Digest, NodeIndex, Plan};
+use eufm_plan::{Digest, Plan};
 
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
+use crate::durable::write_whole;
 use crate::error::RunError;
 use crate::event::{NodeEvent, Outcome, RunEvent};
 use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Journal, JournalError};
 use crate::output::Outputs;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
+use crate::replay::{self, Replay};
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
 use crate::scheduler::Scheduler;
@@ -106,7 +107,8 @@ pub fn run(
     let admitted = admit(order.locked, host, store.root())?;
     if replayed.records == 0 {
         // The journal comes last: without it there is no run yet.
-        std::fs::write(dir.plan(), &order.text).map_err(|error| state(&dir.plan(), &error))?;
+        write_whole(&dir.plan(), order.text.as_bytes())
+            .map_err(|error| state(&dir.plan(), &error))?;
         vault.pin(&found.name, &found.base).map_err(|error| git_state(&error))?;
     }
     let checkout = order.repository;
@@ -210,50 +212,34 @@ impl Replayed {
     /// Opens a run's journal for going on.
     fn of(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
         if !dir.journal().exists() {
-            return Self::fold(locked, Vec::new(), dir);
+            return Self::fold(locked, journal::Recovered::default(), dir);
         }
-        let (journal, recovered) = Journal::open(&dir.journal(), locked.digest)?;
-        let mut replayed = Self::fold(locked, recovered.records, dir)?;
+        let (journal, recovered) = Journal::open(&dir.journal(), locked)?;
+        let mut replayed = Self::fold(locked, recovered, dir)?;
         replayed.journal = Some(journal);
-        replayed.torn_bytes = recovered.torn_bytes;
         Ok(replayed)
     }
 
     /// Reads a run's journal and leaves it as it is.
     fn read(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
-        let recovered = journal::read(&dir.journal(), locked.digest)?;
-        Self::fold(locked, recovered.records, dir)
+        let recovered = journal::read(&dir.journal(), locked)?;
+        Self::fold(locked, recovered, dir)
     }
 
     fn fold(
         locked: &Locked,
-        records: Vec<journal::Record>,
+        recovered: journal::Recovered,
         dir: &RunDir,
     ) -> Result<Self, RunError> {
-        let plan = &locked.plan;
-        let names: BTreeMap<&str, NodeIndex> = plan
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(position, node)| (node.name.as_str(), NodeIndex::new(position)))
-            .collect();
-        let damaged =
-            |what: String| RunError::State(format!("{}: {what}", dir.journal().display()));
-        let mut scheduler = Scheduler::new(plan);
-        let mut times = vec![crate::clock::unix_seconds(); plan.nodes.len()];
-        let count = records.len();
-        for record in records {
-            let (at_ms, time) = (record.at_ms, record.time);
-            let event =
-                journal::event(record, |name| names.get(name).copied()).ok_or_else(|| {
-                    damaged("a record names a node that the plan does not".to_owned())
-                })?;
-            if let crate::event::Event::Node(node, _) = &event {
-                times[node.get()] = time;
-            }
-            scheduler.replay(at_ms, &event).map_err(|error| damaged(error.to_string()))?;
-        }
-        Ok(Self { scheduler, times, journal: None, records: count, torn_bytes: 0 })
+        let records = recovered.records.len();
+        let now = crate::clock::unix_seconds();
+        let replay = replay::fold(&locked.plan, dir.name(), recovered.records, now);
+        let Replay { scheduler, times } = replay.map_err(|misfit| {
+            let offset = recovered.offsets[misfit.position];
+            JournalError::Damaged { path: dir.journal(), offset, what: misfit.what }
+        })?;
+        let torn_bytes = recovered.torn_bytes;
+        Ok(Self { scheduler, times, journal: None, records, torn_bytes })
     }
 }
 
@@ -428,6 +414,7 @@ fn close(
     }
     let json = serde_json::to_string_pretty(&report)
         .map_err(|error| RunError::State(error.to_string()))?;
-    std::fs::write(dir.report(), json + "\n").map_err(|error| state(&dir.report(), &error))?;
+    write_whole(&dir.report(), (json + "\n").as_bytes())
+        .map_err(|error| state(&dir.report(), &error))?;
     Ok(report)
 }

@@ -106,10 +106,18 @@ impl Store {
     /// # Errors
     /// Fails when it cannot be made.
     pub(crate) fn run(&self, run: &str) -> Result<RunDir, StoreError> {
-        let root = self.root.join("runs").join(run);
-        private_dir(&self.root.join("runs"))?;
-        private_dir(&root)?;
-        Ok(RunDir { root })
+        let dir = RunDir::of(&self.root, run);
+        let runs = self.root.join("runs");
+        for folder in [&runs, &dir.root] {
+            let is_new = !folder.exists();
+            private_dir(folder)?;
+            if is_new {
+                // A power loss must not take the journal's folder away.
+                crate::durable::sync_folder_of(folder)
+                    .map_err(|source| StoreError::Io { path: folder.clone(), source })?;
+            }
+        }
+        Ok(dir)
     }
 
     /// Lists the runs that have a journal, by name.
@@ -117,19 +125,28 @@ impl Store {
     /// # Errors
     /// Fails when the folder cannot be read.
     pub(crate) fn runs(&self) -> Result<Vec<String>, StoreError> {
-        let path = self.root.join("runs");
-        let entries = match std::fs::read_dir(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|source| StoreError::Io { path: path.clone(), source })?,
-        };
-        let mut names: Vec<String> = entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().join("journal").is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        Ok(names)
+        runs_below(&self.root)
     }
+}
+
+/// Lists the runs that have a journal in the state at `root`, by name; nobody
+/// needs the lock to look.
+///
+/// # Errors
+/// Fails when the folder cannot be read.
+pub(crate) fn runs_below(root: &Path) -> Result<Vec<String>, StoreError> {
+    let path = root.join("runs");
+    let entries = match std::fs::read_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| StoreError::Io { path: path.clone(), source })?,
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("journal").is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 /// The folder of one run.
@@ -139,6 +156,19 @@ pub struct RunDir {
 }
 
 impl RunDir {
+    /// Names the folder of a run in the state at `root`; it need not be there.
+    #[must_use]
+    pub(crate) fn of(root: &Path, run: &str) -> Self {
+        Self { root: root.join("runs").join(run) }
+    }
+
+    /// Returns the run's name.
+    #[must_use]
+    pub(crate) fn name(&self) -> &str {
+        let name = self.root.file_name().and_then(|name| name.to_str());
+        name.expect("invariant: a run's folder has the run's name")
+    }
+
     /// Returns the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -200,6 +230,15 @@ fn folder_name(node: &str, position: usize) -> String {
 pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
     let io = |source| StoreError::Io { path: path.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+    is_private(path)
+}
+
+/// Refuses a folder that others may write to, and changes nothing.
+///
+/// # Errors
+/// Fails when it is not there or is not private.
+pub(crate) fn is_private(path: &Path) -> Result<(), StoreError> {
+    let io = |source| StoreError::Io { path: path.to_owned(), source };
     let metadata = std::fs::symlink_metadata(path).map_err(io)?;
     let exposed =
         |what: &str| Err(StoreError::Exposed { path: path.to_owned(), what: what.to_owned() });
@@ -243,17 +282,36 @@ fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     Err(StoreError::Locked { root: root.to_owned(), holder })
 }
 
-/// Asks the kernel who holds the lock (proc_locks(5)): the fields are the
-/// number, FLOCK, ADVISORY, WRITE, the process, and MAJOR:MINOR:INODE.
+/// Says who works on the state at `root`, if somebody does. Looks only: trying
+/// the lock could turn away a runner that starts in the same moment.
+#[must_use]
+pub(crate) fn who_works(root: &Path) -> Option<String> {
+    let mut lock = File::open(root.join("lock")).ok()?;
+    let known = lock_line(&lock)?;
+    let mut said = String::new();
+    lock.read_to_string(&mut said).ok()?;
+    Some(name_of_holder(said.trim(), pid_of(&known)))
+}
+
 fn kernel_holder(lock: &File) -> Option<u32> {
+    pid_of(&lock_line(lock)?)
+}
+
+/// Asks the kernel for the line about the lock (proc_locks(5)): the fields are
+/// the number, FLOCK, ADVISORY, WRITE, the process, and MAJOR:MINOR:INODE.
+fn lock_line(lock: &File) -> Option<String> {
     let inode = format!(":{}", lock.metadata().ok()?.ino());
     let text = std::fs::read_to_string("/proc/locks").ok()?;
-    let line = text.lines().find(|line| {
+    let is_ours = |line: &&str| {
         line.contains(" FLOCK ") && line.split_whitespace().any(|word| word.ends_with(&inode))
-    })?;
-    let pid = line.split_whitespace().nth(4)?.parse().ok()?;
-    // 0 stands for a process of another PID namespace.
-    (pid > 0).then_some(pid)
+    };
+    text.lines().find(is_ours).map(str::to_owned)
+}
+
+/// Takes the process out of such a line; 0 stands for one of another PID
+/// namespace.
+fn pid_of(line: &str) -> Option<u32> {
+    line.split_whitespace().nth(4)?.parse().ok().filter(|&pid| pid > 0)
 }
 
 /// Says who holds the lock. A holder that has just got it has not written who

@@ -19,13 +19,7 @@ use crate::{host, render};
 /// Fails when the run cannot begin or go on.
 pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let (locked, text) = read_plan(&args.plan)?;
-    let repository = match &args.repo {
-        Some(repo) => host::absolute(repo)?,
-        None => host::repository_of(&args.plan).ok_or_else(|| no_repository(&args.plan))?,
-    };
-    let repository = repository.canonicalize().map_err(|error| {
-        Failure::new(ExitStatus::USAGE, format!("{}: {error}", repository.display()))
-    })?;
+    let repository = host::repository(args.repo.as_deref(), &args.plan)?;
     let cassette = match &args.cassette {
         Some(path) => Some(
             Cassette::read(path)
@@ -67,14 +61,6 @@ fn read_plan(path: &Path) -> Result<(Locked, String), Failure> {
     let locked = lockfile::read(&text)
         .map_err(|error| Failure::new(ExitStatus::STALE, format!("{}: {error}", path.display())))?;
     Ok((locked, text))
-}
-
-fn no_repository(plan: &Path) -> Failure {
-    let message = format!(
-        "{} lies in no git repository\n  help: name the one to work on with --repo DIR",
-        plan.display()
-    );
-    Failure::new(ExitStatus::USAGE, message)
 }
 
 fn order_origin(plan: &eufm_plan::Plan) -> eufm_plan::Origin {

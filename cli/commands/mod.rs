@@ -9,3 +9,4 @@ pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;
 pub(crate) mod prices;
+pub(crate) mod verify;

@@ -11,7 +11,10 @@ pub(crate) mod json;
 mod kinds;
 mod plan;
 pub(crate) mod prices;
+#[cfg(test)]
+mod schema_test;
 mod summary;
+pub(crate) mod verified;
 mod wrap;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};

@@ -1,11 +1,15 @@
 //! Tests of the journal against torn, damaged and foreign files.
 
-use std::io::{self, PipeReader, Write as _};
+use std::fs::File;
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 
+use eufm_plan::{NodeIndex, Plan};
 use tempfile::TempDir;
 
+use super::line::{hexadecimal, seal};
 use super::*;
+use crate::event::{Event, NodeEvent, RunEvent};
 use crate::gates::Verdict;
 use crate::state_test::{Sketch, commit, opened, plan_of};
 
@@ -20,6 +24,10 @@ struct Fixture {
 
 fn plan_digest() -> Digest {
     Digest::of(b"plan")
+}
+
+fn locked() -> Locked {
+    Locked { plan: plan(), digest: plan_digest() }
 }
 
 fn events() -> Vec<Event> {
@@ -90,9 +98,9 @@ impl Fixture {
     /// accepted stays as it is, and reading alone never changes it.
     fn open(&self, bytes: &[u8]) -> Result<Recovered, JournalError> {
         self.put(bytes);
-        let read = read(&self.path(), plan_digest());
+        let read = read(&self.path(), &locked());
         assert_eq!(std::fs::read(self.path()).unwrap(), bytes, "reading changed the file");
-        let opened = Journal::open(&self.path(), plan_digest()).map(|(_, recovered)| recovered);
+        let opened = Journal::open(&self.path(), &locked()).map(|(_, recovered)| recovered);
         let after = std::fs::read(self.path()).unwrap();
         match &opened {
             Ok(recovered) => {
@@ -110,7 +118,7 @@ impl Fixture {
 
     /// Looks at bytes without a file, for where there are thousands.
     fn scan(&self, bytes: &[u8]) -> Result<Scan, JournalError> {
-        scan(&self.path(), bytes, plan_digest())
+        accept(&self.path(), Scan::of(bytes, &locked()))
     }
 
     /// Opens bytes whose damage is to be found in the record `index`.
@@ -157,7 +165,7 @@ fn a_journal_that_was_cut_goes_on_as_if_it_had_not_been() {
     let fixture = Fixture::new();
     for length in 0..fixture.bytes.len() {
         fixture.put(&fixture.bytes[..length]);
-        let (mut journal, recovered) = Journal::open(&fixture.path(), plan_digest()).unwrap();
+        let (mut journal, recovered) = Journal::open(&fixture.path(), &locked()).unwrap();
         for record in &fixture.records[recovered.records.len()..] {
             journal.append(record, Durability::Grouped).unwrap();
         }
@@ -266,20 +274,14 @@ fn garbage_that_is_more_than_one_first_record_is_damage() {
     assert_eq!(fixture.open(&zeroed_end).unwrap().records, fixture.records[..1]);
 }
 
-/// Writes a line that is right in every way, with any content.
-fn line(sequence: u64, previous: Digest, json: &str) -> Vec<u8> {
-    let body = format!("{} {sequence} {} {json}", json.len(), hexadecimal(previous));
-    format!("{:08x} {body}\n", crc32fast::hash(body.as_bytes())).into_bytes()
-}
-
 #[test]
 fn a_newer_journal_is_called_so_and_left_alone() {
     let fixture = Fixture::new();
-    let unknown = line(0, plan_digest(), r#"{"format":2,"when":"now","fact":{"run":"begun"}}"#);
+    let unknown = seal(0, plan_digest(), r#"{"format":2,"when":"now","fact":{"run":"begun"}}"#);
     let mut newer = fixture.records[0].clone();
     newer.format = Some(FORMAT + 1);
-    let known = line(0, plan_digest(), &serde_json::to_string(&newer).unwrap());
-    let elsewhere = line(7, Digest::of(b"x"), r#"{"format":2}"#);
+    let known = seal(0, plan_digest(), &serde_json::to_string(&newer).unwrap());
+    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":2}"#);
     for first in [&unknown, &known, &elsewhere] {
         for bytes in [first.clone(), [first.as_slice(), b"more\n"].concat()] {
             match fixture.open(&bytes) {
@@ -302,11 +304,11 @@ fn a_whole_record_that_is_not_understood_is_never_cut_off() {
         "{",
         "",
     ] {
-        let bytes = [fixture.bytes.as_slice(), &line(last as u64, previous, json)].concat();
+        let bytes = [fixture.bytes.as_slice(), &seal(last as u64, previous, json)].concat();
         fixture.assert_damaged(&bytes, last);
     }
     let fits = r#"{"at_ms":1,"time":1,"event":{"run":"heartbeat"}}"#;
-    let bytes = [fixture.bytes.as_slice(), &line(last as u64, previous, fits)].concat();
+    let bytes = [fixture.bytes.as_slice(), &seal(last as u64, previous, fits)].concat();
     assert_eq!(fixture.open(&bytes).unwrap().records.len(), last + 1);
 }
 
@@ -316,11 +318,11 @@ fn a_record_with_a_wrong_number_or_length_is_damage_though_its_checksum_fits() {
     let last = fixture.records.len();
     let previous = Digest::of(fixture.lines()[last - 1]);
     let json = r#"{"at_ms":1,"time":1,"event":{"run":"heartbeat"}}"#;
-    let misnumbered = line(last as u64 + 1, previous, json);
+    let misnumbered = seal(last as u64 + 1, previous, json);
     fixture.assert_damaged(&[fixture.bytes.as_slice(), &misnumbered].concat(), last);
     let body = format!("{} {last} {} {json}", json.len() + 1, hexadecimal(previous));
     let misjudged = format!("{:08x} {body}\n", crc32fast::hash(body.as_bytes()));
-    let follower = line(last as u64 + 1, Digest::of(misjudged.as_bytes()), json);
+    let follower = seal(last as u64 + 1, Digest::of(misjudged.as_bytes()), json);
     let bytes = [fixture.bytes.as_slice(), misjudged.as_bytes(), &follower].concat();
     fixture.assert_damaged(&bytes, last);
 }
@@ -330,7 +332,7 @@ fn a_first_record_without_its_format_is_damage() {
     let fixture = Fixture::new();
     for format in [None, Some(0)] {
         let record = Record { format, ..fixture.records[0].clone() };
-        let bytes = line(0, plan_digest(), &serde_json::to_string(&record).unwrap());
+        let bytes = seal(0, plan_digest(), &serde_json::to_string(&record).unwrap());
         fixture.assert_damaged(&bytes, 0);
     }
 }
@@ -374,7 +376,7 @@ fn almost_full_pipe() -> (PipeReader, File, usize) {
 fn nothing_is_written_behind_half_a_record() {
     let (mut reader, writer, size) = almost_full_pipe();
     let path = Path::new("/nowhere/journal");
-    let mut journal = Journal::of(path, writer, 0, plan_digest()).unwrap();
+    let mut journal = Journal::of(path, Arc::new(writer), 0, plan_digest()).unwrap();
     let mut room = vec![0; 4_096];
     reader.read_exact(&mut room).unwrap();
     let paths = (0..2_000).map(|number| format!("path {number}")).collect();
@@ -400,7 +402,7 @@ fn nothing_is_written_behind_half_a_record() {
 fn a_full_disk_is_told_with_its_reason_and_for_good() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let path = Path::new("/state/journal");
-    let mut journal = Journal::of(path, full, 0, plan_digest()).unwrap();
+    let mut journal = Journal::of(path, Arc::new(full), 0, plan_digest()).unwrap();
     let first = journal.append(&records()[0], Durability::Synced).unwrap_err().to_string();
     assert!(first.starts_with("/state/journal: No space left on device"), "{first}");
     let second = journal.append(&records()[0], Durability::Synced).unwrap_err().to_string();
@@ -412,7 +414,8 @@ fn a_failed_sync_is_told_and_nothing_follows_it() {
     // A pipe can be written and not synced.
     let (_reader, writer) = io::pipe().unwrap();
     let file = File::from(OwnedFd::from(writer));
-    let mut journal = Journal::of(Path::new("/state/journal"), file, 0, plan_digest()).unwrap();
+    let mut journal =
+        Journal::of(Path::new("/state/journal"), Arc::new(file), 0, plan_digest()).unwrap();
     for _ in 0..2 {
         let error = journal.append(&records()[0], Durability::Synced).unwrap_err();
         assert!(matches!(error, JournalError::Failed { .. }), "{error}");
@@ -423,11 +426,11 @@ fn a_failed_sync_is_told_and_nothing_follows_it() {
 fn a_sync_that_fails_behind_the_back_is_told_at_the_next_record() {
     let (_reader, writer) = io::pipe().unwrap();
     let file = File::from(OwnedFd::from(writer));
-    let mut journal = Journal::of(Path::new("/state/journal"), file, 0, plan_digest()).unwrap();
+    let mut journal =
+        Journal::of(Path::new("/state/journal"), Arc::new(file), 0, plan_digest()).unwrap();
     journal.append(&records()[0], Durability::Grouped).unwrap();
     // The end of the thread is the end of its last sync.
-    journal.flusher.requests = None;
-    journal.flusher.thread.take().unwrap().join().unwrap();
+    journal.flusher.end();
     let error = journal.append(&records()[1], Durability::Grouped).unwrap_err();
     assert!(matches!(error, JournalError::Failed { .. }), "{error}");
 }

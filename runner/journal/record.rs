@@ -1,0 +1,104 @@
+//! A record: one fact as the journal holds it, with its times.
+//!
+//! Unaware of lines and files, and of what a fact means.
+
+use eufm_plan::{NodeIndex, Plan};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, NodeEvent, RunEvent};
+
+/// The version of the record format that this runner writes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// One record as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    /// The format of this record; stands in the first one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<u32>,
+    /// Active milliseconds of the run: pauses and crashes do not count.
+    pub at_ms: u64,
+    /// Seconds since 1970-01-01 UTC by the host's clock, for people and commits.
+    pub time: u64,
+    /// The node's name; absent in a record about the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The fact.
+    pub event: RecordedEvent,
+}
+
+/// A fact as it is stored: nodes by name, since indices mean nothing outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RecordedEvent {
+    /// About the run.
+    Run(RunEvent),
+    /// About the record's node.
+    Node(NodeEvent),
+}
+
+/// When a record must be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Before the call returns: a power loss must not repeat or forget it.
+    Synced,
+    /// Within 50 ms, together with others; a crash of the runner alone loses nothing.
+    Grouped,
+}
+
+impl Record {
+    /// Says when it must be on disk: before the call returns where a power loss
+    /// must neither repeat nor forget it.
+    ///
+    /// A trusted command may be repeated after a power loss, as make would repeat
+    /// it: it costs no money, and what it does outside is its author's affair.
+    ///
+    /// Readers rely on it: whatever stands behind a synced record shows that it
+    /// was. So a fact that is synced stays so in all versions of its format.
+    #[must_use]
+    pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
+        use NodeEvent::{Committed, Merged, Replied, Started};
+        match &self.event {
+            RecordedEvent::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => {
+                Durability::Grouped
+            }
+            RecordedEvent::Run(_) => Durability::Synced,
+            RecordedEvent::Node(
+                Started { .. } | Replied { .. } | Committed { .. } | Merged { .. },
+            ) if !is_in_place => Durability::Synced,
+            RecordedEvent::Node(_) => Durability::Grouped,
+        }
+    }
+
+    /// Says the same for whoever reads it. Looks the node up by its name, so it
+    /// is for a few records only.
+    #[must_use]
+    pub(crate) fn durability_in(&self, plan: &Plan) -> Durability {
+        let node = plan.nodes.iter().find(|node| Some(&node.name) == self.node.as_ref());
+        self.durability(node.is_some_and(|node| node.work.is_in_place()))
+    }
+}
+
+/// Makes the record of an event.
+#[must_use]
+pub(crate) fn record(plan: &Plan, event: &Event, at_ms: u64, time: u64) -> Record {
+    let format = matches!(event, Event::Run(RunEvent::Opened { .. })).then_some(FORMAT);
+    let (node, event) = match event {
+        Event::Run(event) => (None, RecordedEvent::Run(event.clone())),
+        Event::Node(node, event) => {
+            (Some(plan.nodes[node.get()].name.clone()), RecordedEvent::Node(event.clone()))
+        }
+    };
+    Record { format, at_ms, time, node, event }
+}
+
+/// Gives back the event of a record; `None` when the plan has no such node.
+#[must_use]
+pub(crate) fn event(record: Record, node: impl Fn(&str) -> Option<NodeIndex>) -> Option<Event> {
+    match (record.node, record.event) {
+        (None, RecordedEvent::Run(event)) => Some(Event::Run(event)),
+        (Some(name), RecordedEvent::Node(event)) => Some(Event::Node(node(&name)?, event)),
+        _ => None,
+    }
+}
