@@ -37,6 +37,7 @@ mod scheduler;
 mod scheduler_test;
 #[cfg(test)]
 mod scheduler_world;
+mod seal;
 mod settled;
 mod signals;
 mod state;
@@ -56,3 +57,4 @@ pub use event::Outcome;
 pub use preflight::Host;
 pub use report::{GateReport, NodeReport, RunReport};
 pub use run::{Done, Order, run};
+pub use seal::done_before;

@@ -3,10 +3,11 @@
 //! Made from the run's state alone, so that a finished run gives the same
 //! report again. Unaware of how it is shown.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eufm_plan::Plan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
 use crate::gates::Verdict;
@@ -17,7 +18,7 @@ use crate::state::{Merge, NodeRun, RunState};
 const FORMAT: u32 = 1;
 
 /// What came of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunReport {
     /// The version of this form.
     pub format: u32,
@@ -46,14 +47,14 @@ pub struct RunReport {
 }
 
 /// What came of a node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NodeReport {
     /// Its name.
     pub node: String,
     /// What it does: agent, command, approval or deploy.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Where it stands.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Whether its result is part of the branch.
     pub merged: bool,
     /// How many tries it took.
@@ -77,7 +78,7 @@ pub struct NodeReport {
 }
 
 /// A gate's answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GateReport {
     /// The gate's name.
     pub gate: String,
@@ -132,8 +133,8 @@ impl NodeReport {
         };
         Self {
             node: node.name.clone(),
-            kind: node.work.kind(),
-            state: run.phase.word(),
+            kind: node.work.kind().into(),
+            state: run.phase.word().into(),
             merged: run.merge == Merge::Done,
             attempts: run.tried,
             changes: run.changes,

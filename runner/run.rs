@@ -51,8 +51,11 @@ pub struct Order {
 /// How a run came to its end.
 #[derive(Debug)]
 pub struct Done {
-    /// What came of it.
+    /// What came of it. Without its nodes if it was done before: nobody wants to
+    /// read them all again.
     pub report: RunReport,
+    /// How many nodes the plan has.
+    pub nodes: usize,
     /// Why it was stopped, if it was.
     pub stop: Option<Stop>,
     /// Whether it had come to its end before, so that nothing was done.
@@ -90,7 +93,8 @@ pub fn run(
     clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
         let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
-        return Ok(Done { report, stop: None, was_finished: true });
+        let nodes = report.nodes.len();
+        return Ok(Done { report, nodes, stop: None, was_finished: true });
     }
     if replayed.records == 0 {
         reviewed()?;
@@ -125,7 +129,8 @@ pub fn run(
     drop(signals);
     clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;
     let report = close(&shop.vault, &shop.plan, &scheduler, &dir, stop.as_ref())?;
-    Ok(Done { report, stop, was_finished: false })
+    let nodes = report.nodes.len();
+    Ok(Done { report, nodes, stop, was_finished: false })
 }
 
 fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
@@ -416,5 +421,7 @@ fn close(
         .map_err(|error| RunError::State(error.to_string()))?;
     write_whole(&dir.report(), (json + "\n").as_bytes())
         .map_err(|error| state(&dir.report(), &error))?;
+    // The last thing: whoever finds the seal need look for nothing else.
+    crate::seal::seal(dir, &plan.base, &report).map_err(|error| state(&dir.seal(), &error))?;
     Ok(report)
 }

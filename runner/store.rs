@@ -187,6 +187,12 @@ impl RunDir {
         self.root.join("plan.lock")
     }
 
+    /// Returns the seal on a run that is done.
+    #[must_use]
+    pub(crate) fn seal(&self) -> PathBuf {
+        self.root.join("done.json")
+    }
+
     /// Returns the report for programs.
     #[must_use]
     pub fn report(&self) -> PathBuf {

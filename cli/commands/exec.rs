@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eufm_compiler::{Request, Setting};
-use eufm_plan::lockfile::{self, Locked};
+use eufm_plan::lockfile;
 use eufm_runner::gateway::Cassette;
 use eufm_runner::{Order, RunError};
 
@@ -18,8 +18,17 @@ use crate::{host, render};
 /// # Errors
 /// Fails when the run cannot begin or go on.
 pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
-    let (locked, text) = read_plan(&args.plan)?;
+    let text = read_text(&args.plan)?;
     let repository = host::repository(args.repo.as_deref(), &args.plan)?;
+    let state = host::state(args.state.as_deref(), &repository)?;
+    let host = host::host(args.codex.as_deref())?;
+    if let Some(done) = eufm_runner::done_before(&text, &repository, &state, &host)? {
+        render::summary(&done, args.cassette.is_some());
+        return Ok(ExitStatus::DONE);
+    }
+    let locked = lockfile::read(&text).map_err(|error| {
+        Failure::new(ExitStatus::STALE, format!("{}: {error}", args.plan.display()))
+    })?;
     let cassette = match &args.cassette {
         Some(path) => Some(
             Cassette::read(path)
@@ -29,15 +38,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     };
     let scripted = cassette.is_some();
     let plan = locked.plan.clone();
-    let order = Order {
-        locked,
-        text,
-        state: host::state(args.state.as_deref(), &repository)?,
-        repository,
-        cassette,
-        retry: args.retry,
-    };
-    let host = host::host(args.codex.as_deref())?;
+    let order = Order { locked, text, state, repository, cassette, retry: args.retry };
     let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
@@ -53,14 +54,11 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
-fn read_plan(path: &Path) -> Result<(Locked, String), Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
         let help = "  help: make it with `eufm compile SPEC`";
         Failure::new(ExitStatus::USAGE, format!("{}: {error}\n{help}", path.display()))
-    })?;
-    let locked = lockfile::read(&text)
-        .map_err(|error| Failure::new(ExitStatus::STALE, format!("{}: {error}", path.display())))?;
-    Ok((locked, text))
+    })
 }
 
 fn order_origin(plan: &eufm_plan::Plan) -> eufm_plan::Origin {

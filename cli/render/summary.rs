@@ -13,8 +13,11 @@ fn text(done: &Done, scripted: bool) -> String {
     let report = &done.report;
     let mut lines = vec![headline(done), String::new()];
     let width = report.nodes.iter().map(|node| node.node.chars().count()).max().unwrap_or(0);
-    for node in &report.nodes {
-        lines.extend(rows(node, width.min(40)));
+    if done.was_finished && report.outcome == Some(Outcome::Done) {
+        let word = if done.nodes == 1 { "node" } else { "nodes" };
+        lines.push(format!("  {} {word} committed", done.nodes));
+    } else {
+        report.nodes.iter().for_each(|node| lines.extend(rows(node, width.min(40))));
     }
     lines.push(String::new());
     let branch = report.branch.as_ref().map_or_else(

@@ -1,0 +1,135 @@
+//! A seal on a run that is done, so that the same command says so at once.
+//!
+//! Only a cache: it holds what such a command prints, and the digest of the
+//! journal it was made of. Where it does not fit, or where there is any doubt
+//! about which run is meant, the journals are read as if there were none.
+//! Unaware of what the nodes did.
+
+use std::path::Path;
+
+use eufm_plan::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::durable::write_whole;
+use crate::error::RunError;
+use crate::event::Outcome;
+use crate::git::{CommitId, Git, Vault};
+use crate::preflight::Host;
+use crate::report::RunReport;
+use crate::run::Done;
+use crate::store::{RunDir, Store};
+
+/// The version of the form of a seal.
+const FORMAT: u32 = 1;
+
+/// What a seal says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seal {
+    format: u32,
+    /// The version of eufm that made it.
+    version: String,
+    /// What the plan calls its base.
+    revision: String,
+    /// The commit that this was.
+    base: CommitId,
+    /// The digest of the journal's bytes.
+    journal: Digest,
+    /// How many nodes the plan has.
+    nodes: usize,
+    /// What came of the run; without its nodes.
+    report: RunReport,
+}
+
+/// Seals a run, if it is done and nothing of it is left to do.
+///
+/// # Errors
+/// Fails when the journal cannot be read or the seal not be written.
+pub(crate) fn seal(dir: &RunDir, revision: &str, report: &RunReport) -> std::io::Result<()> {
+    let Ok(base) = CommitId::new(&report.base) else { return Ok(()) };
+    if report.outcome != Some(Outcome::Done) {
+        return Ok(());
+    }
+    let seal = Seal {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: revision.to_owned(),
+        base,
+        journal: Digest::of(&std::fs::read(dir.journal())?),
+        nodes: report.nodes.len(),
+        report: RunReport { nodes: Vec::new(), ..report.clone() },
+    };
+    let json = serde_json::to_vec(&seal).map_err(std::io::Error::other)?;
+    write_whole(&dir.seal(), &json)
+}
+
+/// Returns what came of the run that a plan's text means, if it is done and the
+/// state holds no other run of it that might be meant.
+///
+/// # Errors
+/// Fails as a run does: when another runner holds the state, or git does not
+/// answer. A seal that cannot be read is no error; it only says nothing.
+pub fn done_before(
+    text: &str,
+    repository: &Path,
+    root: &Path,
+    host: &Host,
+) -> Result<Option<Done>, RunError> {
+    if !root.join("runs").is_dir() {
+        return Ok(None);
+    }
+    let store = Store::open(root)?;
+    let mut sealed = Vec::new();
+    for name in store.runs()? {
+        let dir = RunDir::of(store.root(), &name);
+        if !is_of(&dir, text) {
+            continue;
+        }
+        // An unfinished run would be meant, whatever its base is.
+        let Some(seal) = read(&dir) else { return Ok(None) };
+        sealed.push((dir, seal));
+    }
+    let Some((_, first)) = sealed.first() else { return Ok(None) };
+    let path = std::env::join_paths(&host.path)
+        .map_err(|error| RunError::Usage(format!("PATH: {error}")))?;
+    let usage = |error: crate::git::Error| RunError::Usage(error.to_string());
+    let git = Git::find(&path).map_err(usage)?;
+    let vault = Vault::open(&git, repository, &store.vault()).map_err(usage)?;
+    let base = vault.resolve(&first.revision).map_err(usage)?;
+    let meant = sealed.into_iter().find(|(_, seal)| seal.base == base);
+    let meant = meant.filter(|(dir, seal)| is_whole(dir, seal) && is_published(&vault, seal));
+    Ok(meant.map(|(_, seal)| Done {
+        report: seal.report,
+        nodes: seal.nodes,
+        stop: None,
+        was_finished: true,
+    }))
+}
+
+/// Tells whether the run's branch stands where the run left it.
+fn is_published(vault: &Vault, seal: &Seal) -> bool {
+    let Some(branch) = &seal.report.branch else { return true };
+    let head = vault.resolve(&format!("refs/heads/{branch}"));
+    head.is_ok_and(|head| head.as_str() == seal.report.head)
+}
+
+/// Tells whether a run is one of the plan with this text.
+fn is_of(dir: &RunDir, text: &str) -> bool {
+    let path = dir.plan();
+    let bytes = std::fs::metadata(&path).map(|metadata| metadata.len());
+    bytes.is_ok_and(|bytes| bytes == text.len() as u64)
+        && std::fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
+fn read(dir: &RunDir) -> Option<Seal> {
+    let seal: Seal = serde_json::from_slice(&std::fs::read(dir.seal()).ok()?).ok()?;
+    let is_ours = seal.format == FORMAT && seal.version == env!("CARGO_PKG_VERSION");
+    // A state that was moved tells other paths.
+    (is_ours && seal.report.state == dir.root()).then_some(seal)
+}
+
+/// Tells whether the journal is still the one that was sealed: a damaged one is
+/// read, and refused with its place.
+fn is_whole(dir: &RunDir, seal: &Seal) -> bool {
+    std::fs::read(dir.journal()).is_ok_and(|bytes| Digest::of(&bytes) == seal.journal)
+}
