@@ -6,11 +6,14 @@
 
 mod codes;
 mod diagnostics;
+pub(crate) mod doctor;
 mod format;
 pub(crate) mod json;
 mod kinds;
 mod plan;
 pub(crate) mod prices;
+#[cfg(test)]
+mod schema_test;
 mod summary;
 mod wrap;
 
