@@ -246,7 +246,8 @@ fn version(program: &Path) -> Result<String, String> {
     let output = Command::new(program)
         .arg("--version")
         .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/nonexistent")
+        // It would leave its own helpers in a home that it can make or write to.
+        .env("HOME", "/dev/null")
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
