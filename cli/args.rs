@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Fmt(FmtArgs),
     /// Run a plan, or go on with a run that was interrupted
     Exec(ExecArgs),
+    /// Say what this host enforces, what is best effort and what is missing
+    Doctor(DoctorArgs),
     /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
     Explain(ExplainArgs),
     /// Write a small spec to start from
@@ -144,6 +146,20 @@ pub(crate) enum Progress {
     Bars,
     /// A line for each change, and at least every 30 s
     Plain,
+}
+
+/// `eufm doctor`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Look at the state of runs in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Try this Codex CLI instead of the one on the PATH
+    #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
+    pub(crate) codex: Option<PathBuf>,
+    /// Print the findings as one JSON document (docs/schemas/doctor.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `eufm init`.

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Environment, Plan, Work};
 
-use crate::agents::{AgentBackend, Installation, Invocation, SESSIONS, Search, backend};
+use crate::agents::{AgentBackend, Installation, Search, backend};
 use crate::error::RunError;
 use crate::gates;
-use crate::nest::{self, Nest, Tools};
-use crate::sandbox::{Confined, Mount, REPO, Sandbox};
+use crate::nest::Tools;
+use crate::sandbox::{Mount, Sandbox};
+use crate::trial;
 
 /// What the host offers, gathered by the command line.
 #[derive(Debug, Clone)]
@@ -154,11 +155,8 @@ impl Admitted {
     }
 
     fn probe_sandbox(&self, folder: &Path) -> Result<(), RunError> {
-        let run = ["/usr/bin/true".to_owned()];
-        let confined = nest::command(&run, Vec::new(), Tools::default());
-        let help = "user namespaces may be denied here (in a container, by AppArmor or by \
-                    sysctl kernel.unprivileged_userns_clone): allow them for bwrap";
-        self.try_out(folder, &confined, help)
+        trial::of_commands(&self.sandbox, folder)
+            .map_err(|failed| refused(&failed, trial::ALLOW_NAMESPACES))
     }
 
     fn probe_agent(
@@ -168,47 +166,14 @@ impl Admitted {
         backend: &dyn AgentBackend,
         installation: &Installation,
     ) -> Result<(), RunError> {
-        let door = folder.join("door");
-        let sessions = folder.join("sessions");
-        for dir in [&door, &sessions] {
-            let state = |error| RunError::State(format!("{}: {error}", dir.display()));
-            std::fs::create_dir_all(dir).map_err(state)?;
-        }
-        // A door that nobody answers at: the probe asks no model.
-        let _door = crate::gateway::bind(&door.join(crate::gateway::SOCKET))
-            .map_err(|error| RunError::State(format!("{}: {error}", door.display())))?;
-        let invocation = Invocation {
-            run: backend.probe(&["/usr/bin/touch", &format!("{REPO}/made")]),
-            env: vec![("CODEX_HOME".to_owned(), SESSIONS.to_owned())],
-            stdin: Vec::new(),
-        };
-        let nest =
-            Nest { launcher: &host.launcher, installation, sessions: &sessions, door: &door };
-        let confined = nest.agent(invocation, Vec::new(), Tools::default());
         let help = "the agent's own sandbox does not start within ours; its commands would fail";
-        self.try_out(folder, &confined, help)
+        trial::of_agents(&self.sandbox, folder, &host.launcher, backend, installation)
+            .map_err(|failed| refused(&failed, help))
     }
+}
 
-    fn try_out(&self, folder: &Path, confined: &Confined, help: &str) -> Result<(), RunError> {
-        let output = self
-            .sandbox
-            .command(folder, confined)
-            .output()
-            .map_err(|error| RunError::Host(format!("bwrap does not start: {error}")))?;
-        crate::process::reap_sandboxes()
-            .map_err(|error| RunError::Host(format!("/proc cannot be read: {error}")))?;
-        if output.exit.is_success() {
-            return Ok(());
-        }
-        let run: Vec<String> =
-            confined.run.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        Err(RunError::Host(format!(
-            "the sandbox does not work here: `{}` ended with {}\n{}\n  help: {help}",
-            run.join(" "),
-            output.exit,
-            crate::printable::lines(String::from_utf8_lossy(&output.stderr).trim())
-        )))
-    }
+fn refused(failed: &trial::Failed, help: &str) -> RunError {
+    RunError::Host(format!("the sandbox does not work here: {failed}\n  help: {help}"))
 }
 
 /// Tells whether anything of the plan runs in a sandbox: all but commands that

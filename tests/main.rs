@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod compile;
 mod corpus;
+mod doctor;
 mod done;
 mod exec;
 mod explain;

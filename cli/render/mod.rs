@@ -6,6 +6,7 @@
 
 mod codes;
 mod diagnostics;
+pub(crate) mod doctor;
 mod format;
 pub(crate) mod json;
 mod kinds;

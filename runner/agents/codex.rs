@@ -98,19 +98,8 @@ impl AgentBackend for Codex {
              DIR/node_modules/.bin/codex with --codex or EUFM_CODEX"
         );
         let unavailable = |reason: String| Unavailable { reason, help: help.clone() };
-        let found = find(search).ok_or_else(|| {
-            let place = match &search.configured {
-                Some(path) => format!("at {}", path.display()),
-                None => "on the PATH".to_owned(),
-            };
-            unavailable(format!("the Codex CLI {pinned} is not {place}"))
-        })?;
-        let program = native(&found).ok_or_else(|| {
-            unavailable(format!("{} is no Codex CLI for this system", found.display()))
-        })?;
-        let version = version(&program).map_err(|reason| {
-            unavailable(format!("{} does not run: {reason}", program.display()))
-        })?;
+        let Installation { program, version, mounts } = any_version(search)
+            .map_err(|reason| unavailable(format!("{reason} (the plan pins {pinned})")))?;
         if version != pinned {
             let reason = format!(
                 "the plan pins the Codex CLI {pinned}, but {} is {version}",
@@ -118,8 +107,6 @@ impl AgentBackend for Codex {
             );
             return Err(unavailable(reason));
         }
-        let folder = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
-        let mounts = vec![Mount::read_only(folder, PROGRAM_DIR)];
         Ok(Installation { program, version, mounts })
     }
 
@@ -190,6 +177,27 @@ fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
+/// Finds the program, whichever version it is, and asks it which.
+///
+/// # Errors
+/// Fails, with the reason in words, when it is not there or does not run.
+pub(crate) fn any_version(search: &Search) -> Result<Installation, String> {
+    let found = find(search).ok_or_else(|| {
+        let place = match &search.configured {
+            Some(path) => format!("at {}", path.display()),
+            None => "on the PATH".to_owned(),
+        };
+        format!("the Codex CLI is not {place}")
+    })?;
+    let program = native(&found)
+        .ok_or_else(|| format!("{} is no Codex CLI for this system", found.display()))?;
+    let version = version(&program)
+        .map_err(|reason| format!("{} does not run: {reason}", program.display()))?;
+    let folder = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let mounts = vec![Mount::read_only(folder, PROGRAM_DIR)];
+    Ok(Installation { program, version, mounts })
+}
+
 fn find(search: &Search) -> Option<PathBuf> {
     let candidates: Vec<PathBuf> = match &search.configured {
         Some(path) => vec![path.clone()],
@@ -238,7 +246,8 @@ fn version(program: &Path) -> Result<String, String> {
     let output = Command::new(program)
         .arg("--version")
         .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/nonexistent")
+        // It would leave its own helpers in a home that it can make or write to.
+        .env("HOME", "/dev/null")
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -285,7 +294,10 @@ mod tests {
     fn a_missing_program_is_named_with_the_way_out() {
         let search = Search { configured: Some("/nonexistent/codex".into()), path: Vec::new() };
         let message = Codex.locate(&agent(), &search).expect_err("missing").to_string();
-        assert!(message.contains("0.169.0 is not at /nonexistent/codex"), "{message}");
+        assert!(
+            message.contains("is not at /nonexistent/codex (the plan pins 0.169.0)"),
+            "{message}"
+        );
         assert!(message.contains("npm install"), "{message}");
     }
 

@@ -74,6 +74,7 @@ const VERSION_MIN: (u32, u32) = (2, 38);
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     program: Arc<Path>,
+    version: (u32, u32),
 }
 
 impl Git {
@@ -103,7 +104,17 @@ impl Git {
             let version = format!("{}.{}", version.0, version.1);
             return Err(Error::OldGit { program, version });
         }
-        Ok(Self { program: program.into() })
+        Ok(Self { program: program.into(), version })
+    }
+
+    /// Returns the program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Returns its version, `2.47`.
+    pub(crate) fn version(&self) -> String {
+        format!("{}.{}", self.version.0, self.version.1)
     }
 
     /// Starts to describe a command on a git directory.
