@@ -7,6 +7,7 @@ mod compile;
 mod corpus;
 mod exec;
 mod explain;
+mod faults;
 mod gates;
 mod in_place;
 mod journals;
