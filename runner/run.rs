@@ -146,7 +146,8 @@ fn git_state(error: &GitError) -> RunError {
 }
 
 fn state(path: &std::path::Path, error: &std::io::Error) -> RunError {
-    RunError::State(format!("{}: {error}", path.display()))
+    let help = "make room, or make it writable; then the same command goes on";
+    RunError::State(format!("{}: {error}\n  help: {help}", path.display()))
 }
 
 /// The run that is meant.

@@ -9,6 +9,7 @@ mod doctor;
 mod done;
 mod exec;
 mod explain;
+mod faults;
 mod gates;
 mod in_place;
 mod journals;
