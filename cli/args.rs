@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+    /// Take limits, then become a program (used outside of sandboxes)
+    #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
+    Limit(LimitArgs),
 }
 
 /// Reads `NAME=VALUE`.
@@ -214,6 +217,23 @@ pub(crate) struct PricesImportArgs {
     /// Only this model, as the table calls it; may be repeated
     #[arg(long = "model", value_name = "NAME")]
     pub(crate) models: Vec<String>,
+}
+
+/// The shim before a limited program.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LimitArgs {
+    /// A file of a control group through which to join it
+    #[arg(long)]
+    pub(crate) join: Vec<PathBuf>,
+    /// How large a file may be
+    #[arg(long)]
+    pub(crate) file_bytes: Option<u64>,
+    /// How many processes the user may have
+    #[arg(long)]
+    pub(crate) processes: Option<u64>,
+    /// The program to become and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
 }
 
 /// The forwarder.

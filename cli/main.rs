@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
+        Command::Limit(args) => commands::limit::run(&args),
     };
     match result {
         Ok(status) => status.into(),

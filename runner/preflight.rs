@@ -12,6 +12,7 @@ use eufm_plan::{Environment, Plan, Work};
 use crate::agents::{AgentBackend, Installation, Invocation, SESSIONS, Search, backend};
 use crate::error::RunError;
 use crate::gates;
+use crate::limits::Ceilings;
 use crate::nest::{self, Nest, Tools};
 use crate::sandbox::{Confined, Mount, REPO, Sandbox};
 
@@ -26,6 +27,8 @@ pub struct Host {
     pub codex: Option<PathBuf>,
     /// This program.
     pub launcher: PathBuf,
+    /// The limits that everything has, whatever its plan says.
+    pub ceilings: Ceilings,
 }
 
 /// A plan that this host can run, with what it runs it with.

@@ -10,6 +10,7 @@ mod explain;
 mod gates;
 mod in_place;
 mod layering;
+mod limits;
 mod lock;
 mod mutations;
 mod plan;

@@ -8,4 +8,5 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;
+pub(crate) mod limit;
 pub(crate) mod prices;
