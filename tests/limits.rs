@@ -74,15 +74,17 @@ fn facility(project: &Project, name: &str) -> (String, String) {
     (text("level"), text("how"))
 }
 
-/// Lists the control groups of a pipeline's runs that are still there.
-fn groups_of(pipeline: &str) -> Vec<PathBuf> {
+/// Lists the control groups of the only run that are still there.
+fn groups_of(project: &Project) -> Vec<PathBuf> {
+    let run = project.run_dir();
+    let run = run.file_name().and_then(|name| name.to_str()).expect("a plain name");
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                if name.starts_with(&format!("eufm-{pipeline}-")) {
+                if name.starts_with(&format!("eufm-{run}-")) {
                     found.push(entry.path());
                 }
                 folders.push(entry.path());
@@ -93,9 +95,9 @@ fn groups_of(pipeline: &str) -> Vec<PathBuf> {
 }
 
 #[track_caller]
-fn nothing_is_left(project: &Project, pipeline: &str) {
+fn nothing_is_left(project: &Project) {
     project.nothing_is_left();
-    assert_eq!(groups_of(pipeline), [] as [PathBuf; 0], "control groups are left");
+    assert_eq!(groups_of(project), [] as [PathBuf; 0], "control groups are left");
     assert!(!project.run_dir().join("groups").exists());
 }
 
@@ -137,7 +139,7 @@ command modest { run = ["python3", "-c", "x = bytearray(40 << 20)"], budget { me
             Groups::Seen => assert!(level == "holds" && how.starts_with("cgroup v"), "{how}"),
             Groups::Hidden => assert_eq!(level, "watched"),
         }
-        nothing_is_left(&project, "eats");
+        nothing_is_left(&project);
         stays_ended(&project, groups, 5);
     }
 }
@@ -154,7 +156,7 @@ command greedy {
     for groups in ways() {
         let project = Project::of_spec(spec);
         exec(&project, groups).run().expect(5).shows(&["its memory budget is used up"]);
-        nothing_is_left(&project, "fills");
+        nothing_is_left(&project);
     }
 }
 
@@ -175,7 +177,7 @@ command large { run = ["python3", "-c", "import time\nx = []\nwhile True: x.appe
         std::fs::write(up.with_file_name("go"), "").expect("written");
         run.wait().expect(5).shows(&["the run's memory budget is used up: it used the most"]);
         assert_eq!(project.facts("small", "committed").len(), 1);
-        nothing_is_left(&project, "sums");
+        nothing_is_left(&project);
     }
 }
 
@@ -199,7 +201,7 @@ command after { run = ["true"] }
         assert_eq!(project.facts("after", "committed").len(), 1);
         let (level, _) = facility(&project, "processes");
         assert_eq!(level, if groups == Groups::Seen { "holds" } else { "watched" });
-        nothing_is_left(&project, "forks");
+        nothing_is_left(&project);
         stays_ended(&project, groups, 5);
     }
 }
@@ -214,7 +216,7 @@ command bomb { run = ["sh", "-c", "exec cat /dev/zero > large"], writes = ["larg
         let project = Project::of_spec(spec);
         configured(&project, "file = \"4 MiB\"");
         exec(&project, groups).run().expect(5).shows(&["a file beyond the 4 MiB"]);
-        nothing_is_left(&project, "grows");
+        nothing_is_left(&project);
         stays_ended(&project, groups, 5);
     }
 }
@@ -232,7 +234,7 @@ command bomb {
         let project = Project::of_spec(spec);
         configured(&project, "disk = \"16 MiB\"");
         exec(&project, groups).run().expect(5).shows(&["its disk is used up", "by 16 MiB"]);
-        nothing_is_left(&project, "piles");
+        nothing_is_left(&project);
     }
 }
 
@@ -247,7 +249,7 @@ command small { run = ["true"], gates = [hungry], budget { memory <= 100 MiB } }
         let project = Project::of_spec(spec);
         exec(&project, groups).run().expect(1).shows(&["its memory budget is used up"]);
         assert_eq!(project.facts("small", "judged")[0]["verdict"], "fail");
-        nothing_is_left(&project, "judged");
+        nothing_is_left(&project);
     }
 }
 
@@ -264,11 +266,11 @@ command waits { run = ["sh", "-c", "mkfifo pipe; read line < pipe; rm pipe"] }
     let run = project.exec().start();
     project.wait_for_file("pipe");
     run.kill();
-    assert!(!groups_of("killed").is_empty(), "a killed runner leaves its groups");
+    assert!(!groups_of(&project).is_empty(), "a killed runner leaves its groups");
     let run = project.exec().start();
     project.send("pipe", "go");
     run.wait().expect(0);
-    nothing_is_left(&project, "killed");
+    nothing_is_left(&project);
     let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("a report");
     let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["limits"][0]["name"], "memory");
@@ -280,4 +282,49 @@ fn a_cap_that_the_runner_alone_fills_is_refused() {
                 command a { run = [\"true\"] }\n";
     let project = Project::of_spec(spec);
     project.exec().run().expect(8).says(&["memory <= 64 MiB", "leaves nothing"]);
+}
+
+/// A model whose command mounts its control group in a namespace of its own,
+/// raises the limit that it sees there, and takes twice what it may.
+const LIFTING: &str = r#"format = 1
+[[node.lifts]]
+shell = '''
+cat > /tmp/lift.sh <<'END'
+mkdir -p /tmp/m
+mount -t cgroup -o memory none /tmp/m || mount -t cgroup2 none /tmp/m
+for file in memory.memsw.limit_in_bytes memory.limit_in_bytes memory.max; do
+  [ ! -e /tmp/m/$file ] || echo 2G > /tmp/m/$file
+done
+cat /tmp/m/memory.limit_in_bytes /tmp/m/memory.max > /repo/seen
+python3 -c 'x = bytearray(900 << 20)'
+END
+unshare --keep-caps -UmC sh /tmp/lift.sh; sleep 600
+'''
+[[node.lifts]]
+say = "Done."
+"#;
+
+#[test]
+fn an_agent_that_lifts_the_limit_it_sees_is_held_by_the_one_above() {
+    let spec = r#"edition 1
+pipeline lifts { base = "main" }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5", network = none }
+task lifts by builder { prompt = "Lift.", writes = ["**"], budget { memory <= 450 MiB } }
+"#;
+    if !have_groups() {
+        return;
+    }
+    let project = Project::of_spec(spec);
+    project.write("cassette.toml", LIFTING);
+    let ended = project.exec_agents().run().expect(5);
+    ended.shows(&["its memory budget is used up", "it may use 450 MiB"]);
+    let (level, how) = facility(&project, "memory");
+    assert_eq!(level, "holds");
+    let salvage = project.facts("lifts", "exited")[0]["salvage"].clone();
+    let seen = format!("{}:seen", salvage.as_str().expect("the work is kept"));
+    let vault = project.state().join("vault.git");
+    let seen = project.git(&["--git-dir", vault.to_str().expect("a plain name"), "show", &seen]);
+    // In version 2 the level of the processes has no file of that limit at all.
+    assert!(how == "cgroup v2" || seen == (2_u64 << 30).to_string(), "not lifted: {seen}");
+    nothing_is_left(&project);
 }
