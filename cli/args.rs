@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+    /// Take limits, then become a program (used outside of sandboxes)
+    #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
+    Limit(LimitArgs),
 }
 
 /// Reads `NAME=VALUE`.
@@ -248,6 +251,23 @@ pub(crate) struct VerifyArgs {
     /// Print what was found as one JSON document (docs/schemas/verify.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The shim before a limited program.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LimitArgs {
+    /// A file of a control group through which to join it
+    #[arg(long)]
+    pub(crate) join: Vec<PathBuf>,
+    /// How large a file may be
+    #[arg(long)]
+    pub(crate) file_bytes: Option<u64>,
+    /// How many processes the user may have
+    #[arg(long)]
+    pub(crate) processes: Option<u64>,
+    /// The program to become and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
 }
 
 /// The forwarder.

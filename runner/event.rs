@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::limits::{Exceeded, Facility};
 use crate::process::ProcessId;
 
 /// One fact about the run or about a node of it.
@@ -40,6 +41,11 @@ pub enum RunEvent {
     Resumed {
         /// The new runner.
         runner: ProcessId,
+    },
+    /// How this runner's host holds the limits on what runs.
+    Limited {
+        /// Each limit, with how well it is held and by what.
+        facilities: Vec<Facility>,
     },
     /// Failed, blocked and cancelled nodes were given new attempts by a person.
     Reopened,
@@ -173,6 +179,19 @@ pub enum Ending {
     },
     /// It ran into the node's cap on time.
     TimedOut,
+    /// It ran into another limit, such as its cap on memory; another try would
+    /// run into it too.
+    Exceeded {
+        /// What it used and what it may use, one line.
+        reason: String,
+    },
+}
+
+impl Ending {
+    /// Makes the ending of an attempt that passed a limit.
+    pub(crate) fn exceeded(limit: Exceeded) -> Self {
+        Self::Exceeded { reason: limit.to_string() }
+    }
 }
 
 /// How a run ended, the worst first in [`Outcome::worse`].

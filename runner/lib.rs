@@ -19,6 +19,7 @@ pub mod gates;
 pub mod gateway;
 mod git;
 mod journal;
+pub mod limits;
 mod monitor;
 pub mod nest;
 mod node;

@@ -12,6 +12,7 @@ use eufm_plan::{Environment, Plan, Work};
 use crate::agents::{AgentBackend, Installation, Search, backend};
 use crate::error::RunError;
 use crate::gates;
+use crate::limits::Ceilings;
 use crate::nest::Tools;
 use crate::sandbox::{Mount, Sandbox};
 use crate::trial;
@@ -27,6 +28,8 @@ pub struct Host {
     pub codex: Option<PathBuf>,
     /// This program.
     pub launcher: PathBuf,
+    /// The limits that everything has, whatever its plan says.
+    pub ceilings: Ceilings,
 }
 
 /// A plan that this host can run, with what it runs it with.

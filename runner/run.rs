@@ -18,6 +18,7 @@ use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Journal, JournalError};
+use crate::limits::{Limits, RUNNER_BYTES};
 use crate::output::Outputs;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
@@ -106,7 +107,7 @@ pub fn run(
     let (courier, inbox) = Courier::new();
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
-    let first = replayed.first_facts(&order.locked, &found)?;
+    let mut first = replayed.first_facts(&order.locked, &found)?;
     let digest = order.locked.digest;
     let admitted = admit(order.locked, host, store.root())?;
     if replayed.records == 0 {
@@ -121,8 +122,10 @@ pub fn run(
         Some(journal) => journal,
         None => Journal::create(&dir.journal(), digest)?,
     };
+    let limits = limits(&admitted.locked.plan, host, &dir)?;
+    first.push(RunEvent::Limited { facilities: limits.facilities() });
     let places = (dir.clone(), checkout);
-    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
+    let shop = workshop((admitted, limits), found, vault, places, order.cassette, host, courier)?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
@@ -294,8 +297,22 @@ fn check_checkout(order: &Order) -> Result<(), RunError> {
     )))
 }
 
+/// Finds out how this host holds the limits of a plan.
+fn limits(plan: &Plan, host: &Host, dir: &RunDir) -> Result<Limits, RunError> {
+    let memory = plan.budget.memory.map(|bytes| bytes.0);
+    if let Some(memory) = plan.budget.memory.filter(|bytes| bytes.0 <= RUNNER_BYTES) {
+        let runner = eufm_plan::units::Bytes(RUNNER_BYTES);
+        return Err(RunError::Host(format!(
+            "budget: `memory <= {memory}` leaves nothing for the nodes: the runner itself has \
+             {runner} of it\n  help: raise it in the spec and compile again"
+        )));
+    }
+    Limits::open(&host.launcher, dir.root(), host.ceilings, memory)
+        .map_err(|error| RunError::Host(format!("the limits cannot be set: {error}")))
+}
+
 fn workshop(
-    admitted: Admitted,
+    (admitted, limits): (Admitted, Limits),
     found: Found,
     vault: Vault,
     (dir, checkout): (RunDir, PathBuf),
@@ -319,6 +336,7 @@ fn workshop(
         vault,
         dir,
         sandbox: admitted.sandbox,
+        limits,
         gateway,
         installations: admitted.installations,
         environments: admitted.environments,
@@ -396,6 +414,7 @@ fn clear_leftovers(
         }
         Ok(())
     };
+    crate::limits::clear(dir.root()).map_err(|error| RunError::State(error.to_string()))?;
     if !dir.work().exists() {
         return Ok(());
     }

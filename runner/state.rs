@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
+use crate::limits::Facility;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 
 /// The state of a run.
@@ -28,6 +29,8 @@ pub struct RunState {
     pub head: Option<CommitId>,
     /// What the first record says.
     pub opened: Option<Opened>,
+    /// How the host of the last runner holds the limits.
+    pub limits: Vec<Facility>,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
     /// Set at the end.
@@ -86,6 +89,7 @@ impl RunState {
             merge_cursor: 0,
             head: None,
             opened: None,
+            limits: Vec::new(),
             wall_exhausted: false,
             finished: None,
             at_ms: 0,
@@ -141,7 +145,10 @@ impl RunState {
         match event {
             RunEvent::Opened { .. } => self.opened.is_none(),
             _ if self.opened.is_none() => false,
-            RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => true,
+            RunEvent::Resumed { .. }
+            | RunEvent::Limited { .. }
+            | RunEvent::Heartbeat
+            | RunEvent::Stopped { .. } => true,
             // New attempts do not lift the cap on the run's time.
             RunEvent::Reopened => self.finished.is_some() && !self.wall_exhausted,
             // The last steps may still work when the run is finished already.
@@ -207,6 +214,7 @@ impl RunState {
                 self.head = Some(base.clone());
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
+            RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
@@ -293,6 +301,9 @@ impl RunState {
             Ending::TimedOut => {
                 let reason = "its wall budget is used up".to_owned();
                 self.fail(node, Outcome::BudgetExhausted, reason);
+            }
+            Ending::Exceeded { reason } => {
+                self.fail(node, Outcome::BudgetExhausted, reason.clone());
             }
         }
     }

@@ -83,7 +83,6 @@ fn of_run(plan: &Plan) -> Vec<String> {
     refuse(budget.cost.is_some(), "budget: `cost`: money is not metered yet");
     refuse(budget.rate.is_some(), "budget: `rate`: money is not metered yet");
     refuse(budget.tokens.is_some(), "budget: `tokens`: tokens are counted, but not limited yet");
-    refuse(budget.memory.is_some(), "budget: `memory`: memory is not limited yet");
     if let Some(constitution) = &plan.constitution {
         all.push(format!("constitution {}: rules are not checked yet", constitution.path));
     }
@@ -144,7 +143,6 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
     let budget = &node.budget;
     refuse(budget.cost.is_some(), "`cost`: money is not metered yet");
     refuse(budget.tokens.is_some(), "`tokens`: tokens are counted, but not limited yet");
-    refuse(budget.memory.is_some(), "`memory`: memory is not limited yet");
 }
 
 #[cfg(test)]
@@ -177,6 +175,8 @@ mod tests {
     fn what_this_version_does_is_not_refused() {
         let done = refused(|plan| {
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
+            plan.budget.memory = Some(Bytes(1));
+            plan.nodes[0].budget.memory = Some(Bytes(1));
             plan.source = Some("docs/feature.md".to_owned());
             plan.omitted = vec!["n9".to_owned()];
             plan.origin.params = vec![("env".to_owned(), "x".to_owned())];
@@ -203,7 +203,6 @@ mod tests {
             (|plan| plan.budget.cost = Some(money()), "budget: `cost`"),
             (|plan| plan.budget.rate = Some(Rate(money())), "budget: `rate`"),
             (|plan| plan.budget.tokens = Some(Tokens(1)), "budget: `tokens`"),
-            (|plan| plan.budget.memory = Some(Bytes(1)), "budget: `memory`"),
             (
                 |plan| {
                     plan.constitution = Some(Constitution {
@@ -302,7 +301,6 @@ mod tests {
             (|plan| plan.nodes[0].on_fail = OnFail::Escalate, "n0: `on_fail = escalate`"),
             (|plan| plan.nodes[0].budget.cost = Some(money()), "n0: `cost`"),
             (|plan| plan.nodes[0].budget.tokens = Some(Tokens(1)), "n0: `tokens`"),
-            (|plan| plan.nodes[0].budget.memory = Some(Bytes(1)), "n0: `memory`"),
         ];
         for (change, place) in changes {
             let refused = refused(change);

@@ -4,7 +4,7 @@
 //! state is the dispatcher's alone, and steps reach it only by telling facts.
 //! Unaware of which step comes next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +15,7 @@ use crate::agents::Installation;
 use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
+use crate::limits::{Guard, Limits, Subject};
 use crate::nest::Tools;
 use crate::output::Outputs;
 use crate::preflight::Host;
@@ -38,6 +39,8 @@ pub(crate) struct Workshop {
     pub dir: RunDir,
     /// Makes sandboxes.
     pub sandbox: Sandbox,
+    /// How the limits on what runs are held.
+    pub limits: Limits,
     /// The model endpoint; absent in a plan without agents.
     pub gateway: Option<Gateway>,
     /// The agents' programs, by agent.
@@ -79,6 +82,20 @@ impl Workshop {
             all.path.extend(tools.path.iter().cloned());
         }
         all
+    }
+
+    /// Makes the guard of what a step starts at a node; `scratch` is the step's
+    /// folder, `folders` what it can fill.
+    pub(crate) fn guard(
+        &self,
+        node: NodeIndex,
+        scratch: &Path,
+        folders: Vec<PathBuf>,
+    ) -> std::io::Result<Option<Guard>> {
+        let name = scratch.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let node = self.node(node);
+        let (memory, trusted) = (node.budget.memory.map(|bytes| bytes.0), folders.is_empty());
+        self.limits.guard(Subject { name, memory, folders, trusted })
     }
 
     /// Returns the folder of a step at a node, which does not outlive the step.

@@ -14,6 +14,7 @@ mod gates;
 mod in_place;
 mod journals;
 mod layering;
+mod limits;
 mod lock;
 mod mutations;
 mod plan;

@@ -81,6 +81,7 @@ mod tests {
             path: Vec::new(),
             codex: None,
             launcher: "/nonexistent/eufm".into(),
+            ceilings: eufm_runner::limits::Ceilings::default(),
         };
         eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state")).unwrap()
     }

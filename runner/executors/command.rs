@@ -16,7 +16,7 @@ use crate::event::{Ending, NodeEvent};
 use crate::nest;
 use crate::process::Exit;
 use crate::sandbox::Confined;
-use crate::supervise::{End, Limits, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// The executor of commands.
@@ -43,7 +43,10 @@ impl Executor for CommandExecutor {
         let limits = Limits { wall: attempt.limit, silence: None };
         let pulse = &shop.pulses[attempt.node.get()];
         let mut told = Ok(());
-        let end = supervise(&shop.running, &command, (out, err), limits, pulse, |process| {
+        let folders = vec![attempt.place.worktree().dir().to_owned()];
+        let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
+        let charge = Charge { command, streams: (out, err), limits, guard, pulse };
+        let end = supervise(&shop.running, charge, |process| {
             told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
         })?;
         told?;
@@ -52,6 +55,7 @@ impl Executor for CommandExecutor {
         Ok(match end {
             End::Stopped => Ran::Stopped,
             End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
+            End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
             End::Exited(exit) if is_success(work, exit) => {
                 let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
                 Ran::Ended(match kept? {

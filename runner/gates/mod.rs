@@ -15,6 +15,7 @@ use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::limits::Exceeded;
 use crate::process::Exit;
 
 /// All gate kinds, sorted by name.
@@ -68,6 +69,8 @@ pub enum Finish {
     Exited(Exit),
     /// It was ended when its time was up.
     TimedOut,
+    /// It was ended because it passed another limit.
+    Exceeded(Exceeded),
 }
 
 impl Finish {
@@ -80,7 +83,7 @@ impl Finish {
     pub fn status(self) -> Option<i32> {
         match self {
             Self::Exited(Exit::Status(status)) if (0..124).contains(&status) => Some(status),
-            Self::Exited(_) | Self::TimedOut => None,
+            Self::Exited(_) | Self::TimedOut | Self::Exceeded(_) => None,
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Display for Finish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => f.write_str("the command timed out"),
+            Self::Exceeded(limit) => write!(f, "the command was ended: {limit}"),
             Self::Exited(Exit::Signal(signal)) => {
                 write!(f, "the command was ended by signal {signal}")
             }
@@ -317,6 +321,7 @@ mod unit {
             (Finish::Exited(Exit::Status(139)), None, "exit status 139 (signal 11)"),
             (Finish::Exited(Exit::Signal(9)), None, "was ended by signal 9"),
             (Finish::TimedOut, None, "timed out"),
+            (Finish::Exceeded(Exceeded::Processes { cap: 9 }), None, "ended: it had as many"),
         ] {
             assert_eq!(finish.status(), status);
             assert!(finish.to_string().contains(text), "{finish}");

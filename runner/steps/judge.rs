@@ -19,7 +19,7 @@ use crate::gates::{self, Evidence, Finish};
 use crate::git::CommitId;
 use crate::nest;
 use crate::sandbox::Confined;
-use crate::supervise::{End, Limits, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// How long a gate may run when neither its node nor the run has a cap.
@@ -95,11 +95,14 @@ fn run_gate(
     let streams = (writer.try_clone()?, writer);
     let limits = Limits { wall: Some(limit), silence: None };
     let pulse = &shop.pulses[node.get()];
-    let end = supervise(&shop.running, &command, streams, limits, pulse, |_| {})?;
+    let guard = shop.guard(node, place.folder(), vec![place.worktree().dir().to_owned()])?;
+    let charge = Charge { command, streams, limits, guard, pulse };
+    let end = supervise(&shop.running, charge, |_| {})?;
     let output = capture.finish()?.tail;
     Ok(match end {
         End::Exited(exit) => Some((Finish::Exited(exit), output)),
         End::TimedOut | End::Stalled => Some((Finish::TimedOut, output)),
+        End::Exceeded(limit) => Some((Finish::Exceeded(limit), output)),
         End::Stopped => None,
     })
 }

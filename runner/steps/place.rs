@@ -67,6 +67,11 @@ impl Place {
         &self.worktree
     }
 
+    /// Returns the folder of the worktree and of what is beside it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns a folder beside the worktree, for what the step needs.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.join(name)

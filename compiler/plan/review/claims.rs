@@ -1,7 +1,8 @@
 //! Claims about every run of a plan: `[proof]`.
 //!
 //! One begins with `holds` only where the runner of this version holds it for
-//! this plan; what it does not do yet, it does not claim. Unaware of how the
+//! this plan on every host, with `watched` where some hosts let it pass a
+//! little first; what it does not do yet, it does not claim. Unaware of how the
 //! runner does it.
 
 use super::reach::network;
@@ -12,7 +13,7 @@ use crate::{Plan, Work, Writes};
 pub struct Proof {
     /// What it is about, the key in `[proof]`.
     pub name: &'static str,
-    /// `holds: …` or `not claimed: …`, with what it rests on.
+    /// `holds: …`, `watched: …` or `not claimed: …`, with what it rests on.
     pub claim: String,
 }
 
@@ -61,6 +62,12 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         ("cost", "not claimed: this version of eufm does not meter money".to_owned()),
         ("wall", wall),
     ];
+    if uses.memory {
+        // Not `holds`: not every host has cgroups. Exec says which it is there.
+        let memory = "watched: what takes more than its cap, or most of what is more than the \
+                      run's, is ended; where the host has cgroups, the kernel holds it";
+        all.push(("memory", memory.to_owned()));
+    }
     let mut claim = |name, holds: bool, claim: &str, lacks: &str| {
         let claim = match holds {
             true => format!("holds: {claim}"),
@@ -68,9 +75,6 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         };
         all.push((name, claim));
     };
-    if uses.memory {
-        claim("memory", false, "", "does not limit memory");
-    }
     let gates = "a result is taken over only when every gate of its node passed on the harvested \
                  tree; unknown is not a pass";
     claim("gates", true, gates, "");
@@ -118,7 +122,8 @@ mod tests {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
         assert_eq!(claims(&everything(), "holds: "), ["wall", "gates"]);
-        let not = ["cost", "memory", "rules", "writers", "secrets", "network", "deploy"];
+        assert_eq!(claims(&everything(), "watched: "), ["memory"]);
+        let not = ["cost", "rules", "writers", "secrets", "network", "deploy"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
     }
 
