@@ -28,6 +28,8 @@ mod preflight;
 pub mod printable;
 pub mod process;
 mod replay;
+mod proxy;
+mod reach;
 mod report;
 pub mod reporters;
 pub mod rules;

@@ -187,3 +187,12 @@ fn needs_sandbox(plan: &Plan) -> bool {
 pub(crate) fn needs_model(plan: &Plan) -> bool {
     plan.nodes.iter().any(|node| matches!(node.work, Work::Agent { .. }))
 }
+
+/// Tells whether the plan names hosts that something may reach.
+#[must_use]
+pub(crate) fn reaches_hosts(plan: &Plan) -> bool {
+    let commands = plan.nodes.iter().filter_map(|node| node.work.command());
+    let mut of_commands = commands.map(|command| &command.network);
+    let mut of_environments = plan.environments.iter().map(|environment| &environment.network);
+    of_commands.any(|hosts| !hosts.is_empty()) || of_environments.any(|hosts| !hosts.is_empty())
+}

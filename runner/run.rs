@@ -19,8 +19,9 @@ use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Journal, JournalError};
 use crate::output::Outputs;
-use crate::preflight::{Admitted, Host, admit, needs_model};
+use crate::preflight::{Admitted, Host, admit, needs_model, reaches_hosts};
 use crate::process::ProcessId;
+use crate::proxy::Proxy;
 use crate::replay::{self, Replay};
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -311,6 +312,12 @@ fn workshop(
     } else {
         None
     };
+    let proxy = if reaches_hosts(&plan) {
+        let failed = |error| RunError::Host(format!("the proxy does not start: {error}"));
+        Some(Proxy::start().map_err(failed)?)
+    } else {
+        None
+    };
     Ok(Workshop {
         plan,
         run: found.name,
@@ -319,6 +326,7 @@ fn workshop(
         dir,
         sandbox: admitted.sandbox,
         gateway,
+        proxy,
         installations: admitted.installations,
         environments: admitted.environments,
         host: host.clone(),

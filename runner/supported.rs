@@ -126,8 +126,6 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         Work::Approval { .. } => refuse(true, "an approval: people are not asked yet"),
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
-            let network = "`network`: commands reach nothing yet";
-            refuse(!command.network.is_empty(), network);
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
         }
     }
@@ -188,6 +186,7 @@ mod tests {
                 ok: vec![0, 1],
                 stdout: Some("out".to_owned()),
                 shell: true,
+                network: vec!["registry.example".to_owned()],
                 ..Command::new(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()])
             }));
         });
@@ -287,7 +286,6 @@ mod tests {
                 },
                 "n0: a deploy",
             ),
-            (|plan| command(plan, |it| it.network = vec!["h".to_owned()]), "n0: `network`"),
             (|plan| command(plan, |it| it.secrets = vec!["S".to_owned()]), "n0: `secrets`"),
             (
                 |plan| {

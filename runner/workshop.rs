@@ -4,7 +4,7 @@
 //! state is the dispatcher's alone, and steps reach it only by telling facts.
 //! Unaware of which step comes next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +18,8 @@ use crate::git::{CommitId, Vault};
 use crate::nest::Tools;
 use crate::output::Outputs;
 use crate::preflight::Host;
+use crate::proxy::{Proxy, RECORD};
+use crate::reach::Reach;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::store::RunDir;
@@ -40,6 +42,8 @@ pub(crate) struct Workshop {
     pub sandbox: Sandbox,
     /// The model endpoint; absent in a plan without agents.
     pub gateway: Option<Gateway>,
+    /// The way to the hosts that the plan names; absent where it names none.
+    pub proxy: Option<Proxy>,
     /// The agents' programs, by agent.
     pub installations: Vec<Installation>,
     /// What each environment shows inside a sandbox.
@@ -79,6 +83,20 @@ impl Workshop {
             all.path.extend(tools.path.iter().cloned());
         }
         all
+    }
+
+    /// Opens the way to the hosts that the plan names for a process. Its socket
+    /// lies in `folder`, which is made, and its record among the `logs`.
+    ///
+    /// # Errors
+    /// Fails when one of them cannot be made.
+    pub(crate) fn reach(
+        &self,
+        hosts: &[String],
+        folder: &Path,
+        logs: &Path,
+    ) -> std::io::Result<Reach> {
+        Reach::open(self.proxy.as_ref(), hosts, folder, &logs.join(RECORD), &self.host.launcher)
     }
 
     /// Returns the folder of a step at a node, which does not outlive the step.

@@ -15,6 +15,7 @@ mod journals;
 mod layering;
 mod lock;
 mod mutations;
+mod network;
 mod plan;
 mod prices;
 mod progress;
