@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+    /// Mount folders that can be changed unseen, then become a program (used for sandboxes)
+    #[command(name = eufm_runner::layers::SUBCOMMAND, hide = true)]
+    Layers(LayersArgs),
 }
 
 /// Reads `NAME=VALUE`.
@@ -256,6 +259,16 @@ pub(crate) struct ForwardArgs {
     /// The gateway's socket
     pub(crate) socket: PathBuf,
     /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The launcher of layers.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LayersArgs {
+    /// Pairs of folders: what is seen at first, and where the changes go
+    pub(crate) folders: Vec<PathBuf>,
+    /// The program to become and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,
 }

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Prices(args) => commands::prices::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
+        Command::Layers(args) => commands::layers::run(&args),
     };
     match result {
         Ok(status) => status.into(),

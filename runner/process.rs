@@ -129,6 +129,23 @@ impl Command {
         Ok(ExecutionHandle { handle, process: ProcessId::of(pid)?, body: self.body })
     }
 
+    /// Puts a launcher in front, which is to become this program: it gets its
+    /// own arguments, then this program and its arguments.
+    #[must_use]
+    pub fn behind(mut self, launcher: &Path, mut args: Vec<OsString>) -> Self {
+        args.push(self.program);
+        args.append(&mut self.args);
+        self.program = launcher.as_os_str().to_owned();
+        Self { args, ..self }
+    }
+
+    /// Makes the calling process another program, with its environment and
+    /// streams; returns only why that failed.
+    #[must_use]
+    pub fn become_program(program: &OsStr, args: &[OsString]) -> io::Error {
+        std::process::Command::new(program).args(args).exec()
+    }
+
     /// Runs to the end on the caller's own streams, in the caller's group: for
     /// a launcher that stands in for the program it starts.
     ///

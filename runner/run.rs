@@ -12,6 +12,7 @@ use eufm_plan::{Digest, Plan};
 
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
+use crate::environments::{self, Environments, Shelf};
 use crate::error::RunError;
 use crate::event::{NodeEvent, Outcome, RunEvent};
 use crate::executors::GO_ON;
@@ -110,20 +111,23 @@ pub fn run(
     let first = replayed.first_facts(&order.locked, &found)?;
     let digest = order.locked.digest;
     let admitted = admit(order.locked, host, store.root())?;
+    let places = (dir.clone(), order.repository, Shelf::new(store.environments()?));
+    std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
+    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
+    if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
+        clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
+        return Err(error);
+    }
     if replayed.records == 0 {
         // The journal comes last: without it there is no run yet.
         write_whole(&dir.plan(), order.text.as_bytes())
             .map_err(|error| state(&dir.plan(), &error))?;
-        vault.pin(&found.name, &found.base).map_err(|error| git_state(&error))?;
+        shop.vault.pin(&shop.run, &shop.base).map_err(|error| git_state(&error))?;
     }
-    let checkout = order.repository;
-    std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
     let journal = match replayed.journal.take() {
         Some(journal) => journal,
         None => Journal::create(&dir.journal(), digest)?,
     };
-    let places = (dir.clone(), checkout);
-    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
@@ -298,7 +302,7 @@ fn workshop(
     admitted: Admitted,
     found: Found,
     vault: Vault,
-    (dir, checkout): (RunDir, PathBuf),
+    (dir, checkout, shelf): (RunDir, PathBuf, Shelf),
     cassette: Option<Cassette>,
     host: &Host,
     courier: Courier,
@@ -328,7 +332,7 @@ fn workshop(
         gateway,
         proxy,
         installations: admitted.installations,
-        environments: admitted.environments,
+        environments: Environments::new(shelf, admitted.tools, admitted.sharing),
         host: host.clone(),
         checkout,
         branch: Mutex::new(()),

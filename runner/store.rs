@@ -101,6 +101,16 @@ impl Store {
         self.root.join("vault.git")
     }
 
+    /// Returns the folder of prepared environments, making it if it is not there.
+    ///
+    /// # Errors
+    /// Fails when it cannot be made.
+    pub(crate) fn environments(&self) -> Result<PathBuf, StoreError> {
+        let path = self.root.join("environments");
+        private_dir(&path)?;
+        Ok(path)
+    }
+
     /// Returns a run's folder, making it if it is not there.
     ///
     /// # Errors

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eufm_plan::{EnvironmentIndex, Node, NodeIndex, Plan};
+use eufm_plan::{Node, NodeIndex, Plan};
 use thiserror::Error;
 
 use crate::agents::Installation;
+use crate::environments::Environments;
 use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
-use crate::nest::Tools;
 use crate::output::Outputs;
 use crate::preflight::Host;
 use crate::proxy::{Proxy, RECORD};
@@ -46,8 +46,8 @@ pub(crate) struct Workshop {
     pub proxy: Option<Proxy>,
     /// The agents' programs, by agent.
     pub installations: Vec<Installation>,
-    /// What each environment shows inside a sandbox.
-    pub environments: Vec<Tools>,
+    /// The environments, prepared or to be prepared.
+    pub environments: Environments,
     /// What the host offers.
     pub host: Host,
     /// The user's own checkout, in which trusted commands run.
@@ -71,18 +71,6 @@ impl Workshop {
     #[must_use]
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {
         &self.plan.nodes[node.get()]
-    }
-
-    /// Returns what a node's environments show, all together.
-    #[must_use]
-    pub(crate) fn tools(&self, environments: &[EnvironmentIndex]) -> Tools {
-        let mut all = Tools::default();
-        for environment in environments {
-            let tools = &self.environments[environment.get()];
-            all.mounts.extend(tools.mounts.iter().cloned());
-            all.path.extend(tools.path.iter().cloned());
-        }
-        all
     }
 
     /// Opens the way to the hosts that the plan names for a process. Its socket
@@ -156,6 +144,10 @@ pub(crate) enum Message {
         /// How.
         result: Result<(), StepError>,
     },
+    /// A remark for people, before the run begins.
+    Note(String),
+    /// Preparing has come to its end, well or not.
+    Prepared,
     /// A signal of the system, by number.
     Signal(i32),
 }

@@ -7,6 +7,7 @@ mod compile;
 mod corpus;
 mod doctor;
 mod done;
+mod environments;
 mod exec;
 mod explain;
 mod gates;

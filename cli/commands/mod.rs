@@ -9,5 +9,6 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;
+pub(crate) mod layers;
 pub(crate) mod prices;
 pub(crate) mod verify;

@@ -35,9 +35,10 @@ impl Executor for CommandExecutor {
         let confined = reach.confine(Confined {
             cwd: work.cwd.clone(),
             vars: work.vars.clone(),
-            ..nest::command(&work.run, attempt.place.mounts(), shop.tools(&node.env))
+            ..nest::command(&work.run, attempt.place.mounts(), attempt.outfit.tools.clone())
         });
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
+        let command = attempt.outfit.behind(command);
         let log = attempt.logs.join("stdout.log");
         let (stdout, out) = Capture::start(&log, |_| {})?;
         let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;

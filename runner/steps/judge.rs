@@ -6,7 +6,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eufm_plan::id::slug;
 use eufm_plan::{GateIndex, NodeIndex, QualityGate};
@@ -14,8 +14,9 @@ use eufm_plan::{GateIndex, NodeIndex, QualityGate};
 use super::place::Place;
 use crate::beneath;
 use crate::capture::Capture;
+use crate::environments::{Outfit, Unready};
 use crate::event::NodeEvent;
-use crate::gates::{self, Evidence, Finish};
+use crate::gates::{self, Evidence, Finish, GateKind, Judgement};
 use crate::git::CommitId;
 use crate::nest;
 use crate::sandbox::Confined;
@@ -40,21 +41,25 @@ pub(super) fn perform(
     let folder = shop.scratch(node, start, &format!("gate{}", index.get()));
     let place = Place::make(shop, &folder, work)?;
     place.worktree().restore(&shop.base, gates::cwd(gate).unwrap_or_default(), run)?;
-    let report = kind.report(gate);
-    if let Some(report) = &report {
-        // A report that the agent committed must not speak for the gate.
-        beneath::remove(place.worktree().dir(), report)?;
-    }
+    let began = Instant::now();
     let limit = rest_ms.map_or(LIMIT_DEFAULT, Duration::from_millis);
-    let Some((finish, output)) = run_gate(shop, node, gate, start, &place, run, limit)? else {
-        place.remove()?;
-        return Err(StepError::Left);
+    // A result that changes what an environment depends on is judged in that
+    // of its own.
+    let judged = match super::outfit(shop, node, work, &place, Some(limit)) {
+        Ok(outfit) => {
+            let limit = limit.saturating_sub(began.elapsed());
+            judge(shop, node, gate, (kind, run), start, &place, &outfit, limit)?
+        }
+        Err(Unready::Failed(failure)) => {
+            let judgement = Judgement::unprepared(&failure);
+            Some((judgement, failure.output.into_bytes()))
+        }
+        Err(Unready::Stopped) => None,
+        Err(Unready::Step(error)) => return Err(error),
     };
-    let report = report.map(|path| read_report(place.worktree().dir(), &path));
-    let evidence = Evidence { finish, report: report.transpose()?.flatten() };
-    let judgement = kind.judge(gate, &evidence);
-    let feedback = judgement.feedback(gate, run, &output);
     place.remove()?;
+    let Some((judgement, output)) = judged else { return Err(StepError::Left) };
+    let feedback = judgement.feedback(gate, run, &output);
     let verdict = judgement.verdict;
     shop.courier.tell(
         node,
@@ -67,23 +72,48 @@ pub(super) fn perform(
     )
 }
 
+/// Runs the gate and reads what it left; `None` when the run was stopped
+/// meanwhile.
+#[expect(clippy::too_many_arguments, reason = "they are what one gate needs")]
+fn judge(
+    shop: &Workshop,
+    node: NodeIndex,
+    gate: &QualityGate,
+    (kind, run): (&dyn GateKind, &[String]),
+    start: u32,
+    place: &Place,
+    outfit: &Outfit,
+    limit: Duration,
+) -> Result<Option<(Judgement, Vec<u8>)>, StepError> {
+    // A report may lie in a kept folder, as below `target`.
+    let report = kind.report(gate).map(|path| outfit.locate(place.worktree().dir(), &path));
+    if let Some((folder, path)) = &report {
+        // A report that the agent committed must not speak for the gate.
+        beneath::remove(folder, path)?;
+    }
+    let ended = run_gate(shop, node, gate, start, (place, outfit), run, limit)?;
+    let Some((finish, output)) = ended else { return Ok(None) };
+    let report = report.map(|(folder, path)| read_report(&folder, &path));
+    let evidence = Evidence { finish, report: report.transpose()?.flatten() };
+    Ok(Some((kind.judge(gate, &evidence), output)))
+}
+
 /// Runs the gate's command; `None` when the run was stopped meanwhile.
 fn run_gate(
     shop: &Workshop,
     node: NodeIndex,
     gate: &QualityGate,
     start: u32,
-    place: &Place,
+    (place, outfit): (&Place, &Outfit),
     run: &[String],
     limit: Duration,
 ) -> Result<Option<(Finish, Vec<u8>)>, StepError> {
-    let tools = shop.tools(&shop.node(node).env);
     let confined = Confined {
         cwd: gates::cwd(gate).map(ToOwned::to_owned),
         vars: gates::vars(gate),
-        ..nest::command(run, place.mounts(), tools)
+        ..nest::command(run, place.mounts(), outfit.tools.clone())
     };
-    let command = shop.sandbox.command(place.worktree().dir(), &confined);
+    let command = outfit.behind(shop.sandbox.command(place.worktree().dir(), &confined));
     let logs = shop.node_dir(node).join(format!("{start}"));
     std::fs::create_dir_all(&logs)?;
     let log = logs.join(format!("gate-{}.log", slug(&gate.name)));

@@ -15,11 +15,14 @@ mod start;
 
 pub(crate) use place::Place;
 
+use std::time::Duration;
+
 use eufm_plan::{GateIndex, NodeIndex};
 
+use crate::environments::{self, Outfit, Unready};
 use crate::git::{CommitId, Stamp};
 use crate::state::Feedback;
-use crate::workshop::{StepError, Workshop};
+use crate::workshop::{Message, StepError, Workshop};
 
 /// What a step is to do, with all it needs of the run's state.
 #[derive(Debug)]
@@ -91,6 +94,22 @@ pub(crate) struct StartJob {
     /// Whether the journal has its start already, since nothing was to be
     /// found out for it.
     pub is_told: bool,
+}
+
+/// Gives a step the environments that its node sees, as they are for a commit.
+fn outfit(
+    shop: &Workshop,
+    node: NodeIndex,
+    commit: &CommitId,
+    place: &Place,
+    limit: Option<Duration>,
+) -> Result<Outfit, Unready> {
+    let limit = limit.unwrap_or(environments::LIMIT_DEFAULT);
+    let tell = |text: &str| {
+        let text = crate::printable::line(text, 120);
+        shop.courier.send(Message::Activity { node, text });
+    };
+    environments::hand_out(shop, &shop.node(node).env, commit, place, limit, &tell)
 }
 
 /// How many paths of a conflict are written down.
