@@ -177,3 +177,42 @@ fn what_a_command_left_running_does_not_keep_its_way_open() {
     project.exec().run().expect(0);
     project.nothing_is_left();
 }
+
+#[test]
+fn preparing_reaches_the_hosts_of_its_environment_and_says_what_it_may_not() {
+    let host = Host::start();
+    let project = Project::new(&[("client.py", CLIENT)]);
+    let port = host.port;
+    let spec = |asked: &str, network: &str| {
+        format!(
+            r#"edition 1
+pipeline small {{ base = "main" }}
+environment fetched {{
+  prepare = ["sh", "-c", "python3 client.py {port} {asked} > cache/said"]
+  network = ["{network}"]
+  keep    = ["cache"]
+}}
+command one {{
+  run    = ["sh", "-c", "cat cache/said > said.txt; env | grep -ci proxy >> said.txt; true"]
+  writes = ["said.txt"]
+  env    = [fetched]
+}}
+"#
+        )
+    };
+    project.write("spec.eufm", spec("http://other.example/", "registry.example"));
+    project.compile().expect(0);
+    let ended = project.exec().run().expect(8);
+    ended.says(&["ended with exit status 1; refused: other.example:80, not in `network`"]);
+    assert_eq!(host.served(), 0);
+    project.write(
+        "spec.eufm",
+        spec(&format!("tunnel:127.0.0.1:{port}"), &format!("127.0.0.1:{port}")),
+    );
+    project.compile().expect(0);
+    project.exec().run().expect(0);
+    assert_eq!(host.served(), 1);
+    // The node that sees what was fetched has no way out itself.
+    assert_eq!(project.merged("said.txt"), "hello\n0");
+    project.nothing_is_left();
+}
