@@ -160,6 +160,12 @@ pub(crate) struct DoctorArgs {
     /// Try this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
+    /// Prepare the environments of this plan and run each of its gates on the base commit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The repository that the plan is for, instead of the one it lies in
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    pub(crate) repo: Option<PathBuf>,
     /// Print the findings as one JSON document (docs/schemas/doctor.schema.json)
     #[arg(long)]
     pub(crate) json: bool,

@@ -31,6 +31,7 @@ pub mod printable;
 pub mod process;
 mod proxy;
 mod reach;
+pub mod rehearsal;
 mod remove;
 mod replay;
 mod report;

@@ -5,24 +5,22 @@
 //! the state. Unaware of what the nodes do.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
 
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
-use crate::environments::{self, Environments, Shelf};
+use crate::environments::{self, Shelf};
 use crate::error::RunError;
 use crate::event::{NodeEvent, Outcome, RunEvent};
 use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Journal, JournalError};
-use crate::output::Outputs;
-use crate::preflight::{Admitted, Host, admit, needs_model, reaches_hosts};
+use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
-use crate::proxy::Proxy;
 use crate::replay::{self, Replay};
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -31,7 +29,7 @@ use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
 use crate::supervise::Pulse;
-use crate::workshop::{Courier, Refusals, StepError, Workshop};
+use crate::workshop::{Courier, Refusals, Site, StepError, Workshop};
 
 /// What is to be run, and where.
 #[derive(Debug)]
@@ -111,9 +109,17 @@ pub fn run(
     let first = replayed.first_facts(&order.locked, &found)?;
     let digest = order.locked.digest;
     let admitted = admit(order.locked, host, store.root())?;
-    let places = (dir.clone(), order.repository, Shelf::new(store.environments()?));
     std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
-    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
+    let site = Site {
+        run: found.name,
+        base: found.base,
+        vault,
+        dir: dir.clone(),
+        checkout: order.repository,
+        shelf: Shelf::new(store.environments()?),
+        host: host.clone(),
+    };
+    let shop = workshop(admitted, site, order.cassette, courier)?;
     if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
         return Err(error);
@@ -138,11 +144,11 @@ pub fn run(
     Ok(Done { report, nodes, stop, was_finished: false })
 }
 
-fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
+pub(crate) fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
     std::env::join_paths(&host.path).map_err(|error| RunError::Usage(format!("PATH: {error}")))
 }
 
-fn usage(error: &GitError) -> RunError {
+pub(crate) fn usage(error: &GitError) -> RunError {
     RunError::Usage(error.to_string())
 }
 
@@ -298,50 +304,20 @@ fn check_checkout(order: &Order) -> Result<(), RunError> {
     )))
 }
 
+/// Makes what the steps share.
 fn workshop(
     admitted: Admitted,
-    found: Found,
-    vault: Vault,
-    (dir, checkout, shelf): (RunDir, PathBuf, Shelf),
+    site: Site,
     cassette: Option<Cassette>,
-    host: &Host,
     courier: Courier,
 ) -> Result<Workshop, RunError> {
-    let plan = admitted.locked.plan;
-    let pulses: Arc<Vec<Pulse>> = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
-    let refusals = Arc::new(Refusals::default());
-    let gateway = if needs_model(&plan) {
-        let gateway = gateway(&plan, cassette, &courier, &pulses, &refusals)?;
-        Some(gateway)
-    } else {
-        None
-    };
-    let proxy = if reaches_hosts(&plan) {
-        let failed = |error| RunError::Host(format!("the proxy does not start: {error}"));
-        Some(Proxy::start().map_err(failed)?)
-    } else {
-        None
-    };
-    Ok(Workshop {
-        plan,
-        run: found.name,
-        base: found.base,
-        vault,
-        dir,
-        sandbox: admitted.sandbox,
-        gateway,
-        proxy,
-        installations: admitted.installations,
-        environments: Environments::new(shelf, admitted.tools, admitted.sharing),
-        host: host.clone(),
-        checkout,
-        branch: Mutex::new(()),
-        running: crate::running::Running::default(),
-        outputs: Outputs::default(),
-        pulses,
-        refusals,
-        courier,
-    })
+    let mut shop = Workshop::new(admitted, site, courier)
+        .map_err(|error| RunError::Host(format!("the proxy does not start: {error}")))?;
+    if needs_model(&shop.plan) {
+        let gateway = gateway(&shop.plan, cassette, &shop.courier, &shop.pulses, &shop.refusals)?;
+        shop.gateway = Some(gateway);
+    }
+    Ok(shop)
 }
 
 fn gateway(

@@ -12,12 +12,12 @@ use eufm_plan::{Node, NodeIndex, Plan};
 use thiserror::Error;
 
 use crate::agents::Installation;
-use crate::environments::Environments;
+use crate::environments::{Environments, Shelf};
 use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
 use crate::output::Outputs;
-use crate::preflight::Host;
+use crate::preflight::{Admitted, Host, reaches_hosts};
 use crate::proxy::{Proxy, RECORD};
 use crate::reach::Reach;
 use crate::running::Running;
@@ -66,7 +66,56 @@ pub(crate) struct Workshop {
     pub courier: Courier,
 }
 
+/// Where a run works, and on what.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The run's name.
+    pub run: String,
+    /// The commit that everything starts from.
+    pub base: CommitId,
+    /// The runner's own clone of the repository.
+    pub vault: Vault,
+    /// Where the run keeps its files.
+    pub dir: RunDir,
+    /// The user's repository.
+    pub checkout: PathBuf,
+    /// Where prepared environments lie.
+    pub shelf: Shelf,
+    /// What the host offers.
+    pub host: Host,
+}
+
 impl Workshop {
+    /// Makes the workshop of an admitted plan, without a way to the model.
+    ///
+    /// # Errors
+    /// Fails when the plan names hosts and the proxy cannot be started.
+    pub(crate) fn new(admitted: Admitted, site: Site, courier: Courier) -> std::io::Result<Self> {
+        let plan = admitted.locked.plan;
+        let proxy = if reaches_hosts(&plan) { Some(Proxy::start()?) } else { None };
+        let pulses = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
+        Ok(Self {
+            plan,
+            run: site.run,
+            base: site.base,
+            vault: site.vault,
+            dir: site.dir,
+            sandbox: admitted.sandbox,
+            gateway: None,
+            proxy,
+            installations: admitted.installations,
+            environments: Environments::new(site.shelf, admitted.tools, admitted.sharing),
+            host: site.host,
+            checkout: site.checkout,
+            branch: Mutex::new(()),
+            running: Running::default(),
+            outputs: Outputs::default(),
+            pulses,
+            refusals: Arc::default(),
+            courier,
+        })
+    }
+
     /// Returns a node of the plan.
     #[must_use]
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {

@@ -22,6 +22,7 @@ mod plan;
 mod prices;
 mod progress;
 mod refusals;
+mod rehearsal;
 mod resume;
 mod sandbox;
 mod specs;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::EnvironmentIndex;
 
-use super::{LIMIT_DEFAULT, Unready, ready};
+use super::{LIMIT_DEFAULT, Unready, clear_unfinished, prepare_base};
 use crate::error::RunError;
 use crate::reporters::{Reporter, seconds};
 use crate::workshop::{Message, StepError, Workshop};
@@ -26,7 +26,7 @@ pub(crate) fn prepare_all(
     reporter: &mut dyn Reporter,
     inbox: &Receiver<Message>,
 ) -> Result<(), RunError> {
-    shop.environments.shelf.clear_unfinished(&shop.vault).map_err(|error| host(&error))?;
+    clear_unfinished(shop).map_err(|error| host(&error))?;
     if let Some(reason) = shop.environments.copies() {
         reporter.note(&format!(
             "kept folders are copied for each node and gate, since layers do not work here: {reason}"
@@ -64,7 +64,7 @@ fn watched(
             // Also when it panics: somebody waits for the word.
             let _over = Over(shop);
             let tell = |text: &str| shop.courier.send(Message::Note(text.to_owned()));
-            ready(shop, index, &shop.base, limit, &tell).map(drop)
+            prepare_base(shop, index, limit, &tell)
         });
         loop {
             match inbox.recv_timeout(TICK) {

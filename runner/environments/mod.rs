@@ -136,6 +136,27 @@ pub(crate) fn hand_out(
     Ok(outfit)
 }
 
+/// Prepares an environment for the base commit, if it is not yet.
+///
+/// # Errors
+/// Fails when it cannot be prepared, or the run is stopped.
+pub(crate) fn prepare_base(
+    shop: &Workshop,
+    index: EnvironmentIndex,
+    limit: Duration,
+    tell: &dyn Fn(&str),
+) -> Result<(), Unready> {
+    ready(shop, index, &shop.base, limit, tell).map(drop)
+}
+
+/// Removes what was being prepared when a runner was killed.
+///
+/// # Errors
+/// Fails when something of it cannot be removed.
+pub(crate) fn clear_unfinished(shop: &Workshop) -> Result<(), StepError> {
+    shop.environments.shelf.clear_unfinished(&shop.vault)
+}
+
 /// Returns the folder of an environment that is prepared for a commit.
 fn ready(
     shop: &Workshop,

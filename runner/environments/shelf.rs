@@ -75,7 +75,7 @@ impl Shelf {
     ///
     /// # Errors
     /// Fails when something of it cannot be removed.
-    pub(crate) fn clear_unfinished(&self, vault: &Vault) -> Result<(), StepError> {
+    pub(super) fn clear_unfinished(&self, vault: &Vault) -> Result<(), StepError> {
         for entry in fs::read_dir(&self.root)? {
             let folder = entry?.path();
             if folder.to_string_lossy().ends_with(UNFINISHED) {

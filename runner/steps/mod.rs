@@ -5,6 +5,7 @@
 //! Unaware of what follows from the fact.
 
 mod commit;
+mod gate;
 mod harvest;
 mod in_place;
 mod judge;
@@ -13,6 +14,10 @@ mod place;
 mod recover;
 mod start;
 
+pub(crate) use gate::{
+    Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
+};
+pub(crate) use judge::LIMIT_DEFAULT as GATE_LIMIT_DEFAULT;
 pub(crate) use place::Place;
 
 use std::time::Duration;
