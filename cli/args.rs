@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Take limits, then become a program (used outside of sandboxes)
     #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
     Limit(LimitArgs),
+    /// Mount folders that can be changed unseen, then become a program (used for sandboxes)
+    #[command(name = eufm_runner::layers::SUBCOMMAND, hide = true)]
+    Layers(LayersArgs),
 }
 
 /// Reads `NAME=VALUE`.
@@ -160,6 +163,12 @@ pub(crate) struct DoctorArgs {
     /// Try this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
+    /// Prepare the environments of this plan and run each of its gates on the base commit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The repository that the plan is for, instead of the one it lies in
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    pub(crate) repo: Option<PathBuf>,
     /// Print the findings as one JSON document (docs/schemas/doctor.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
@@ -276,6 +285,16 @@ pub(crate) struct ForwardArgs {
     /// The gateway's socket
     pub(crate) socket: PathBuf,
     /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The launcher of layers.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LayersArgs {
+    /// Pairs of folders: what is seen at first, and where the changes go
+    pub(crate) folders: Vec<PathBuf>,
+    /// The program to become and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,
 }

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
         Command::Limit(args) => commands::limit::run(&args),
+        Command::Layers(args) => commands::layers::run(&args),
     };
     match result {
         Ok(status) => status.into(),

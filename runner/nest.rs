@@ -16,7 +16,7 @@ use crate::sandbox::{Confined, Mount, Nesting};
 const DOOR: &str = "/run/eufm/door";
 
 /// Where this program is seen inside.
-const LAUNCHER: &str = "/opt/eufm/eufm";
+pub(crate) const LAUNCHER: &str = "/opt/eufm/eufm";
 
 /// An environment on this host: what it shows, and what leads the search path.
 #[derive(Debug, Clone, Default)]

@@ -75,9 +75,10 @@ impl Executor for AgentExecutor {
             sessions: &sessions,
             door: &door_dir,
         };
-        let tools = shop.tools(&shop.node(attempt.node).env);
+        let tools = attempt.outfit.tools.clone();
         let confined = nest.agent(invocation, attempt.place.mounts(), tools);
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
+        let command = attempt.outfit.behind(command);
         turn_of(shop, attempt, backend, command, sessions)
     }
 }

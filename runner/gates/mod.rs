@@ -15,6 +15,7 @@ use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::environments::Failure;
 use crate::limits::Exceeded;
 use crate::process::Exit;
 
@@ -153,6 +154,13 @@ pub struct Judgement {
 impl Judgement {
     fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
         Self { verdict, reason: reason.into(), measured: Vec::new() }
+    }
+
+    /// Judges a result for which an environment cannot be prepared: that is the
+    /// result's failure, since it was prepared for the base.
+    #[must_use]
+    pub(crate) fn unprepared(failure: &Failure) -> Self {
+        Self::new(Verdict::Fail, crate::printable::line(&failure.to_string(), 400))
     }
 
     /// Makes the text that goes back to the agent when the gate did not pass:

@@ -104,7 +104,7 @@ fn run(
 
 fn command(shop: &Workshop, node: NodeIndex, work: &Work, output: &Path) -> Command {
     let folder = work.cwd.as_ref().map_or(shop.checkout.clone(), |cwd| shop.checkout.join(cwd));
-    let tools = shop.tools(&shop.node(node).env);
+    let tools = shop.environments.tools(&shop.node(node).env);
     let mut path = tools.path;
     path.extend(shop.host.path.iter().cloned());
     let path = std::env::join_paths(path).unwrap_or_default();

@@ -57,7 +57,7 @@ impl Place {
             std::fs::remove_file(folder)?;
         } else if folder.exists() {
             vault.prune(&folder.join("tree"))?;
-            std::fs::remove_dir_all(folder)?;
+            crate::remove::remove_all(folder)?;
         }
         Ok(())
     }
@@ -85,6 +85,6 @@ impl Place {
     /// Removes the worktree and all beside it.
     pub(crate) fn remove(self) -> Result<(), StepError> {
         self.worktree.remove()?;
-        Ok(std::fs::remove_dir_all(&self.folder)?)
+        Ok(crate::remove::remove_all(&self.folder)?)
     }
 }

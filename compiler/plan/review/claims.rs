@@ -24,6 +24,9 @@ struct Uses {
     unprotected: bool,
     in_place: bool,
     secrets: bool,
+    /// Hosts that the proxy lets through to.
+    hosts: bool,
+    /// Hosts that nothing lets through to yet, or nothing holds.
     network: bool,
     deploy: bool,
 }
@@ -34,15 +37,17 @@ impl Uses {
         for node in &plan.nodes {
             uses.memory |= node.budget.memory.is_some();
             uses.unprotected |= node.writes == Writes::Unprotected;
-            uses.deploy |= matches!(node.work, Work::Deploy { .. });
+            let is_deploy = matches!(node.work, Work::Deploy { .. });
+            uses.deploy |= is_deploy;
             if let Some(command) = node.work.command() {
                 uses.in_place |= command.in_place;
                 uses.secrets |= !command.secrets.is_empty();
-                uses.network |= !command.network.is_empty();
+                uses.hosts |= !command.network.is_empty();
+                uses.network |= is_deploy && !command.network.is_empty();
             }
         }
+        uses.hosts |= plan.environments.iter().any(|environment| !environment.network.is_empty());
         uses.network |= uses.in_place
-            || plan.environments.iter().any(|environment| !environment.network.is_empty())
             || plan.agents.iter().any(|agent| !network(&agent.params).is_empty())
             || plan.gates.iter().any(|gate| !network(&gate.params).is_empty())
             || plan.generated.iter().any(|file| !file.network.is_empty());
@@ -94,10 +99,16 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     claim("writers", is_listed, writers, lacks);
     let secrets = "no node has any; environments are cleared";
     claim("secrets", !uses.secrets, secrets, "does not hand secrets to nodes");
-    let reach = "agents reach nothing but the gateway, commands and gates reach nothing";
+    let reach = match uses.hosts {
+        true => {
+            "agents reach nothing but the gateway, commands and preparing only the hosts they name, \
+             through the proxy, gates nothing"
+        }
+        false => "agents reach nothing but the gateway, commands and gates reach nothing",
+    };
     let lacks_network = match uses.in_place {
         true => "does not hold commands that run in the user's checkout",
-        false => "does not open the network to single hosts",
+        false => "does not open the network to agents, gates, deploys and generated files",
     };
     claim("network", !uses.network, reach, lacks_network);
     if uses.deploy {
@@ -128,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn the_claim_about_the_network_tells_whether_hosts_are_named() {
+        let claim = |plan: &Plan| {
+            let network = proofs(plan).into_iter().find(|proof| proof.name == "network");
+            network.expect("there is one").claim
+        };
+        let mut plan = hello();
+        assert!(claim(&plan).ends_with("commands and gates reach nothing"));
+        plan.environments[0].network = vec!["a.example".to_owned()];
+        assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+        let (path, run) = ("Cargo.lock".to_owned(), vec!["cargo".to_owned()]);
+        let network = vec!["a.example".to_owned()];
+        plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
+        assert!(claim(&plan).starts_with("not claimed: "));
+    }
+
+    #[test]
     fn one_widening_takes_its_claim_away() {
         let open = |change: &dyn Fn(&mut Plan)| {
             let mut plan = hello();
@@ -139,13 +166,13 @@ mod tests {
         assert_eq!(open(&|plan| plan.budget.wall = None), ["wall"]);
         assert_eq!(open(&|plan| plan.nodes[0].writes = Writes::Unprotected), ["writers"]);
         let host = || vec!["a.example".to_owned()];
-        assert_eq!(open(&|plan| plan.environments[0].network = host()), ["network"]);
+        assert_eq!(open(&|plan| plan.environments[0].network = host()), [""; 0]);
         let command = |plan: &mut Plan, change: &dyn Fn(&mut Command)| {
             if let Work::Command(command) = &mut plan.nodes[2].work {
                 change(command);
             }
         };
-        assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), ["network"]);
+        assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), [""; 0]);
         assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), ["secrets"]);
         assert_eq!(open(&|plan| command(plan, &|it| it.in_place = true)), ["writers", "network"]);
     }
