@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Say what this host enforces, what is best effort and what is missing
     Doctor(DoctorArgs),
+    /// Say of each node whether a run would do it now, and why; nothing is started or changed
+    Why(WhyArgs),
     /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
     Explain(ExplainArgs),
     /// Write a small spec to start from
@@ -135,9 +137,33 @@ pub(crate) struct ExecArgs {
     /// Give the failed nodes of a finished run new attempts
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Begin another run of the plan, on the base as it is now; an unfinished one is closed
+    #[arg(long, conflicts_with = "retry")]
+    pub(crate) new: bool,
+    /// Run every node anew instead of taking results of earlier runs over
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+}
+
+/// `eufm why`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyArgs {
+    /// The node; all if not given
+    pub(crate) node: Option<String>,
+    /// The plan, plan.lock if not given; an only argument that is a file is the plan
+    pub(crate) plan: Option<PathBuf>,
+    /// Look at the repository in this folder instead of the one the plan lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// Look at the state in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print the answer as one JSON document (docs/schemas/why.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How progress is shown.

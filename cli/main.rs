@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Why(args) => commands::why::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
         Command::Limit(args) => commands::limit::run(&args),
     };

@@ -6,6 +6,7 @@
 
 pub mod agents;
 mod beneath;
+mod cache;
 mod capture;
 mod clock;
 mod dispatcher;
@@ -19,7 +20,9 @@ pub mod gates;
 pub mod gateway;
 mod git;
 mod journal;
+pub mod key;
 pub mod limits;
+mod meant;
 mod monitor;
 pub mod nest;
 mod node;
@@ -28,7 +31,9 @@ mod output;
 mod preflight;
 pub mod printable;
 pub mod process;
+mod reindex;
 mod replay;
+mod replayed;
 mod report;
 pub mod reporters;
 pub mod rules;
@@ -42,6 +47,7 @@ mod scheduler_test;
 mod scheduler_world;
 mod seal;
 mod settled;
+mod sight;
 mod signals;
 mod state;
 #[cfg(test)]
@@ -52,6 +58,7 @@ mod supervise;
 pub mod supported;
 mod trial;
 pub mod verify;
+pub mod why;
 mod workers;
 mod workshop;
 

@@ -12,3 +12,4 @@ pub(crate) mod init;
 pub(crate) mod limit;
 pub(crate) mod prices;
 pub(crate) mod verify;
+pub(crate) mod why;

@@ -16,6 +16,7 @@ pub(crate) mod prices;
 mod schema_test;
 mod summary;
 pub(crate) mod verified;
+pub(crate) mod why;
 mod wrap;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
