@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Gc(args) => commands::gc::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Prices(args) => commands::prices::run(&args),

@@ -131,7 +131,6 @@ impl Cache {
     ///
     /// # Errors
     /// Fails when the file cannot be removed.
-    #[cfg(test)]
     pub(crate) fn remove(&self, key: &Digest) -> io::Result<()> {
         match std::fs::remove_file(self.file(key)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

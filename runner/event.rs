@@ -244,6 +244,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns its word in reports and in the journal.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// Returns the one that says more about why the run did not succeed.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {

@@ -18,6 +18,7 @@ mod executors;
 mod file_system;
 pub mod gates;
 pub mod gateway;
+pub mod gc;
 mod git;
 mod journal;
 pub mod key;

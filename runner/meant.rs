@@ -72,7 +72,8 @@ fn moved(vault: &Vault, revision: &str, base: &CommitId) -> Option<String> {
 }
 
 /// Names the run of a plan on its base as it is now: the last one that was
-/// begun, or the next one if `new` is asked for or the last one was closed.
+/// begun, or the next one if there is none, if `new` is asked for or if that one
+/// was closed. A name whose branch is there is none for another run.
 ///
 /// # Errors
 /// Fails when the base is no commit, or a journal is damaged.
@@ -83,17 +84,50 @@ pub(crate) fn named(question: Question<'_>, new: bool) -> Result<Meant, RunError
     let digest = locked.digest.to_string();
     let key = Digest::of_parts(&[digest.as_bytes(), base.as_str().as_bytes()]);
     let first = format!("{}-{}", plan.pipeline, key.short(8));
-    let mut number = 1_u32;
-    let name = |number| if number == 1 { first.clone() } else { format!("{first}-{number}") };
-    while RunDir::of(root, &name(number + 1)).journal().is_file() {
-        number += 1;
+    let number = |name: &String| number_of(&first, name);
+    let begun = runs_below(root)?.iter().filter_map(number).max();
+    if let Some(last) = begun.filter(|_| !new) {
+        let run = name(&first, last);
+        let replayed = Replayed::read(locked, &RunDir::of(root, &run))?;
+        if !replayed.scheduler.state().closed {
+            return Ok(Meant { run, base, remark: None });
+        }
     }
-    let dir = RunDir::of(root, &name(number));
-    let is_begun = dir.journal().is_file();
-    let is_closed =
-        || Replayed::read(locked, &dir).map(|replayed| replayed.scheduler.state().closed);
-    if is_begun && (new || is_closed()?) {
-        number += 1;
+    let branches = vault
+        .branches(&format!("eufm/{first}"))
+        .map_err(|error| RunError::Usage(error.to_string()))?;
+    let branches = branches.iter().filter_map(|branch| number_of(&first, branch.get(5..)?));
+    let next = branches.chain(begun).max().map_or(1, |last| last + 1);
+    Ok(Meant { run: name(&first, next), base, remark: None })
+}
+
+/// Returns the name of the `number`th run of a plan on a base.
+fn name(first: &str, number: u32) -> String {
+    if number == 1 { first.to_owned() } else { format!("{first}-{number}") }
+}
+
+/// Returns which run of a plan on a base has this name.
+fn number_of(first: &str, name: &str) -> Option<u32> {
+    let rest = name.strip_prefix(first)?;
+    if rest.is_empty() {
+        return Some(1);
     }
-    Ok(Meant { run: name(number), base, remark: None })
+    let number: u32 = rest.strip_prefix('-')?.parse().ok()?;
+    (self::name(first, number) == name).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_of_runs_belong_together() {
+        for number in [1, 2, 3, 10, 4_000_000_000] {
+            assert_eq!(number_of("p-0a1b2c3d", &name("p-0a1b2c3d", number)), Some(number));
+        }
+        assert_eq!(name("p-0a1b2c3d", 2), "p-0a1b2c3d-2");
+        for other in ["p-0a1b2c3", "p-0a1b2c3d-", "p-0a1b2c3d-1", "p-0a1b2c3d-02", "p-0a1b2c3d-x"] {
+            assert_eq!(number_of("p-0a1b2c3d", other), None, "{other}");
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Replayed {
     pub times: Vec<u64>,
     /// The journal, where it was opened for going on.
     pub journal: Option<Journal>,
+    /// The host's time of the last record; 0 without one.
+    pub last_time: u64,
     /// How many records there are.
     pub records: usize,
     /// How many bytes of a torn last record were cut off.
@@ -97,6 +99,7 @@ impl Replayed {
         dir: &RunDir,
     ) -> Result<Self, RunError> {
         let records = recovered.records.len();
+        let last_time = recovered.records.last().map_or(0, |record| record.time);
         let now = crate::clock::unix_seconds();
         let replay = replay::fold(&locked.plan, dir.name(), recovered.records, now);
         let Replay { scheduler, times } = replay.map_err(|misfit| {
@@ -104,6 +107,6 @@ impl Replayed {
             JournalError::Damaged { path: dir.journal(), offset, what: misfit.what }
         })?;
         let torn_bytes = recovered.torn_bytes;
-        Ok(Self { scheduler, times, journal: None, records, torn_bytes })
+        Ok(Self { scheduler, times, journal: None, last_time, records, torn_bytes })
     }
 }

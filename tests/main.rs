@@ -12,6 +12,7 @@ mod exec;
 mod explain;
 mod faults;
 mod gates;
+mod gc;
 mod in_place;
 mod journals;
 mod layering;

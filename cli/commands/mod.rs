@@ -8,6 +8,7 @@ pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod forward;
+pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod limit;
 pub(crate) mod prices;

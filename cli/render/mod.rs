@@ -8,6 +8,7 @@ mod codes;
 mod diagnostics;
 pub(crate) mod doctor;
 mod format;
+pub(crate) mod gc;
 pub(crate) mod json;
 mod kinds;
 mod plan;

@@ -7,6 +7,7 @@
 //! the branch `eufm/<run>`. Unaware of plans, nodes, journals and sandboxes.
 
 mod attributes;
+mod collect;
 mod command;
 mod delta;
 mod error;
