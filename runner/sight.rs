@@ -23,10 +23,10 @@ pub(crate) struct Seen {
 /// # Errors
 /// Fails on a glob that cannot be read.
 pub(crate) fn sight_of(node: &Node) -> Result<Sight, Error> {
-    match (&node.reads, node.writes.globs()) {
-        (Some(reads), Some(writes)) => Sight::of(&[reads, writes].concat()),
-        // Where everything may be changed, everything is seen.
-        _ => Ok(Sight::all()),
+    match &node.reads {
+        // Where everything may be changed, what is in the way is found later.
+        Some(reads) => Sight::of(&[reads, node.writes.globs().unwrap_or_default()].concat()),
+        None => Ok(Sight::all()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Project, until};
+use crate::support::{Project, demo, until};
 
 /// Two nodes that see a folder each, one that sees their results, and one that
 /// sees everything. Each leaves a line for every time that it ran.
@@ -175,6 +175,41 @@ fn a_result_of_long_ago_is_taken_over_too() {
     assert_eq!(report["nodes"][0]["gates"][0]["gate"], "sound");
     assert_eq!(report["nodes"][0]["gates"][0]["verdict"], "pass");
     assert_eq!(report["nodes"][0]["attempts"], 0);
+}
+
+#[test]
+fn agents_are_taken_over_too_and_a_word_of_the_prompt_is_a_difference() {
+    let project = demo();
+    project.exec_agents().run().expect(0);
+    let first = project.run_dir();
+    project.git(&["commit", "-q", "--allow-empty", "-m", "a new base"]);
+    let done = project.exec_agents().run().expect(0);
+    done.shows(&[
+        "cached     taken from run story-",
+        "gate unit pass: 3 of 3",
+        "0 in (0 cached), 0 out",
+    ]);
+    let second = project.run_dirs().into_iter().find(|run| *run != first).expect("a second run");
+    assert_eq!(cached(&second), ["greet", "readme", "smoke"]);
+    assert_eq!(tree(&project, &first), tree(&project, &second));
+
+    let spec = project.read("spec.eufm");
+    project.write("spec.eufm", spec.replace("Write NOTES.md", "Please write NOTES.md"));
+    project.compile().expect(0);
+    let name = first.file_name().and_then(|name| name.to_str()).expect("a name");
+    let why = project.eufm().args(["why", "--state"]).arg(project.state()).run().expect(0);
+    why.shows(&[
+        "greet   cached",
+        &format!("readme  runs     prompt changed since run {name}"),
+        "smoke   depends  it depends on readme, which runs",
+    ]);
+    let spec = project.read("spec.eufm").replace("gpt-5.5", "gpt-5.5-mini");
+    project.write("spec.eufm", spec.replace("Please write", "Write"));
+    project.compile().expect(0);
+    let why = project.eufm().args(["why", "--state"]).arg(project.state()).run().expect(0);
+    let changed = format!("runs     agent parameter model changed since run {name}");
+    why.shows(&[&format!("greet   {changed}"), &format!("readme  {changed}")]);
+    project.nothing_is_left();
 }
 
 #[test]
