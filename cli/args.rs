@@ -3,9 +3,11 @@
 //! The texts here are the help pages.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use eufm_compiler::Setting;
+use eufm_plan::units::Bytes;
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -30,6 +32,10 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Say what this host enforces, what is best effort and what is missing
     Doctor(DoctorArgs),
+    /// Say of each node whether a run would do it now, and why; nothing is started or changed
+    Why(WhyArgs),
+    /// Remove what old runs left: their folders, references and results
+    Gc(GcArgs),
     /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
     Explain(ExplainArgs),
     /// Write a small spec to start from
@@ -138,9 +144,87 @@ pub(crate) struct ExecArgs {
     /// Give the failed nodes of a finished run new attempts
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Begin another run of the plan, on the base as it is now; an unfinished one is closed
+    #[arg(long, conflicts_with = "retry")]
+    pub(crate) new: bool,
+    /// Run every node anew instead of taking results of earlier runs over
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+}
+
+/// Reads a span of time, `7d`.
+fn span(text: &str) -> Result<Duration, String> {
+    const SECONDS: &[(&str, u64)] = &[("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400)];
+    let seconds = quantity(text, |count, unit| {
+        let (_, length) = SECONDS.iter().find(|(name, _)| *name == unit)?;
+        count.checked_mul(*length)
+    });
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        "write a number with `s`, `min`, `h` or `d`, as in `--older-than 7d`".to_owned()
+    })
+}
+
+/// Reads a size, `5GiB`; a number alone is bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let bytes = quantity(text, |count, unit| {
+        Bytes::from_unit(count, if unit.is_empty() { "B" } else { unit }).map(|bytes| bytes.0)
+    });
+    bytes.ok_or_else(|| "write bytes, or a number with a unit, as in `--max-size 5GiB`".to_owned())
+}
+
+/// Takes a number and its unit apart, with a blank between them or none.
+fn quantity<T>(text: &str, of: impl Fn(u64, &str) -> Option<T>) -> Option<T> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (count, unit) = text.split_at(end);
+    of(count.parse().ok()?, unit.strip_prefix(' ').unwrap_or(unit))
+}
+
+/// `eufm gc`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GcArgs {
+    /// Keep this many of the newest ended runs, however old
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) keep_runs: usize,
+    /// Remove only what ended, or was used, longer ago
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = span)]
+    pub(crate) older_than: Duration,
+    /// Remove the oldest ended runs and unused results beyond this size, whatever the other limits
+    /// say; unfinished runs and the last one stay
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    pub(crate) max_size: Option<u64>,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Clean up after this repository instead of the one the working folder lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// Clean up the state in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print what was removed as one JSON document (docs/schemas/gc.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `eufm why`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyArgs {
+    /// The node; all if not given
+    pub(crate) node: Option<String>,
+    /// The plan, plan.lock if not given; an only argument that is a file is the plan
+    pub(crate) plan: Option<PathBuf>,
+    /// Look at the repository in this folder instead of the one the plan lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// Look at the state in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print the answer as one JSON document (docs/schemas/why.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How progress is shown.
@@ -297,4 +381,26 @@ pub(crate) struct LayersArgs {
     /// The program to become and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_have_units_and_anything_else_is_refused() {
+        let seconds = |text| span(text).map(|span| span.as_secs()).ok();
+        assert_eq!(seconds("90 min"), Some(5_400));
+        assert_eq!(["0s", "2h", "7d"].map(seconds), [Some(0), Some(7_200), Some(604_800)]);
+        for bad in ["", "7", "d", "-1d", "1.5h", "7 days", "7  d", "99999999999999999999d"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+        assert_eq!(
+            ["0", "12 B", "2KiB", "5 GiB"].map(|text| size(text).ok()),
+            [Some(0), Some(12), Some(2_048), Some(5 << 30)]
+        );
+        for bad in ["", "GiB", "1GB", "1.5GiB", "-1", "99999999999GiB"] {
+            assert_eq!(size(bad).ok(), None, "{bad}");
+        }
+    }
 }

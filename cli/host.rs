@@ -66,13 +66,17 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
         None => config.codex,
     };
     let ceilings = config.limits.ceilings().map_err(|reason| bad_config(&file, &reason))?;
-    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
     let launcher = std::env::current_exe().map_err(|error| {
         Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
     })?;
-    // A relative folder of the PATH would mean another one in every folder.
-    let path = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-    Ok(Host { home, path, codex, launcher, ceilings })
+    Ok(Host { home, path: search_path(), codex, launcher, ceilings })
+}
+
+/// Returns the folders of the user's `PATH`. A relative one would mean another
+/// folder in every folder, and is left out.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
+    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
 /// Returns the folder of the state of a repository's runs.

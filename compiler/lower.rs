@@ -303,6 +303,7 @@ impl Places<'_> {
             accept: task.accept,
             implements: distinct(task.implements),
             inputs: task.inputs.into_iter().map(input).collect(),
+            reads: task.reads.map(distinct),
             writes: task
                 .writes
                 .map_or(Writes::Unprotected, |writes| Writes::Globs(distinct(writes))),

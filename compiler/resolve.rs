@@ -120,6 +120,7 @@ impl<'a> Resolver<'_, 'a, '_> {
             _ => None,
         };
         self.imply(&mut needs, implied.chain(session));
+        let reads = self.reads(&reading);
         let mut writes = self.writes(&reading);
         if let Work::Command(command) = &work
             && let (Some(path), Some(entry)) = (&command.stdout, reading.fields.get("stdout"))
@@ -152,6 +153,7 @@ impl<'a> Resolver<'_, 'a, '_> {
             budget,
             cost,
             on_fail: if is_asked { OnFail::default() } else { self.on_fail(&reading) },
+            reads,
             writes,
             work,
         }
@@ -343,6 +345,11 @@ impl<'a> Resolver<'_, 'a, '_> {
         };
         self.eval.report(finding, reading.scope);
         None
+    }
+
+    fn reads(&mut self, reading: &Reading<'a>) -> Option<Vec<Spanned<Cow<'a, str>>>> {
+        let value = self.said(reading, "reads")?;
+        Some(typed::texts("reads", value, self.eval.out).unwrap_or_default())
     }
 
     fn writes(&mut self, reading: &Reading<'a>) -> Option<Vec<Spanned<Cow<'a, str>>>> {

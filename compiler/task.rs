@@ -35,6 +35,8 @@ pub(crate) struct Task<'a> {
     pub(crate) accept: Accept,
     pub(crate) implements: Vec<Spanned<Cow<'a, str>>>,
     pub(crate) inputs: Vec<Input>,
+    /// Nothing where it sees all files.
+    pub(crate) reads: Option<Vec<Spanned<Cow<'a, str>>>>,
     /// Nothing where it may change whatever is not protected.
     pub(crate) writes: Option<Vec<Spanned<Cow<'a, str>>>>,
     pub(crate) overlap: Overlap,

@@ -156,6 +156,7 @@ pub(crate) const TASK: &[Key] = &[
     key("session", Form::Set, "session = schema"),
     key("inputs", Form::List, "inputs = [schema.answer]"),
     key("implements", Form::List, "implements = [\"FR-001\"]"),
+    key("reads", Form::List, "reads = [\"src/**\"]"),
     key("writes", Form::List, "writes = [\"hello/**\"]"),
     key("overlap", Form::Set, "overlap = merge"),
     key("env", Form::List, "env = [python]"),
@@ -179,6 +180,7 @@ pub(crate) const COMMAND: &[Key] = &[
     key("secrets", Form::List, "secrets = [DEPLOY_KEY]"),
     key("in_place", Form::Set, "in_place = true"),
     key("shell", Form::Set, "shell = true"),
+    key("reads", Form::List, "reads = [\"src/**\"]"),
     key("writes", Form::List, "writes = [\"hello/**\"]"),
     key("overlap", Form::Set, "overlap = merge"),
     key("env", Form::List, "env = [python]"),
@@ -231,7 +233,6 @@ pub(crate) const ELSEWHERE: &[Advice] = &[
     ("by", "the agent stands in the head, as in `task greet by builder { … }`, or in `defaults`"),
     ("depends_on", "it is called `needs`"),
     ("parallel", "it is a limit of the pipeline's `budget`"),
-    ("reads", "a node sees the whole worktree; remove it"),
     ("retries", "it is the limit `attempts` of a `budget`"),
     ("timeout", "it is the limit `wall` of a `budget`"),
 ];

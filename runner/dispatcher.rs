@@ -13,14 +13,14 @@ use eufm_plan::NodeIndex;
 
 use crate::clock::{Clock, unix_seconds};
 use crate::error::RunError;
-use crate::event::{Action, Event, NodeEvent, RunEvent};
+use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
 use crate::git::{Author, Stamp};
 use crate::journal::{self, Journal};
 use crate::reporters::{Reporter, View};
 use crate::scheduler::Scheduler;
 use crate::settled;
-use crate::state::Phase;
-use crate::steps::{self, StartJob, Step};
+use crate::state::{GateAnswer, NodeRun, Phase};
+use crate::steps::{self, CommitJob, StartJob, Step};
 use crate::workers::Workers;
 use crate::workshop::{Answer, Message, StepError, Workshop};
 
@@ -229,7 +229,9 @@ impl<'a> Dispatcher<'a> {
     ) -> Result<(), RunError> {
         let phase = self.scheduler.state().node(node).phase;
         let too_late = match event {
-            NodeEvent::Started { .. } => self.stop.is_some() || phase != Phase::Ready,
+            NodeEvent::Started { .. } | NodeEvent::Cached { .. } => {
+                self.stop.is_some() || phase != Phase::Ready
+            }
             NodeEvent::Replied { .. } => false,
             _ => matches!(phase, Phase::Cancelled),
         };
@@ -265,8 +267,11 @@ impl<'a> Dispatcher<'a> {
         if let Some(answer) = answer {
             let _ = answer.send(Answer::GoOn);
         }
-        if let Event::Node(node, _) = event {
-            self.times[node.get()] = time;
+        match event {
+            Event::Node(node, _) => self.times[node.get()] = time,
+            // What is made before a node's first fact has the run's date.
+            Event::Run(RunEvent::Opened { .. }) => self.times.fill(time),
+            Event::Run(_) => {}
         }
         let actions = self.scheduler.on(at_ms, event).map_err(illegal)?;
         self.show(event);
@@ -353,7 +358,7 @@ impl<'a> Dispatcher<'a> {
                 let rest_ms = self.rest_of_node(node);
                 Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
             }
-            Action::Commit(node) => Some((node, Step::Commit { work: run(node).work.clone()? })),
+            Action::Commit(node) => Some((node, Step::Commit(Box::new(commit_job(run(node))?)))),
             Action::Merge(node) => {
                 let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
                 Some((node, Step::Merge { head, commit }))
@@ -371,6 +376,7 @@ impl<'a> Dispatcher<'a> {
             start: run.start + 1,
             needs: needs.iter().filter_map(|need| state.node(*need).commit.clone()).collect(),
             base: run.base.clone(),
+            key: run.key.clone(),
             work: run.work.clone(),
             session: run.session.clone(),
             feedback: run.feedback.clone(),
@@ -385,6 +391,20 @@ impl<'a> Dispatcher<'a> {
         let wall = self.shop.node(node).budget.wall?;
         Some(wall.0.saturating_sub(self.scheduler.state().node(node).ran_ms))
     }
+}
+
+/// Gathers what a commit needs of a node's run; `None` before there is work.
+fn commit_job(run: &NodeRun) -> Option<CommitJob> {
+    let passed =
+        |answer: &GateAnswer| Passed { gate: answer.gate.clone(), reason: answer.reason.clone() };
+    Some(CommitJob {
+        attempt: run.attempt,
+        base: run.base.clone()?,
+        work: run.work.clone()?,
+        changes: run.changes,
+        key: run.key.clone(),
+        gates: run.answers.iter().map(passed).collect(),
+    })
 }
 
 impl std::fmt::Display for Stop {

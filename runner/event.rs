@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::key::NodeKey;
 use crate::limits::{Exceeded, Facility};
 use crate::process::ProcessId;
 
@@ -49,6 +50,8 @@ pub enum RunEvent {
     },
     /// Failed, blocked and cancelled nodes were given new attempts by a person.
     Reopened,
+    /// A person began another run of the plan in its place; it does not go on.
+    Closed,
     /// Nothing happened for a while; carries the active time over a crash.
     Heartbeat,
     /// The run's cap on active time is used up; what is not done is cancelled.
@@ -75,10 +78,32 @@ pub enum NodeEvent {
         attempt: u32,
         /// Which start of the node, from 1: an interrupted try is started again.
         start: u32,
-        /// The merge of what the node depends on.
+        /// What the node sees of the merge of what it depends on: all of it, if
+        /// it does not say what it reads.
         base: CommitId,
         /// What the worktree was made of: the base, or earlier work of this node.
         from: CommitId,
+        /// The key of the result to come; absent where it is never taken over,
+        /// and in journals of format 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<NodeKey>,
+    },
+    /// The node's result was there already: an earlier run had one of the same
+    /// key, which was put onto this base.
+    Cached {
+        /// What the node sees of the merge of what it depends on.
+        base: CommitId,
+        /// The result, with the node's trailers.
+        commit: CommitId,
+        /// How many files differ from the base.
+        changes: u64,
+        /// The key.
+        key: NodeKey,
+        /// The run in which the work was done.
+        run: String,
+        /// The gates that passed it there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gates: Vec<Passed>,
     },
     /// The attempt's process runs.
     Spawned {
@@ -161,6 +186,16 @@ pub enum NodeEvent {
     },
 }
 
+/// A gate that passed a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passed {
+    /// The gate's name.
+    pub gate: String,
+    /// The reason for people, one line.
+    pub reason: String,
+}
+
 /// How an attempt's process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -209,6 +244,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns its word in reports and in the journal.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// Returns the one that says more about why the run did not succeed.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {

@@ -6,6 +6,7 @@
 
 pub mod agents;
 mod beneath;
+mod cache;
 mod capture;
 mod clock;
 mod dispatcher;
@@ -18,10 +19,13 @@ mod executors;
 mod file_system;
 pub mod gates;
 pub mod gateway;
+pub mod gc;
 mod git;
 mod journal;
+pub mod key;
 pub mod layers;
 pub mod limits;
+mod meant;
 mod monitor;
 pub mod nest;
 mod node;
@@ -33,8 +37,10 @@ pub mod process;
 mod proxy;
 mod reach;
 pub mod rehearsal;
+mod reindex;
 mod remove;
 mod replay;
+mod replayed;
 mod report;
 pub mod reporters;
 pub mod rules;
@@ -48,6 +54,7 @@ mod scheduler_test;
 mod scheduler_world;
 mod seal;
 mod settled;
+mod sight;
 mod signals;
 mod state;
 #[cfg(test)]
@@ -58,6 +65,7 @@ mod supervise;
 pub mod supported;
 mod trial;
 pub mod verify;
+pub mod why;
 mod workers;
 mod workshop;
 

@@ -3,10 +3,11 @@
 //! Plain data, changed by the run's state alone. Unaware of the other nodes
 //! and of which fact may follow which. See docs/run-state.md.
 
-use crate::event::Outcome;
+use crate::event::{Outcome, Passed};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::key::NodeKey;
 use crate::process::ProcessId;
 
 /// Where a node stands.
@@ -104,8 +105,12 @@ pub struct NodeRun {
     pub start: u32,
     /// The last try before the current budget of attempts began (see `Reopened`).
     pub attempts_before: u32,
-    /// The merge of what it depends on, from the first start on.
+    /// What it sees of the merge of what it depends on, from the first start on.
     pub base: Option<CommitId>,
+    /// The key of its result, unless that is never taken over.
+    pub key: Option<NodeKey>,
+    /// The run that its result was taken from, if it was.
+    pub taken_from: Option<String>,
     /// Its latest work: harvested, or salvaged from an attempt that was cut short.
     pub work: Option<CommitId>,
     /// How many files the work changes.
@@ -167,6 +172,8 @@ impl NodeRun {
             start: 0,
             attempts_before: 0,
             base: None,
+            key: None,
+            taken_from: None,
             work: None,
             changes: 0,
             session: None,
@@ -193,6 +200,27 @@ impl NodeRun {
         self.work = Some(from.clone());
         self.running_since_ms = Some(at_ms);
         self.span_ms.0 = self.span_ms.0.or(Some(at_ms));
+    }
+
+    /// Notes that the result of an earlier run stands for this node's.
+    pub(crate) fn take_over(&mut self, run: &str, gates: &[Passed], at_ms: u64) {
+        let pass = |passed: &Passed| GateAnswer {
+            gate: passed.gate.clone(),
+            verdict: Verdict::Pass,
+            reason: passed.reason.clone(),
+        };
+        self.taken_from = Some(run.to_owned());
+        self.answers = gates.iter().map(pass).collect();
+        self.span_ms.0 = Some(at_ms);
+    }
+
+    /// Returns the word for people: where it stands, or that nothing was done.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match &self.taken_from {
+            Some(_) => "cached",
+            None => self.phase.word(),
+        }
     }
 
     /// Notes that nothing of the attempt runs any more.

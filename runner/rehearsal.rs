@@ -13,6 +13,7 @@ use eufm_plan::lockfile::Locked;
 use eufm_plan::{EnvironmentIndex, GateIndex, QualityGate};
 use serde::Serialize;
 
+use crate::cache::Cache;
 use crate::environments::{self, Shelf, Unready};
 use crate::error::RunError;
 use crate::gates::Verdict;
@@ -113,6 +114,8 @@ pub fn rehearse(
         checkout: repository.to_owned(),
         shelf: Shelf::new(store.environments()?),
         host: host.clone(),
+        cache: Cache::of(store.root()),
+        takes_results: false,
     };
     // Nobody listens: no fact is told.
     let (courier, _inbox) = Courier::new();

@@ -16,7 +16,8 @@ use crate::scheduler::Scheduler;
 pub(crate) struct Replay {
     /// The state, with the function that says what is next.
     pub scheduler: Scheduler,
-    /// The host's time of each node's last fact; it dates the node's commits.
+    /// The host's time of each node's last fact, or of the run's first one; it
+    /// dates the node's commits.
     pub times: Vec<u64>,
 }
 
@@ -64,6 +65,7 @@ fn take(
         Event::Run(RunEvent::Opened { run: opened, .. }) if opened != run => {
             return Err(format!("it is the journal of the run {opened}"));
         }
+        Event::Run(RunEvent::Opened { .. }) => replay.times.fill(time),
         Event::Node(node, _) => replay.times[node.get()] = time,
         Event::Run(_) => {}
     }

@@ -16,7 +16,7 @@ use crate::limits::Facility;
 use crate::state::{Merge, NodeRun, RunState};
 
 /// The version of the form of run.json.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What came of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct RunReport {
     pub outcome: Option<Outcome>,
     /// Why it was stopped, if it was.
     pub stopped: Option<String>,
+    /// Whether another run was begun in its place, so that it does not go on.
+    pub closed: bool,
     /// The branch in the user's repository, if anything was merged.
     pub branch: Option<String>,
     /// The branch's head.
@@ -56,8 +58,10 @@ pub struct NodeReport {
     pub node: String,
     /// What it does: agent, command, approval or deploy.
     pub kind: Cow<'static, str>,
-    /// Where it stands.
+    /// Where it stands; `cached` where an earlier run's result was taken over.
     pub state: Cow<'static, str>,
+    /// The run in which the work was done, if it was not this one.
+    pub taken_from: Option<String>,
     /// Whether its result is part of the branch.
     pub merged: bool,
     /// How many tries it took.
@@ -117,6 +121,7 @@ impl RunReport {
             base: opened.base.to_string(),
             outcome: state.finished,
             stopped: context.stopped,
+            closed: state.closed,
             branch: merged.then(|| format!("eufm/{}", opened.run)),
             head: state.head.as_ref().map(ToString::to_string).unwrap_or_default(),
             active_ms: state.at_ms,
@@ -138,7 +143,8 @@ impl NodeReport {
         Self {
             node: node.name.clone(),
             kind: node.work.kind().into(),
-            state: run.phase.word().into(),
+            state: run.word().into(),
+            taken_from: run.taken_from.clone(),
             merged: run.merge == Merge::Done,
             attempts: run.tried,
             changes: run.changes,

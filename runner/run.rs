@@ -10,19 +10,20 @@ use std::sync::Arc;
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
 
+use crate::cache::Cache;
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
 use crate::environments::{self, Shelf};
 use crate::error::RunError;
-use crate::event::{NodeEvent, Outcome, RunEvent};
+use crate::event::{Event, NodeEvent, Outcome, RunEvent};
 use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
-use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
-use crate::journal::{self, Journal, JournalError};
+use crate::git::{Error as GitError, Git, Vault, Writes};
+use crate::journal::{self, Durability, Journal};
 use crate::limits::{Limits, RUNNER_BYTES};
+use crate::meant::{self, Meant, Question};
 use crate::preflight::{Admitted, Host, admit, needs_model};
-use crate::process::ProcessId;
-use crate::replay::{self, Replay};
+use crate::replayed::Replayed;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
 use crate::scheduler::Scheduler;
@@ -47,6 +48,10 @@ pub struct Order {
     pub cassette: Option<Cassette>,
     /// Whether failed nodes get new attempts.
     pub retry: bool,
+    /// Whether another run is begun, in place of an unfinished one of the plan.
+    pub new: bool,
+    /// Whether results of earlier runs are taken over.
+    pub takes_results: bool,
 }
 
 /// How a run came to its end.
@@ -83,8 +88,13 @@ pub fn run(
     let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
     let vault =
         Vault::open(&git, &order.repository, &store.vault()).map_err(|error| usage(&error))?;
-    let found = find(&store, &vault, &order)?;
-    let dir = store.run(&found.name)?;
+    let question =
+        Question { root: store.root(), vault: &vault, locked: &order.locked, text: &order.text };
+    let (found, replaced) = choose(question, order.new)?;
+    if let Some(remark) = &found.remark {
+        reporter.note(remark);
+    }
+    let dir = store.run(&found.run)?;
     let mut replayed = Replayed::of(&order.locked, &dir)?;
     if replayed.torn_bytes > 0 {
         let bytes = replayed.torn_bytes;
@@ -94,8 +104,7 @@ pub fn run(
     clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
         let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
-        let nodes = report.nodes.len();
-        return Ok(Done { report, nodes, stop: None, was_finished: true });
+        return Ok(Done { nodes: report.nodes.len(), report, stop: None, was_finished: true });
     }
     if replayed.records == 0 {
         reviewed()?;
@@ -108,17 +117,24 @@ pub fn run(
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let mut first = replayed.first_facts(&order.locked, &found)?;
-    let digest = order.locked.digest;
+    let (locked, cache) = (order.locked.clone(), Cache::of(store.root()));
     let admitted = admit(order.locked, host, store.root())?;
+    if let Some(run) = &replaced {
+        give_up(&store, &vault, &locked, run)?;
+        reporter.note(&format!("run {} is closed; eufm gc removes what it left", run.run));
+    }
+    index(&cache, &vault, &store, &locked.plan, &replayed)?;
     std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
     let site = Site {
-        run: found.name,
+        run: found.run,
         base: found.base,
         vault,
         dir: dir.clone(),
         checkout: order.repository,
         shelf: Shelf::new(store.environments()?),
         host: host.clone(),
+        cache,
+        takes_results: order.takes_results,
     };
     let limits = limits(&admitted.locked.plan, host, &dir)?;
     first.push(RunEvent::Limited { facilities: limits.facilities() });
@@ -127,24 +143,75 @@ pub fn run(
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
         return Err(error);
     }
-    if replayed.records == 0 {
-        // The journal comes last: without it there is no run yet.
-        write_whole(&dir.plan(), order.text.as_bytes())
-            .map_err(|error| state(&dir.plan(), &error))?;
-        shop.vault.pin(&shop.run, &shop.base).map_err(|error| git_state(&error))?;
-    }
-    let journal = match replayed.journal.take() {
-        Some(journal) => journal,
-        None => Journal::create(&dir.journal(), digest)?,
-    };
+    let journal = journal_of(&shop, &mut replayed, (&order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;
     let report = close(&shop.vault, &shop.plan, &scheduler, &dir, stop.as_ref())?;
-    let nodes = report.nodes.len();
-    Ok(Done { report, nodes, stop, was_finished: false })
+    Ok(Done { nodes: report.nodes.len(), report, stop, was_finished: false })
+}
+
+/// Chooses the run that is meant, and the unfinished one that it takes the place
+/// of, if a new one is asked for.
+fn choose(question: Question<'_>, new: bool) -> Result<(Meant, Option<Meant>), RunError> {
+    Ok(match meant::unfinished(question)? {
+        Some(run) if !new => (run, None),
+        unfinished => (meant::named(question, new)?, unfinished),
+    })
+}
+
+/// Returns the journal to go on with. That of a new run is made last: without it
+/// there is no run yet.
+fn journal_of(
+    shop: &Workshop,
+    replayed: &mut Replayed,
+    (text, digest): (&str, Digest),
+) -> Result<Journal, RunError> {
+    if replayed.records == 0 {
+        let path = shop.dir.plan();
+        write_whole(&path, text.as_bytes()).map_err(|error| state(&path, &error))?;
+        shop.vault.pin(&shop.run, &shop.base).map_err(|error| git_state(&error))?;
+    }
+    match replayed.journal.take() {
+        Some(journal) => Ok(journal),
+        None => Ok(Journal::create(&shop.dir.journal(), digest)?),
+    }
+}
+
+/// Brings the cache up to what the journals say, as far as that is not sure: a
+/// runner may have been killed between a commit and its entry.
+fn index(
+    cache: &Cache,
+    vault: &Vault,
+    store: &Store,
+    plan: &Plan,
+    replayed: &Replayed,
+) -> Result<(), RunError> {
+    let indexed = if cache.exists() {
+        crate::reindex::run(cache, vault, plan, replayed)
+    } else {
+        crate::reindex::all(cache, vault, store)
+    };
+    indexed.map_err(|error| RunError::State(format!("{}: {error}", store.root().display())))
+}
+
+/// Closes an unfinished run of the plan for good: nothing of it runs any more,
+/// and its journal says so. What it made stays until `eufm gc`.
+fn give_up(store: &Store, vault: &Vault, locked: &Locked, run: &Meant) -> Result<(), RunError> {
+    let dir = store.run(&run.run)?;
+    let mut replayed = Replayed::of(locked, &dir)?;
+    let event = Event::Run(RunEvent::Closed);
+    let at_ms = replayed.scheduler.state().at_ms;
+    let record = journal::record(&locked.plan, &event, at_ms, crate::clock::unix_seconds());
+    if let Some(mut journal) = replayed.journal.take() {
+        journal.append(&record, Durability::Synced)?;
+    }
+    let closed = replayed.scheduler.replay(at_ms, &event);
+    closed.map_err(|error| RunError::State(error.to_string()))?;
+    clear_leftovers(vault, &dir, &locked.plan, &replayed.scheduler)?;
+    close(vault, &locked.plan, &replayed.scheduler, &dir, None).map(drop)
 }
 
 pub(crate) fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
@@ -162,105 +229,6 @@ fn git_state(error: &GitError) -> RunError {
 fn state(path: &std::path::Path, error: &std::io::Error) -> RunError {
     let help = "make room, or make it writable; then the same command goes on";
     RunError::State(format!("{}: {error}\n  help: {help}", path.display()))
-}
-
-/// The run that is meant.
-struct Found {
-    name: String,
-    base: CommitId,
-}
-
-/// Finds the run: an unfinished one of the same plan goes on, on its own base;
-/// else the plan and the base name it.
-fn find(store: &Store, vault: &Vault, order: &Order) -> Result<Found, RunError> {
-    let plan = &order.locked.plan;
-    for name in store.runs()? {
-        let dir = store.run(&name)?;
-        let same = std::fs::read(dir.plan()).is_ok_and(|text| text == order.text.as_bytes());
-        if !same {
-            continue;
-        }
-        let replayed = Replayed::read(&order.locked, &dir)?;
-        let state = replayed.scheduler.state();
-        if let (Some(opened), None) = (&state.opened, state.finished) {
-            return Ok(Found { name, base: opened.base.clone() });
-        }
-    }
-    let base = vault.resolve(&plan.base).map_err(|error| usage(&error))?;
-    let digest = order.locked.digest.to_string();
-    let key = Digest::of_parts(&[digest.as_bytes(), base.to_string().as_bytes()]);
-    Ok(Found { name: format!("{}-{}", plan.pipeline, key.short(8)), base })
-}
-
-/// What a journal says.
-struct Replayed {
-    scheduler: Scheduler,
-    times: Vec<u64>,
-    journal: Option<Journal>,
-    records: usize,
-    torn_bytes: u64,
-}
-
-impl Replayed {
-    /// Tells whether nothing is left to do. A run whose time is used up has
-    /// none for new attempts either.
-    fn is_over(&self, retry: bool) -> bool {
-        let state = self.scheduler.state();
-        match state.finished {
-            Some(Outcome::Done) => true,
-            Some(_) => !retry || state.wall_exhausted,
-            None => false,
-        }
-    }
-
-    /// Returns the facts with which this runner begins.
-    fn first_facts(&self, locked: &Locked, found: &Found) -> Result<Vec<RunEvent>, RunError> {
-        if self.records == 0 {
-            return Ok(vec![RunEvent::Opened {
-                run: found.name.clone(),
-                plan: locked.digest,
-                base: found.base.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            }]);
-        }
-        let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;
-        let mut facts = vec![RunEvent::Resumed { runner }];
-        facts.extend(self.scheduler.state().finished.map(|_| RunEvent::Reopened));
-        Ok(facts)
-    }
-
-    /// Opens a run's journal for going on.
-    fn of(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
-        if !dir.journal().exists() {
-            return Self::fold(locked, journal::Recovered::default(), dir);
-        }
-        let (journal, recovered) = Journal::open(&dir.journal(), locked)?;
-        let mut replayed = Self::fold(locked, recovered, dir)?;
-        replayed.journal = Some(journal);
-        Ok(replayed)
-    }
-
-    /// Reads a run's journal and leaves it as it is.
-    fn read(locked: &Locked, dir: &RunDir) -> Result<Self, RunError> {
-        let recovered = journal::read(&dir.journal(), locked)?;
-        Self::fold(locked, recovered, dir)
-    }
-
-    fn fold(
-        locked: &Locked,
-        recovered: journal::Recovered,
-        dir: &RunDir,
-    ) -> Result<Self, RunError> {
-        let records = recovered.records.len();
-        let now = crate::clock::unix_seconds();
-        let replay = replay::fold(&locked.plan, dir.name(), recovered.records, now);
-        let Replay { scheduler, times } = replay.map_err(|misfit| {
-            let offset = recovered.offsets[misfit.position];
-            JournalError::Damaged { path: dir.journal(), offset, what: misfit.what }
-        })?;
-        let torn_bytes = recovered.torn_bytes;
-        Ok(Self { scheduler, times, journal: None, records, torn_bytes })
-    }
 }
 
 /// Shows the head of the run's branch in the user's repository: an earlier
@@ -283,7 +251,7 @@ fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
 }
 
 /// Refuses what no node may write in this repository, such as submodules.
-fn check_writes(vault: &Vault, found: &Found, plan: &Plan) -> Result<(), RunError> {
+fn check_writes(vault: &Vault, found: &Meant, plan: &Plan) -> Result<(), RunError> {
     let unwritable = vault.unwritable(&found.base).map_err(|error| usage(&error))?;
     for node in &plan.nodes {
         let globs = node.writes.globs().unwrap_or_default();
@@ -384,7 +352,7 @@ fn clear_leftovers(
 ) -> Result<(), RunError> {
     let nodes = plan.nodes.iter().zip(&scheduler.state().nodes).enumerate();
     let kept: Vec<PathBuf> = nodes
-        .filter(|(_, (_, run))| run.phase.is_busy())
+        .filter(|(_, (_, run))| run.phase.is_busy() && !scheduler.state().closed)
         .map(|(position, (node, run))| dir.scratch(&node.name, position, run.start, "attempt"))
         .collect();
     let clear = || -> Result<(), StepError> {

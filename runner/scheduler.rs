@@ -83,6 +83,9 @@ impl Scheduler {
     /// Returns what is to be done after a replay: each node goes on where it stood.
     pub(crate) fn resume(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
+        if self.state.closed {
+            return actions;
+        }
         for position in 0..self.state.nodes.len() {
             let node = NodeIndex::new(position);
             match self.state.node(node).phase {

@@ -129,6 +129,7 @@ fn the_world_is_not_dull() {
         *seen.entry(format!("ends {:?}", result.outcome)).or_default() += 1;
     }
     let expected = [
+        "Cached",
         "Committed",
         "Completed",
         "Conflicted",
@@ -209,7 +210,7 @@ fn facts_of(scheduler: &Scheduler, action: Action, fails_first: bool) -> Vec<Eve
                 true if node.get() == 0 => Ending::TimedOut,
                 _ => Ending::Completed,
             };
-            let started = NodeEvent::Started { attempt: 1, start, base, from };
+            let started = NodeEvent::Started { attempt: 1, start, base, from, key: None };
             tell(node, vec![started, NodeEvent::Exited { ending, salvage: None }])
         }
         Action::Harvest(node) => {

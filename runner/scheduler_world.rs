@@ -17,7 +17,7 @@ use crate::git::CommitId;
 use crate::process::ProcessId;
 use crate::scheduler::Scheduler;
 use crate::state::{Merge, Phase};
-use crate::state_test::{Sketch, commit, opened, plan_of};
+use crate::state_test::{Sketch, cached, commit, opened, plan_of};
 
 /// Mixes numbers into one (splitmix64).
 pub(crate) fn mix(parts: &[u64]) -> u64 {
@@ -85,6 +85,11 @@ impl Fate {
 
     fn is_unmergeable(self, node: NodeIndex) -> bool {
         self.roll(22, node, 0) < 4
+    }
+
+    /// Whether an earlier run has left a result for the node.
+    fn is_cached(self, node: NodeIndex) -> bool {
+        self.roll(24, node, 0) < 20
     }
 
     fn work(self, node: NodeIndex, attempt: u32) -> CommitId {
@@ -177,6 +182,11 @@ fn attempt_all(
     nodes[position].0 = Phase::Failed;
     if nodes[position].1 == 0 && fate.is_unmergeable(node) {
         return Outcome::Failed;
+    }
+    if nodes[position].1 == 0 && fate.is_cached(node) {
+        nodes[position].0 = Phase::Committed;
+        nodes[position].2 = Some(fate.work(node, 0));
+        return Outcome::Done;
     }
     for _ in 0..plan.nodes[position].budget.attempts {
         nodes[position].1 += 1;
@@ -279,7 +289,7 @@ impl<'a> World<'a> {
     /// Keeps what the laws need of a fact.
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Node(node, NodeEvent::Committed { .. }) => {
+            Event::Node(node, NodeEvent::Committed { .. } | NodeEvent::Cached { .. }) => {
                 assert!(self.committed.insert(*node), "{node:?} is committed twice");
             }
             Event::Run(RunEvent::Reopened) => self.last_merge = None,
@@ -383,7 +393,9 @@ impl<'a> World<'a> {
     fn is_too_late(&self, node: NodeIndex, event: &NodeEvent) -> bool {
         let phase = self.scheduler.state().node(node).phase;
         match event {
-            NodeEvent::Started { .. } => self.stopping || phase != Phase::Ready,
+            NodeEvent::Started { .. } | NodeEvent::Cached { .. } => {
+                self.stopping || phase != Phase::Ready
+            }
             NodeEvent::Replied { .. } => false,
             _ => phase == Phase::Cancelled,
         }
@@ -452,10 +464,14 @@ impl<'a> World<'a> {
             0 if first_base && self.fate.is_unmergeable(node) => {
                 Next::TellAndEnd(NodeEvent::Unmergeable { paths: vec!["a".to_owned()] })
             }
+            0 if first_base && self.fate.is_cached(node) => {
+                let (work, changes) = (self.fate.work(node, 0), self.fate.changes(node, 0));
+                Next::TellAndEnd(cached(work, changes))
+            }
             0 => {
                 let base = base.unwrap_or_else(|| commit(mix(&[5, node.get() as u64])));
                 let from = base.clone();
-                Next::Tell(NodeEvent::Started { attempt, start, base, from })
+                Next::Tell(NodeEvent::Started { attempt, start, base, from, key: None })
             }
             1 => {
                 let process = ProcessId { pid: 2, start_ticks: 2 };

@@ -96,7 +96,9 @@ pub fn done_before(
     let git = Git::find(&path).map_err(usage)?;
     let vault = Vault::open(&git, repository, &store.vault()).map_err(usage)?;
     let base = vault.resolve(&first.revision).map_err(usage)?;
-    let meant = sealed.into_iter().find(|(_, seal)| seal.base == base);
+    // The last one that was begun on this base: their names differ in a number.
+    let here = sealed.into_iter().filter(|(_, seal)| seal.base == base);
+    let meant = here.max_by_key(|(dir, _)| (dir.name().len(), dir.name().to_owned()));
     let meant = meant.filter(|(dir, seal)| is_whole(dir, seal) && is_published(&vault, seal));
     Ok(meant.map(|(_, seal)| Done {
         report: seal.report,

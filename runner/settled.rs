@@ -23,7 +23,9 @@ pub(crate) fn fact(
             Some((node, NodeEvent::Harvested { work, changes: 0, ignored: Vec::new() }))
         }
         Action::Commit(node) => {
-            let commit = state.node(node).work.as_ref().filter(|work| *work == base)?;
+            // A result with a key is kept for later runs, which is an act.
+            let run = Some(state.node(node)).filter(|run| run.key.is_none())?;
+            let commit = run.work.as_ref().filter(|work| *work == base)?;
             Some((node, NodeEvent::Committed { commit: commit.clone() }))
         }
         Action::Merge(node) => {
@@ -46,5 +48,6 @@ pub(crate) fn started(plan: &Plan, state: &RunState, node: NodeIndex) -> Option<
         start: run.start + 1,
         base: base.clone(),
         from: base.clone(),
+        key: None,
     })
 }

@@ -33,6 +33,8 @@ pub struct RunState {
     pub limits: Vec<Facility>,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
+    /// Set when another run was begun in its place.
+    pub closed: bool,
     /// Set at the end.
     pub finished: Option<Outcome>,
     /// The active time of the last fact, in milliseconds.
@@ -91,6 +93,7 @@ impl RunState {
             opened: None,
             limits: Vec::new(),
             wall_exhausted: false,
+            closed: false,
             finished: None,
             at_ms: 0,
             newly_ready,
@@ -145,6 +148,8 @@ impl RunState {
         match event {
             RunEvent::Opened { .. } => self.opened.is_none(),
             _ if self.opened.is_none() => false,
+            _ if self.closed => false,
+            RunEvent::Closed => self.finished.is_none(),
             RunEvent::Resumed { .. }
             | RunEvent::Limited { .. }
             | RunEvent::Heartbeat
@@ -160,12 +165,15 @@ impl RunState {
     fn node_fits(&self, node: NodeIndex, event: &NodeEvent) -> bool {
         let run = self.node(node);
         match event {
-            NodeEvent::Started { attempt, start, base, .. } => {
+            _ if self.closed => false,
+            NodeEvent::Started { attempt, start, base, key, .. } => {
+                let is_same = |known| known == base && run.key == *key;
                 run.phase == Phase::Ready
                     && *attempt == run.attempt
                     && *start == run.start + 1
-                    && run.base.as_ref().is_none_or(|known| known == base)
+                    && run.base.as_ref().is_none_or(is_same)
             }
+            NodeEvent::Cached { .. } => run.phase == Phase::Ready && run.base.is_none(),
             NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
                 run.phase == Phase::Running
             }
@@ -185,6 +193,7 @@ impl RunState {
     fn place(&self) -> String {
         let place = match (&self.opened, self.finished) {
             (None, _) => "the run is not opened",
+            _ if self.closed => "the run is closed",
             (_, Some(_)) => "the run is finished",
             _ if self.wall_exhausted => "the run's time is used up",
             _ => "the run is not finished",
@@ -215,6 +224,7 @@ impl RunState {
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
             RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
+            RunEvent::Closed => self.closed = true,
             RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
@@ -229,9 +239,18 @@ impl RunState {
         let at_ms = self.at_ms;
         let run = &mut self.nodes[node.get()];
         match event {
-            NodeEvent::Started { start, base, from, .. } => {
+            NodeEvent::Started { start, base, from, key, .. } => {
                 run.begin(*start, base, from, at_ms);
+                run.key.clone_from(key);
                 self.set(node, Phase::Running);
+            }
+            NodeEvent::Cached { base, commit, changes, key, run: from, gates } => {
+                run.base = Some(base.clone());
+                run.key = Some(key.clone());
+                run.commit = Some(commit.clone());
+                run.changes = *changes;
+                run.take_over(from, gates, at_ms);
+                self.set(node, Phase::Committed);
             }
             NodeEvent::Spawned { process } => run.process = Some(*process),
             NodeEvent::Session { id } => run.session = Some(id.clone()),

@@ -1,5 +1,7 @@
 //! Tests of the run's state: which fact may follow where, and what is counted.
 
+use std::collections::BTreeMap;
+
 use eufm_plan::{
     Accept, Command, Digest, GateIndex, Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap,
     Params, Plan, QualityGate, RunBudget, Work, Writes,
@@ -7,10 +9,11 @@ use eufm_plan::{
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, proptest};
 use proptest::test_runner::RngSeed;
 
-use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
+use crate::event::{Ending, Event, NodeEvent, Outcome, Passed, RunEvent};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::key::NodeKey;
 use crate::process::ProcessId;
 use crate::state::{Feedback, Merge, Phase, RunState};
 
@@ -39,6 +42,7 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
         accept: Accept::All,
         implements: Vec::new(),
         inputs: Vec::new(),
+        reads: None,
         writes: Writes::Globs(Vec::new()),
         overlap: Overlap::Order,
         env: Vec::new(),
@@ -157,7 +161,20 @@ fn start_of(state: &RunState, node: usize) -> NodeEvent {
         start: run.start + 1,
         base: run.base.clone().unwrap_or_else(|| commit(2)),
         from: commit(3),
+        key: if run.base.is_some() { run.key.clone() } else { Some(key(1)) },
     }
+}
+
+/// Makes a key from a number.
+pub(crate) fn key(number: u64) -> NodeKey {
+    NodeKey { digest: Digest::of(&number.to_le_bytes()), parts: BTreeMap::new() }
+}
+
+/// The result of an earlier run.
+pub(crate) fn cached(work: CommitId, changes: u64) -> NodeEvent {
+    let gates = vec![Passed { gate: "unit".to_owned(), reason: "it had passed".to_owned() }];
+    let (base, run) = (commit(2), "world-0".to_owned());
+    NodeEvent::Cached { base, commit: work, changes, key: key(1), run, gates }
 }
 
 fn failed() -> Ending {
@@ -183,6 +200,7 @@ fn facts(state: &RunState, node: usize) -> Vec<(&'static str, NodeEvent)> {
     let paths = vec!["a".to_owned()];
     vec![
         ("started", start_of(state, node)),
+        ("cached", cached(commit(7), 1)),
         ("spawned", NodeEvent::Spawned { process }),
         ("session", NodeEvent::Session { id: "s".to_owned() }),
         ("replied", NodeEvent::Replied { reply: 1, usage: Usage::default() }),
@@ -207,7 +225,7 @@ type Place = (&'static str, fn(&mut Teller), usize, &'static [&'static str]);
 
 const PLACES: &[Place] = &[
     ("pending", |_| {}, 1, &[]),
-    ("ready", |_| {}, 0, &["started", "unmergeable"]),
+    ("ready", |_| {}, 0, &["started", "cached", "unmergeable"]),
     (
         "ready after a try",
         |t| {
@@ -241,6 +259,21 @@ const PLACES: &[Place] = &[
         |t| t.to(0, "committed"),
         0,
         &["replied", "merged", "conflicted"],
+    ),
+    (
+        "cached, next to be merged",
+        |t| t.node(0, cached(commit(7), 1)),
+        0,
+        &["merged", "conflicted"],
+    ),
+    (
+        "closed while it ran",
+        |t| {
+            t.to(0, "running");
+            t.run(RunEvent::Closed);
+        },
+        0,
+        &[],
     ),
     ("committed, not its turn", |t| t.to(2, "committed"), 2, &["replied"]),
     (
@@ -315,6 +348,7 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
         ("opened", opened()),
         ("resumed", RunEvent::Resumed { runner: ProcessId { pid: 1, start_ticks: 1 } }),
         ("limited", RunEvent::Limited { facilities: Vec::new() }),
+        ("closed", RunEvent::Closed),
         ("reopened", RunEvent::Reopened),
         ("heartbeat", RunEvent::Heartbeat),
         ("wall", RunEvent::WallExhausted),
@@ -323,11 +357,23 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
     ];
     let places: &[RunPlace] = &[
         ("new", |_| {}, &["opened"]),
-        ("opened", |s| tell(s, opened()), &["resumed", "limited", "heartbeat", "wall", "stopped"]),
+        (
+            "opened",
+            |s| tell(s, opened()),
+            &["resumed", "closed", "limited", "heartbeat", "wall", "stopped"],
+        ),
         (
             "all failed",
             all_failed,
-            &["resumed", "limited", "heartbeat", "wall", "stopped", "finished"],
+            &["resumed", "closed", "limited", "heartbeat", "wall", "stopped", "finished"],
+        ),
+        (
+            "closed",
+            |s| {
+                tell(s, opened());
+                tell(s, RunEvent::Closed);
+            },
+            &[],
         ),
         (
             "finished",
@@ -343,7 +389,7 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
                 tell(s, opened());
                 tell(s, RunEvent::WallExhausted);
             },
-            &["resumed", "limited", "heartbeat", "stopped", "finished"],
+            &["resumed", "closed", "limited", "heartbeat", "stopped", "finished"],
         ),
         (
             "finished by the wall",
@@ -397,15 +443,32 @@ fn a_start_of_the_wrong_try_number_or_base_is_refused() {
     let mut teller = Teller::new();
     teller.to(0, "running");
     teller.node(0, NodeEvent::Interrupted { salvage: None });
-    let started = |attempt, start, base| {
+    let started = |attempt, start, base, key| {
         let (base, from) = (commit(base), commit(3));
-        Event::Node(NodeIndex::new(0), NodeEvent::Started { attempt, start, base, from })
+        Event::Node(NodeIndex::new(0), NodeEvent::Started { attempt, start, base, from, key })
     };
+    let same = Some(key(1));
     for (attempt, start, base) in [(0, 2, 2), (2, 2, 2), (1, 1, 2), (1, 3, 2), (1, 2, 9)] {
-        let fact = started(attempt, start, base);
+        let fact = started(attempt, start, base, same.clone());
         assert!(teller.0.check(&fact).is_err(), "{attempt} {start} {base}");
     }
-    assert!(teller.0.check(&started(1, 2, 2)).is_ok());
+    for other in [None, Some(key(2))] {
+        assert!(teller.0.check(&started(1, 2, 2, other.clone())).is_err(), "{other:?}");
+    }
+    assert!(teller.0.check(&started(1, 2, 2, same)).is_ok());
+}
+
+#[test]
+fn a_result_that_is_taken_over_ends_its_node_with_what_it_had() {
+    let mut teller = Teller::new();
+    teller.node(0, cached(commit(7), 4));
+    let run = &teller.0.nodes[0];
+    assert_eq!((run.phase, run.word(), run.tried, run.start), (Phase::Committed, "cached", 0, 0));
+    assert_eq!((run.commit.clone(), run.changes), (Some(commit(7)), 4));
+    assert_eq!(run.taken_from.as_deref(), Some("world-0"));
+    assert!(run.answers.iter().all(|answer| answer.verdict.is_pass()) && run.answers.len() == 1);
+    assert_eq!(teller.0.nodes[1].phase, Phase::Ready, "what needs it may start");
+    assert_eq!(teller.0.to_merge(), Some(NodeIndex::new(0)));
 }
 
 #[test]

@@ -50,8 +50,10 @@ pub struct VerifiedRun {
 /// Where a run stands.
 #[derive(Debug)]
 pub struct Standing {
-    /// How it ended; `None` when it can go on.
+    /// How it ended; `None` when it can go on or was closed.
     pub outcome: Option<Outcome>,
+    /// Whether another run was begun in its place.
+    pub closed: bool,
     /// How many nodes stand where, by the word for it.
     pub nodes: BTreeMap<&'static str, usize>,
     /// How many nodes the plan has.
@@ -186,10 +188,11 @@ impl Standing {
         state.opened.as_ref()?;
         let mut nodes = BTreeMap::new();
         for run in &state.nodes {
-            *nodes.entry(run.phase.word()).or_default() += 1;
+            *nodes.entry(run.word()).or_default() += 1;
         }
         Some(Self {
             outcome: state.finished,
+            closed: state.closed,
             nodes,
             planned: plan.nodes.len(),
             active_ms: state.at_ms,

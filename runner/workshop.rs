@@ -12,6 +12,7 @@ use eufm_plan::{Node, NodeIndex, Plan};
 use thiserror::Error;
 
 use crate::agents::Installation;
+use crate::cache::{Cache, Entry};
 use crate::environments::{Environments, Shelf};
 use crate::event::NodeEvent;
 use crate::gateway::Gateway;
@@ -39,6 +40,10 @@ pub(crate) struct Workshop {
     pub vault: Vault,
     /// Where the run keeps its files.
     pub dir: RunDir,
+    /// The results of earlier runs.
+    pub cache: Cache,
+    /// Whether they are taken over.
+    pub takes_results: bool,
     /// Makes sandboxes.
     pub sandbox: Sandbox,
     /// How the limits on what runs are held.
@@ -86,6 +91,10 @@ pub(crate) struct Site {
     pub shelf: Shelf,
     /// What the host offers.
     pub host: Host,
+    /// The results of earlier runs.
+    pub cache: Cache,
+    /// Whether results of earlier runs are taken over.
+    pub takes_results: bool,
 }
 
 impl Workshop {
@@ -108,6 +117,8 @@ impl Workshop {
             base: site.base,
             vault: site.vault,
             dir: site.dir,
+            cache: site.cache,
+            takes_results: site.takes_results,
             sandbox: admitted.sandbox,
             limits,
             gateway: None,
@@ -174,6 +185,15 @@ impl Workshop {
     #[must_use]
     pub(crate) fn scratch(&self, node: NodeIndex, start: u32, step: &str) -> PathBuf {
         self.dir.scratch(&self.node(node).name, node.get(), start, step)
+    }
+
+    /// Keeps a result for later runs: its commit, then what is said of it.
+    ///
+    /// # Errors
+    /// Fails when either cannot be written.
+    pub(crate) fn keep_result(&self, entry: &Entry) -> Result<(), StepError> {
+        self.vault.keep(&entry.reference(), &entry.commit)?;
+        Ok(self.cache.store(entry)?)
     }
 
     /// Returns the folder of a node's logs and sessions.

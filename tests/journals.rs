@@ -26,6 +26,8 @@ struct Story {
 
 const STORIES: &[Story] = &[
     Story { name: "agents", outcome: Some("done"), tell: agents },
+    Story { name: "cached", outcome: Some("done"), tell: cached },
+    Story { name: "closed", outcome: None, tell: closed },
     Story { name: "conflicted", outcome: Some("failed"), tell: conflicted },
     Story { name: "done", outcome: Some("done"), tell: done },
     Story { name: "failed", outcome: Some("failed"), tell: failed },
@@ -70,6 +72,29 @@ fn agents() -> Project {
 fn done() -> Project {
     let project = Project::of_spec(CHAIN);
     project.exec().run().expect(0);
+    project
+}
+
+/// A second run of the same files, which is all that stays.
+fn cached() -> Project {
+    let project = done();
+    let first = project.run_dir();
+    project.git(&["commit", "-q", "--allow-empty", "-m", "a new base"]);
+    project.exec().run().expect(0);
+    std::fs::remove_dir_all(first).expect("removed");
+    project
+}
+
+/// A run in whose place another one was begun.
+fn closed() -> Project {
+    let project = killed();
+    let first = project.run_dir();
+    let new = project.exec().arg("--new").start();
+    project.send("pipe", "go");
+    new.wait().expect(0);
+    for run in project.run_dirs().into_iter().filter(|run| *run != first) {
+        std::fs::remove_dir_all(run).expect("removed");
+    }
     project
 }
 

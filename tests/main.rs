@@ -1,6 +1,7 @@
 //! The tests of the whole program: the real binary, git, bubblewrap and the
 //! real Codex CLI, with a cassette in place of the model. One topic a file.
 
+mod cache;
 mod check;
 mod commands;
 mod compile;
@@ -12,6 +13,7 @@ mod exec;
 mod explain;
 mod faults;
 mod gates;
+mod gc;
 mod in_place;
 mod journals;
 mod kept;
@@ -32,3 +34,4 @@ mod stdlib;
 mod support;
 mod toolchains;
 mod verify;
+mod why;

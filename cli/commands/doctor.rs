@@ -39,7 +39,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus, Failure> {
     let rehearsal = match &args.plan {
         // Without a sandbox there is nothing to rehearse in.
         Some(plan) if runs => {
-            let locked = exec::read_plan(plan, &exec::read_text(plan)?)?;
+            let (locked, _) = exec::read_plan(plan)?;
             let mut note = |text: &str| render::note(text);
             Some(rehearsal::rehearse(locked, &folder, &state, &host, &mut note)?)
         }

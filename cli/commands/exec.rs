@@ -22,11 +22,13 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let repository = host::repository(args.repo.as_deref(), &args.plan)?;
     let state = host::state(args.state.as_deref(), &repository)?;
     let host = host::host(args.codex.as_deref())?;
-    if let Some(done) = eufm_runner::done_before(&text, &repository, &state, &host)? {
+    if !args.new
+        && let Some(done) = eufm_runner::done_before(&text, &repository, &state, &host)?
+    {
         render::summary(&done, args.cassette.is_some());
         return Ok(ExitStatus::DONE);
     }
-    let locked = read_plan(&args.plan, &text)?;
+    let locked = locked(&args.plan, &text)?;
     let cassette = match &args.cassette {
         Some(path) => Some(
             Cassette::read(path)
@@ -36,7 +38,16 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     };
     let scripted = cassette.is_some();
     let plan = locked.plan.clone();
-    let order = Order { locked, text, state, repository, cassette, retry: args.retry };
+    let order = Order {
+        locked,
+        text,
+        state,
+        repository,
+        cassette,
+        retry: args.retry,
+        new: args.new,
+        takes_results: !args.no_cache,
+    };
     let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
@@ -52,11 +63,20 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
+/// Reads a plan; its text belongs to the run.
+///
+/// # Errors
+/// Fails when it is not there or was altered.
+pub(crate) fn read_plan(path: &Path) -> Result<(Locked, String), Failure> {
+    let text = read_text(path)?;
+    Ok((locked(path, &text)?, text))
+}
+
 /// Reads the text of a plan.
 ///
 /// # Errors
 /// Fails when it is not one that `compile` would write.
-pub(super) fn read_plan(path: &Path, text: &str) -> Result<Locked, Failure> {
+fn locked(path: &Path, text: &str) -> Result<Locked, Failure> {
     lockfile::read(text)
         .map_err(|error| Failure::new(ExitStatus::STALE, format!("{}: {error}", path.display())))
 }
@@ -65,7 +85,7 @@ pub(super) fn read_plan(path: &Path, text: &str) -> Result<Locked, Failure> {
 ///
 /// # Errors
 /// Fails when it is not there.
-pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
+fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let help = "  help: make it with `eufm compile SPEC`";
         Failure::new(ExitStatus::USAGE, format!("{}: {error}\n{help}", path.display()))

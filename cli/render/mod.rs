@@ -8,6 +8,7 @@ mod codes;
 mod diagnostics;
 pub(crate) mod doctor;
 mod format;
+pub(crate) mod gc;
 pub(crate) mod json;
 mod kinds;
 mod plan;
@@ -17,6 +18,7 @@ mod rehearsal;
 mod schema_test;
 mod summary;
 pub(crate) mod verified;
+pub(crate) mod why;
 mod wrap;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};

@@ -98,7 +98,12 @@ fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
     let gates: Vec<&str> =
         node.gates.iter().map(|gate| plan.gates[gate.get()].name.as_str()).collect();
     let mut row = format!("  {:<width$}  {work}", node.name);
-    for (word, text) in [("after", names(&node.needs)), ("gates", gates.join(", "))] {
+    let sees = node.reads.as_ref().map_or_else(String::new, |reads| match reads.is_empty() {
+        true => "only what it writes".to_owned(),
+        false => reads.join(", "),
+    });
+    let parts = [("after", names(&node.needs)), ("gates", gates.join(", ")), ("sees", sees)];
+    for (word, text) in parts {
         if !text.is_empty() {
             row.push_str(&format!("; {word} {text}"));
         }

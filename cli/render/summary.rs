@@ -69,10 +69,11 @@ fn headline(done: &Done) -> String {
 }
 
 fn rows(node: &NodeReport, width: usize) -> Vec<String> {
-    let tries = match node.attempts {
-        0 => "not started".to_owned(),
-        1 => "1 attempt".to_owned(),
-        n => format!("{n} attempts"),
+    let tries = match (node.attempts, &node.taken_from) {
+        (0, Some(run)) => format!("taken from run {}", eufm_runner::printable::line(run, 100)),
+        (0, None) => "not started".to_owned(),
+        (1, _) => "1 attempt".to_owned(),
+        (n, _) => format!("{n} attempts"),
     };
     let files = if node.changes == 1 { "1 file" } else { &format!("{} files", node.changes) };
     let mut rows = vec![format!(

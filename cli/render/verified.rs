@@ -49,6 +49,8 @@ struct Run<'a> {
 struct Stands<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    closed: bool,
     active_ms: u64,
     planned: usize,
     nodes: &'a BTreeMap<&'static str, usize>,
@@ -88,6 +90,7 @@ impl<'a> Run<'a> {
     fn of(run: &'a VerifiedRun) -> Self {
         let stands = |standing: &'a Standing| Stands {
             outcome: standing.outcome,
+            closed: standing.closed,
             active_ms: standing.active_ms,
             planned: standing.planned,
             nodes: &standing.nodes,
@@ -165,6 +168,7 @@ fn rows(run: &VerifiedRun, is_at_work: bool) -> Vec<String> {
 
 fn standing_of(standing: &Standing) -> String {
     let how = match standing.outcome {
+        None if standing.closed => "is closed: another run has its place",
         None => "can go on",
         Some(Outcome::Done) => "is done",
         Some(Outcome::Failed) => "has failed",
@@ -198,6 +202,7 @@ mod tests {
             torn_bytes: 3,
             standing: Some(Standing {
                 outcome: Some(Outcome::BudgetExhausted),
+                closed: true,
                 nodes: BTreeMap::from([("committed", 2), ("cancelled", 1)]),
                 planned: 3,
                 active_ms: 61_000,

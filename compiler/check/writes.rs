@@ -1,4 +1,4 @@
-//! What nodes may write: globs that can hold, each once.
+//! What nodes see and may write: globs that can hold, each once.
 
 use std::borrow::Cow;
 
@@ -12,18 +12,19 @@ use crate::typed::Spanned;
 /// Reports globs that cannot hold, and warns of those that are listed twice.
 pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
     for (task, instance) in spec.tasks.iter().zip(&spec.tree.instances) {
-        let Some(writes) = &task.writes else { continue };
-        for glob in writes {
-            if let Some(finding) = globs::check(&glob.value, glob.span) {
-                out.push(spec.world.scopes.with_calls(finding, instance.scope));
+        for globs in [&task.reads, &task.writes].into_iter().flatten() {
+            for glob in globs {
+                if let Some(finding) = globs::check(&glob.value, glob.span) {
+                    out.push(spec.world.scopes.with_calls(finding, instance.scope));
+                }
             }
+            check_twice(globs, out);
         }
-        check_twice(writes, out);
     }
 }
 
-fn check_twice(writes: &[Spanned<Cow<'_, str>>], out: &mut Diagnostics) {
-    let mut sorted: Vec<&Spanned<Cow<'_, str>>> = writes.iter().collect();
+fn check_twice(globs: &[Spanned<Cow<'_, str>>], out: &mut Diagnostics) {
+    let mut sorted: Vec<&Spanned<Cow<'_, str>>> = globs.iter().collect();
     sorted.sort_by(|a, b| (&a.value, a.span).cmp(&(&b.value, b.span)));
     for pair in sorted.windows(2) {
         // One glob that a variable brings twice stands at one place.

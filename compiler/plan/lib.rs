@@ -275,6 +275,9 @@ pub struct Node {
     pub implements: Vec<String>,
     /// Results of other nodes that it gets to read.
     pub inputs: Vec<Input>,
+    /// Globs of the files that it and its gates see, beside those that it may change;
+    /// without any, it sees all.
+    pub reads: Option<Vec<String>>,
     /// The files it may change.
     pub writes: Writes,
     /// What happens where another node may change the same file at the same time.

@@ -20,8 +20,19 @@ pub(super) struct Delta<'a> {
 }
 
 impl<'a> Delta<'a> {
-    fn path(&self) -> &'a [u8] {
+    /// Returns the path.
+    pub(super) fn path(&self) -> &'a [u8] {
         self.after.or(self.before).map_or(&[], |entry| &entry.path)
+    }
+
+    /// Returns what there was.
+    pub(super) fn before(&self) -> Option<&'a Entry> {
+        self.before
+    }
+
+    /// Returns what there is now.
+    pub(super) fn after(&self) -> Option<&'a Entry> {
+        self.after
     }
 
     /// Returns the path if there is a file now.

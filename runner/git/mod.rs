@@ -7,6 +7,7 @@
 //! the branch `eufm/<run>`. Unaware of plans, nodes, journals and sandboxes.
 
 mod attributes;
+mod collect;
 mod command;
 mod delta;
 mod error;
@@ -15,6 +16,7 @@ mod id;
 mod listing;
 mod merge;
 mod names;
+mod part;
 mod publish;
 mod refs;
 mod refusal;
@@ -33,8 +35,9 @@ mod planted;
 pub(crate) use command::Git;
 pub(crate) use error::Error;
 pub(crate) use harvest::{CodeImplementation, HarvestError};
-pub(crate) use id::CommitId;
+pub(crate) use id::{CommitId, TreeId};
 pub(crate) use merge::MergeError;
+pub(crate) use part::{Grafted, Sight};
 pub(crate) use refs::Ref;
 pub(crate) use survey::meet;
 pub(crate) use vault::{Author, Stamp, Vault};

@@ -49,6 +49,18 @@ impl Vault {
         update.args([&name, commit.as_str(), &expected]).run().map(drop)
     }
 
+    /// Lists the branches of the user's repository whose names begin so.
+    ///
+    /// # Errors
+    /// Fails when git cannot read.
+    pub(crate) fn branches(&self, begin: &str) -> Result<Vec<String>, Error> {
+        let list = self.git_at_repository("for-each-ref").args(["--format=%(refname)", "--"]);
+        let list = list.arg(format!("refs/heads/{begin}*")).run()?;
+        let text = String::from_utf8_lossy(&list);
+        let names = text.lines().filter_map(|name| name.strip_prefix("refs/heads/"));
+        Ok(names.map(str::to_owned).collect())
+    }
+
     /// Returns the worktree of the user's repository that has a branch checked
     /// out.
     fn checked_out(&self, name: &str) -> Result<Option<PathBuf>, Error> {
@@ -196,6 +208,16 @@ mod tests {
         assert!(error.to_string().contains("si de"), "{error}");
         // What is there already is no reason to complain.
         fixture.vault.publish("eufm/run", &fixture.base, &one).unwrap();
+    }
+
+    #[test]
+    fn branches_are_found_by_how_they_begin() {
+        let fixture = Fixture::new();
+        for name in ["eufm/p-1", "eufm/p-12", "eufm/q-1", "p-1"] {
+            fixture.user(&["branch", name]);
+        }
+        assert_eq!(fixture.vault.branches("eufm/p-1").unwrap(), ["eufm/p-1", "eufm/p-12"]);
+        assert_eq!(fixture.vault.branches("eufm/x").unwrap(), [""; 0]);
     }
 
     #[test]

@@ -6,10 +6,14 @@
 
 use std::collections::BTreeSet;
 
+use eufm_plan::Digest;
+
 use super::error::Error;
 use super::id::CommitId;
-use super::listing::parse_tree;
+use super::listing::{Entry, parse_tree};
 use super::names::is_git_like;
+use super::part::digest;
+use super::vault::Vault;
 use super::worktree::Worktree;
 
 impl Worktree {
@@ -28,15 +32,8 @@ impl Worktree {
         folder: &str,
         candidates: &[S],
     ) -> Result<Vec<String>, Error> {
-        let paths: BTreeSet<String> =
-            candidates.iter().flat_map(|text| spellings(folder, text.as_ref())).collect();
-        if paths.is_empty() {
-            return Ok(Vec::new());
-        }
-        let list = self.vault().git_at_vault("ls-tree").args(["-r", "-z", "--full-tree"]);
-        let list = list.args([from.as_str(), "--"]).args(&paths);
-        let mut entries = parse_tree(&list.run()?)?;
-        entries.retain(|entry| !entry.is_submodule());
+        let paths = paths(folder, candidates);
+        let entries = self.vault().entries_at(from, &paths)?;
         let has = |path: &String| {
             let from = entries.partition_point(|entry| *entry.path < *path.as_bytes());
             let folder = format!("{path}/");
@@ -60,6 +57,36 @@ impl Worktree {
         checkout.work_tree(self.dir()).args(["--all", "--force", "--quiet"]).run()?;
         Ok(restored)
     }
+}
+
+impl Vault {
+    /// Digests the files of a commit that [`Worktree::restore`] would put back.
+    ///
+    /// # Errors
+    /// Fails when git cannot read the commit.
+    pub(crate) fn digest_of_restored<S: AsRef<str>>(
+        &self,
+        from: &CommitId,
+        folder: &str,
+        candidates: &[S],
+    ) -> Result<Digest, Error> {
+        Ok(digest(&self.entries_at(from, &paths(folder, candidates))?))
+    }
+
+    /// Lists the files of a commit at these paths and below them.
+    fn entries_at(&self, from: &CommitId, paths: &BTreeSet<String>) -> Result<Vec<Entry>, Error> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = self.git_at_vault("ls-tree").args(["-r", "-z", "--full-tree"]);
+        let mut entries = parse_tree(&list.args([from.as_str(), "--"]).args(paths).run()?)?;
+        entries.retain(|entry| !entry.is_submodule());
+        Ok(entries)
+    }
+}
+
+fn paths<S: AsRef<str>>(folder: &str, candidates: &[S]) -> BTreeSet<String> {
+    candidates.iter().flat_map(|text| spellings(folder, text.as_ref())).collect()
 }
 
 /// Returns the paths that an argument of a command in a folder may mean.

@@ -137,6 +137,27 @@ impl Vault {
         Ok(vault)
     }
 
+    /// Makes a vault to try things out in: it borrows the objects of the vault in
+    /// `other`, if there is one, and what is made goes with the folder.
+    ///
+    /// # Errors
+    /// Fails as [`Vault::open`] does.
+    pub(crate) fn sketch(
+        git: &Git,
+        repository: &Path,
+        dir: &Path,
+        other: &Path,
+    ) -> Result<Self, Error> {
+        let vault = Self::open(git, repository, dir)?;
+        let objects = other.join("objects");
+        if objects.is_dir() {
+            let own = vault.inner.repository.objects.clone();
+            let lines = [line_of(&own)?, b"\n", line_of(&objects)?, b"\n"].concat();
+            write_if_other(&vault.dir().join("objects/info/alternates"), &lines)?;
+        }
+        Ok(vault)
+    }
+
     /// Returns the folder of the vault.
     #[must_use]
     pub(crate) fn dir(&self) -> &Path {

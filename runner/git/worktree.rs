@@ -93,6 +93,7 @@ impl Vault {
     /// # Errors
     /// Fails when a file cannot be read or removed.
     pub(crate) fn sweep(&self) -> Result<u32, Error> {
+        self.clear_scratch()?;
         let worktrees = self.dir().join("worktrees");
         let mut removed = 0;
         for entry in fs::read_dir(&worktrees).map_err(Error::io("read", &worktrees))? {
@@ -205,7 +206,7 @@ fn make_empty(dir: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Removes a folder (or file) with all below it; nothing is no error.
-fn remove_all(path: &Path) -> Result<(), Error> {
+pub(super) fn remove_all(path: &Path) -> Result<(), Error> {
     crate::remove::remove_all(path).map_err(Error::io("remove", path))
 }
 

@@ -128,7 +128,7 @@ fn compile(glob: &str) -> Result<globset::Glob, globset::Error> {
     GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build()
 }
 
-fn set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet, Error> {
+pub(super) fn set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet, Error> {
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
         let glob = glob.as_ref();

@@ -12,7 +12,7 @@ use super::*;
 use crate::event::{Event, NodeEvent, RunEvent};
 use crate::gates::Verdict;
 use crate::limits::{Facility, Level};
-use crate::state_test::{Sketch, commit, opened, plan_of};
+use crate::state_test::{Sketch, cached, commit, key, opened, plan_of};
 
 /// A folder with a journal of a few records in it.
 struct Fixture {
@@ -34,7 +34,8 @@ fn locked() -> Locked {
 fn events() -> Vec<Event> {
     let node = NodeIndex::new(0);
     let at = |event| Event::Node(node, event);
-    let started = NodeEvent::Started { attempt: 1, start: 1, base: commit(2), from: commit(2) };
+    let (base, from, key) = (commit(2), commit(2), Some(key(1)));
+    let started = NodeEvent::Started { attempt: 1, start: 1, base, from, key };
     let judged = NodeEvent::Judged {
         gate: "unit".to_owned(),
         verdict: Verdict::Fail,
@@ -52,7 +53,9 @@ fn events() -> Vec<Event> {
         Event::Run(RunEvent::Limited { facilities: vec![facility] }),
         at(judged),
         at(NodeEvent::Committed { commit: commit(3) }),
+        at(cached(commit(3), 1)),
         Event::Run(RunEvent::Stopped { reason: "signal 15".to_owned() }),
+        Event::Run(RunEvent::Closed),
     ]
 }
 
@@ -281,18 +284,46 @@ fn garbage_that_is_more_than_one_first_record_is_damage() {
 #[test]
 fn a_newer_journal_is_called_so_and_left_alone() {
     let fixture = Fixture::new();
-    let unknown = seal(0, plan_digest(), r#"{"format":2,"when":"now","fact":{"run":"begun"}}"#);
+    let unknown = seal(0, plan_digest(), r#"{"format":3,"when":"now","fact":{"run":"begun"}}"#);
     let mut newer = fixture.records[0].clone();
     newer.format = Some(FORMAT + 1);
     let known = seal(0, plan_digest(), &serde_json::to_string(&newer).unwrap());
-    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":2}"#);
+    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":3}"#);
     for first in [&unknown, &known, &elsewhere] {
         for bytes in [first.clone(), [first.as_slice(), b"more\n"].concat()] {
             match fixture.open(&bytes) {
-                Err(JournalError::Newer { found: 2, .. }) => {}
+                Err(JournalError::Newer { found: 3, .. }) => {}
                 other => panic!("{other:?}"),
             }
         }
+    }
+}
+
+#[test]
+fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
+    let fixture = Fixture::new();
+    let mut records = fixture.records[..1].to_vec();
+    records[0].format = Some(FORMAT - 1);
+    let old = Fixture::of(plan_digest(), &records);
+    let (mut journal, recovered) = Journal::open(&old.path(), &locked()).unwrap();
+    assert_eq!(recovered.records, records);
+    // From here on it is of this format, which the version before must be told.
+    let runner = crate::process::ProcessId { pid: 1, start_ticks: 1 };
+    let taken_up = record(&plan(), &Event::Run(RunEvent::Resumed { runner }), 5, 6);
+    assert_eq!(taken_up.format, Some(FORMAT));
+    journal.append(&taken_up, Durability::Synced).unwrap();
+    records.push(taken_up);
+    assert_eq!(read(&old.path(), &locked()).unwrap().records, records);
+}
+
+#[test]
+fn formats_that_nobody_reads_any_more_are_refused() {
+    for format in [None, Some(0), Some(FORMAT - 2)] {
+        let mut first = Fixture::new().records[0].clone();
+        first.format = format;
+        let old = Fixture::of(plan_digest(), &[first]);
+        let error = read(&old.path(), &locked()).unwrap_err().to_string();
+        assert!(error.contains("names no known format"), "{error}");
     }
 }
 

@@ -67,6 +67,9 @@ fn spelled(plan: &Plan, scheduler: &mut Scheduler, torn_bytes: usize) -> String 
     writeln!(text, "head       {}", head.unwrap_or_default()).unwrap();
     writeln!(text, "finished   {:?}", state.finished).unwrap();
     writeln!(text, "exhausted  {}", state.wall_exhausted).unwrap();
+    if state.closed {
+        writeln!(text, "closed").unwrap();
+    }
     writeln!(text, "active ms  {}", state.at_ms).unwrap();
     writeln!(text, "torn bytes {torn_bytes}").unwrap();
     for (node, run) in plan.nodes.iter().zip(&state.nodes) {
@@ -88,6 +91,12 @@ fn spelled_node(run: &NodeRun) -> String {
         if let Some(commit) = commit {
             writeln!(text, "  {name} {commit}").unwrap();
         }
+    }
+    if let Some(key) = &run.key {
+        writeln!(text, "  key {}, {} parts", key.digest, key.parts.len()).unwrap();
+    }
+    if let Some(from) = &run.taken_from {
+        writeln!(text, "  taken from {from}").unwrap();
     }
     writeln!(text, "  changes {}, ran {} ms, span {:?}", run.changes, run.ran_ms, run.span_ms)
         .unwrap();

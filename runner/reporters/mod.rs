@@ -83,6 +83,7 @@ fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
     match event {
         E::Opened { run, base, .. } => Some(format!("run {run} on base {}", base.short())),
         E::Resumed { .. } => Some("taken up again where it stood".to_owned()),
+        E::Closed => Some("closed: another run takes its place".to_owned()),
         E::Reopened => Some("failed nodes get new attempts".to_owned()),
         E::WallExhausted => {
             Some("the run's wall budget is used up; nothing more starts".to_owned())
@@ -135,6 +136,9 @@ fn node_sentence(
         }
         E::Judged { gate, reason, .. } => {
             Some(format!("gate {gate}: {}; {}", printable::line(reason, REASON_MAX), then()))
+        }
+        E::Cached { commit, run, .. } => {
+            Some(format!("taken from run {run}, committed as {}", commit.short()))
         }
         E::Committed { commit } => Some(format!("committed as {}", commit.short())),
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),

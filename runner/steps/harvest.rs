@@ -10,7 +10,8 @@ use eufm_plan::NodeIndex;
 use super::place::Place;
 use crate::environments::in_worktree;
 use crate::event::NodeEvent;
-use crate::git::{CodeImplementation, CommitId, HarvestError, Ref, Stamp, Writes, meet};
+use crate::git::{CodeImplementation, CommitId, Grafted, HarvestError, Ref, Stamp, Writes, meet};
+use crate::sight::sight_of;
 use crate::workshop::{StepError, Workshop};
 
 pub(super) fn perform(
@@ -39,7 +40,10 @@ pub(super) fn perform(
         Ok(implementation) => {
             let work = commit(shop, node, &implementation, (start, attempt), base, stamp)?;
             let changes = implementation.changes.len() as u64;
-            NodeEvent::Harvested { work, changes, ignored: implementation.ignored }
+            match unseen_in_the_way(shop, node, base, &work)? {
+                None => NodeEvent::Harvested { work, changes, ignored: implementation.ignored },
+                Some(reason) => NodeEvent::Refused { reason, salvage: Some(work) },
+            }
         }
         Err(HarvestError::Refused(refusal)) => {
             let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
@@ -76,10 +80,30 @@ fn commit(
         return Ok(base.clone());
     }
     let (name, run) = (&shop.node(node).name, &shop.run);
-    let message =
-        format!("{name}\n\nEufm-Run: {run}\nEufm-Node: {name}\nEufm-Attempt: {attempt}\n");
+    let message = super::message(shop, node, &format!("Eufm-Attempt: {attempt}"));
     let parents = std::slice::from_ref(base);
     let work = shop.vault.commit(&implementation.tree, parents, &message, stamp)?;
     shop.vault.keep(&Ref::new(run, &["work", name, &start.to_string()]), &work)?;
     Ok(work)
+}
+
+/// Says what stands in the way of the result where the node does not see all,
+/// so that gates judge nothing that cannot become part of the whole.
+fn unseen_in_the_way(
+    shop: &Workshop,
+    node: NodeIndex,
+    base: &CommitId,
+    work: &CommitId,
+) -> Result<Option<String>, StepError> {
+    if sight_of(shop.node(node))?.is_all() {
+        return Ok(None);
+    }
+    let whole = shop.vault.parent(base)?;
+    Ok(match shop.vault.graft(&whole, base, work)? {
+        Grafted::Tree(..) => None,
+        Grafted::Clash(paths) => {
+            let paths = super::bounded(paths).join(", ");
+            Some(format!("files that the node does not see (`reads`) stand in the way: {paths}"))
+        }
+    })
 }

@@ -30,9 +30,14 @@ pub(super) fn perform(
     let Some(work) = shop.node(node).work.command() else { return Err(StepError::Left) };
     let start = job.start;
     if !job.is_told {
-        let Some(base) = super::start::base(shop, node, job, stamp)? else { return Ok(()) };
+        let base = match &job.base {
+            Some(base) => Some(base.clone()),
+            None => super::start::whole(shop, node, job, stamp)?,
+        };
+        let Some(base) = base else { return Ok(()) };
         let (attempt, from) = (job.attempt, base.clone());
-        shop.courier.tell(node, NodeEvent::Started { attempt, start, base, from })?;
+        let started = NodeEvent::Started { attempt, start, base, from, key: job.key.clone() };
+        shop.courier.tell(node, started)?;
     }
     let path = shop.scratch(node, start, "attempt");
     let output = shop.outputs.take(&path)?;

@@ -13,6 +13,7 @@ mod merge;
 mod place;
 mod recover;
 mod start;
+mod take;
 
 pub(crate) use gate::{
     Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
@@ -25,7 +26,9 @@ use std::time::Duration;
 use eufm_plan::{GateIndex, NodeIndex};
 
 use crate::environments::{self, Outfit, Unready};
+use crate::event::Passed;
 use crate::git::{CommitId, Stamp};
+use crate::key::NodeKey;
 use crate::state::Feedback;
 use crate::workshop::{Message, StepError, Workshop};
 
@@ -62,10 +65,7 @@ pub(crate) enum Step {
         rest_ms: Option<u64>,
     },
     /// Make the work the node's result.
-    Commit {
-        /// The work.
-        work: CommitId,
-    },
+    Commit(Box<CommitJob>),
     /// Merge the result into the run's branch.
     Merge {
         /// The head of the branch.
@@ -73,6 +73,23 @@ pub(crate) enum Step {
         /// The result.
         commit: CommitId,
     },
+}
+
+/// What becomes a node's result.
+#[derive(Debug)]
+pub(crate) struct CommitJob {
+    /// Which try made it.
+    pub attempt: u32,
+    /// What the node saw.
+    pub base: CommitId,
+    /// The work, on that.
+    pub work: CommitId,
+    /// How many files it changes.
+    pub changes: u64,
+    /// The key, unless the result is never taken over.
+    pub key: Option<NodeKey>,
+    /// The gates that passed it.
+    pub gates: Vec<Passed>,
 }
 
 /// What an attempt starts from.
@@ -84,8 +101,10 @@ pub(crate) struct StartJob {
     pub start: u32,
     /// The results that the node depends on, in plan order.
     pub needs: Vec<CommitId>,
-    /// The node's base, if an earlier start found it.
+    /// What the node sees, if an earlier start found it.
     pub base: Option<CommitId>,
+    /// The key that an earlier start found.
+    pub key: Option<NodeKey>,
     /// Earlier work to go on with.
     pub work: Option<CommitId>,
     /// The agent's session to go on with.
@@ -130,6 +149,12 @@ fn bounded(mut paths: Vec<String>) -> Vec<String> {
     paths
 }
 
+/// Writes the message of a result's commit.
+fn message(shop: &Workshop, node: NodeIndex, trailer: &str) -> String {
+    let (name, run) = (&shop.node(node).name, &shop.run);
+    format!("{name}\n\nEufm-Run: {run}\nEufm-Node: {name}\n{trailer}\n")
+}
+
 /// Does a step at a node; `stamp` dates the commits it makes.
 ///
 /// # Errors
@@ -152,7 +177,7 @@ pub(crate) fn perform(
         Step::Judge { gate, start, work, rest_ms } => {
             judge::perform(shop, node, gate, start, &work, rest_ms)
         }
-        Step::Commit { work } => commit::perform(shop, node, &work),
+        Step::Commit(job) => commit::perform(shop, node, &job, stamp),
         Step::Merge { head, commit } => merge::perform(shop, node, &head, &commit, stamp),
     }
 }

@@ -14,6 +14,8 @@ use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Executor, Ran, executor};
 use crate::git::{CommitId, MergeError, Stamp};
+use crate::key::NodeKey;
+use crate::sight::{self, Seen};
 use crate::workshop::{StepError, Workshop};
 
 pub(super) fn perform(
@@ -25,7 +27,7 @@ pub(super) fn perform(
     let work = &shop.node(node).work;
     let executor =
         executor(work).ok_or_else(|| StepError::Host(format!("no {} runs", work.kind())))?;
-    let Some(base) = base(shop, node, job, stamp)? else { return Ok(()) };
+    let Some((base, key)) = base(shop, node, job, stamp)? else { return Ok(()) };
     // A command begins anew each time; an agent goes on with what it has done.
     let from = match work {
         Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
@@ -37,6 +39,7 @@ pub(super) fn perform(
         start: job.start,
         base: base.clone(),
         from: from.clone(),
+        key,
     };
     if let Err(error) = shop.courier.tell(node, started) {
         place.remove()?;
@@ -96,17 +99,37 @@ fn attempt(
     executor.execute(shop, &attempt)
 }
 
+/// Finds what the node sees of what it starts from, and its key. `None` where
+/// the node has come to its end by that: the merge is none, or the result was
+/// there already.
+fn base(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &StartJob,
+    stamp: &Stamp,
+) -> Result<Option<(CommitId, Option<NodeKey>)>, StepError> {
+    if let Some(base) = &job.base {
+        return Ok(Some((base.clone(), job.key.clone())));
+    }
+    let Some(base) = whole(shop, node, job, stamp)? else { return Ok(None) };
+    let what = (&shop.plan, shop.node(node));
+    let Seen { part, key } = sight::look(&shop.vault, what, &shop.base, &base, stamp)?;
+    if let Some(key) = &key
+        && super::take::perform(shop, node, key, (&base, &part), stamp)?
+    {
+        return Ok(None);
+    }
+    Ok(Some((part, key)))
+}
+
 /// Finds what the node starts from: the merge of what it depends on; `None`
 /// when there is none, which is told then.
-pub(super) fn base(
+pub(super) fn whole(
     shop: &Workshop,
     node: NodeIndex,
     job: &StartJob,
     stamp: &Stamp,
 ) -> Result<Option<CommitId>, StepError> {
-    if let Some(base) = &job.base {
-        return Ok(Some(base.clone()));
-    }
     let message =
         format!("Merge what {} depends on\n\nEufm-Run: {}\n", shop.node(node).name, shop.run);
     // What changed nothing needs no merge.

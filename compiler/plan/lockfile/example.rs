@@ -31,6 +31,7 @@ fn node(name: &str, work: Work) -> Node {
         accept: Accept::All,
         implements: Vec::new(),
         inputs: Vec::new(),
+        reads: None,
         writes: Writes::Globs(Vec::new()),
         overlap: Overlap::Order,
         env: Vec::new(),
@@ -303,6 +304,7 @@ fn commands() -> Vec<Node> {
     let tidy = Command { in_place: true, ..Command::new(strings(&["make", "tidy"])) };
     vec![
         Node {
+            reads: Some(strings(&["packages/**", "Makefile"])),
             writes: Writes::Globs(strings(&["docs/report.txt"])),
             ..command("collect", &[4], collect)
         },

@@ -195,6 +195,7 @@ impl Builder<'_> {
             accept: self.one(&[Accept::All, Accept::Succeeded]),
             implements: self.texts(0),
             inputs: self.inputs(before),
+            reads: self.maybe(|it| it.texts(0)),
             writes: if globs { Writes::Globs(self.texts(0)) } else { Writes::Unprotected },
             overlap: self.one(&[Overlap::Order, Overlap::Merge, Overlap::Deny]),
             env: self.some_of(environments, EnvironmentIndex::new),

@@ -94,6 +94,7 @@ impl Names {
             accept: raw.accept,
             inputs: known.inputs(own, &raw.inputs)?,
             implements: std::mem::take(&mut raw.implements),
+            reads: raw.reads.take(),
             writes: std::mem::replace(&mut raw.writes, crate::Writes::Unprotected),
             overlap: raw.overlap,
             env: self.env(&raw.env)?,

@@ -163,6 +163,7 @@ pub(super) struct RawNode {
     pub(super) inputs: Vec<String>,
     #[serde(default)]
     pub(super) implements: Vec<String>,
+    pub(super) reads: Option<Vec<String>>,
     #[serde(deserialize_with = "writes")]
     pub(super) writes: Writes,
     #[serde(default)]

@@ -23,6 +23,9 @@ impl Writer {
             self.list("inputs", &node.inputs.iter().map(spell).collect::<Vec<_>>());
         }
         self.list_if("implements", &node.implements);
+        if let Some(reads) = &node.reads {
+            self.list("reads", reads);
+        }
         match &node.writes {
             Writes::Globs(globs) => self.list("writes", globs),
             Writes::Unprotected => self.plain("writes", UNPROTECTED),

@@ -1,0 +1,393 @@
+//! Says of each node whether a run would do it now, and why.
+//!
+//! It asks what a run asks, of the same functions: which run is meant, what a
+//! node sees, whether the cache has its key. Everything that has to be made for
+//! that goes into a vault of its own, which is removed again: it starts nothing,
+//! changes nothing and needs no lock. Unaware of how it is shown.
+
+use std::path::{Path, PathBuf};
+
+use eufm_plan::lockfile::Locked;
+use eufm_plan::{Node, NodeIndex};
+use serde::Serialize;
+
+use crate::cache::{Cache, Entry};
+use crate::error::RunError;
+use crate::git::{Author, CommitId, Error as GitError, Git, Grafted, MergeError, Stamp, Vault};
+use crate::key::{NodeKey, TREE, never_cached};
+use crate::meant::{self, Question};
+use crate::node::NodeRun;
+use crate::replayed::Replayed;
+use crate::sight::{self, Seen, sight_of};
+use crate::state::Phase;
+use crate::store::{RunDir, who_works};
+
+/// How many paths that differ are named.
+const PATHS_SHOWN: usize = 5;
+
+/// How much of a key people are shown.
+const KEY_DIGITS: usize = 12;
+
+/// What is asked about.
+#[derive(Debug)]
+pub struct Look {
+    /// The plan.
+    pub locked: Locked,
+    /// The text it was read from.
+    pub text: String,
+    /// The repository whose code is worked on.
+    pub repository: PathBuf,
+    /// Where the state of the repository's runs lies; need not be there.
+    pub state: PathBuf,
+    /// The folders in which git is looked for.
+    pub path: Vec<PathBuf>,
+}
+
+/// What a run of the plan would do now.
+#[derive(Debug, Serialize)]
+pub struct Outlook {
+    /// The run that is meant.
+    pub run: String,
+    /// Whether it is there already, and how far.
+    pub standing: Standing,
+    /// The commit it starts from.
+    pub base: String,
+    /// Who works on the state right now, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner: Option<String>,
+    /// What a person is told about the choice of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+    /// The nodes, in plan order.
+    pub nodes: Vec<NodeOutlook>,
+}
+
+/// How far the run that is meant has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is to be begun.
+    New,
+    /// It goes on.
+    Unfinished,
+    /// It has come to its end: nothing more is done in it.
+    Finished,
+}
+
+/// What would become of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeOutlook {
+    /// Its name.
+    pub node: String,
+    /// What happens.
+    pub will: Will,
+    /// Why, one line each.
+    pub reasons: Vec<String>,
+    /// The beginning of its key, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The run whose result it is or would be, if it would not be made now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+}
+
+/// What happens to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Will {
+    /// Its result stands in this run.
+    Stand,
+    /// The result of an earlier run is taken over.
+    BeCached,
+    /// It runs.
+    Run,
+    /// It runs or is taken over: results that are still to come decide.
+    Depend,
+    /// It is not started.
+    NotRun,
+}
+
+impl Will {
+    /// Returns the word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stand => "stands",
+            Self::BeCached => "cached",
+            Self::Run => "runs",
+            Self::Depend => "depends",
+            Self::NotRun => "stays",
+        }
+    }
+}
+
+impl Serialize for Will {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// Looks at every node of a plan.
+///
+/// # Errors
+/// Fails when there is no such repository or base, or the state is damaged.
+pub fn look(look: &Look) -> Result<Outlook, RunError> {
+    let usage = |error: &GitError| RunError::Usage(error.to_string());
+    let path = std::env::join_paths(&look.path)
+        .map_err(|error| RunError::Usage(format!("PATH: {error}")))?;
+    let git = Git::find(&path).map_err(|error| usage(&error))?;
+    let scratch = tempfile::tempdir()
+        .map_err(|error| RunError::Host(format!("no temporary folder: {error}")))?;
+    let own = scratch.path().join("vault.git");
+    let other = look.state.join("vault.git");
+    let vault =
+        Vault::sketch(&git, &look.repository, &own, &other).map_err(|error| usage(&error))?;
+    let question =
+        Question { root: &look.state, vault: &vault, locked: &look.locked, text: &look.text };
+    let found = match meant::unfinished(question)? {
+        Some(run) => run,
+        None => meant::named(question, false)?,
+    };
+    let dir = RunDir::of(&look.state, &found.run);
+    let replayed = match dir.journal().exists() {
+        true => Some(Replayed::read(&look.locked, &dir)?),
+        false => None,
+    };
+    let standing = match &replayed {
+        None => Standing::New,
+        Some(replayed) if replayed.is_unfinished() => Standing::Unfinished,
+        Some(replayed) if replayed.records == 0 => Standing::New,
+        Some(_) => Standing::Finished,
+    };
+    let cache = Cache::of(&look.state);
+    let results = cache.all().map_err(|error| RunError::State(error.to_string()))?;
+    let outlook = Outlook {
+        run: dir.name().to_owned(),
+        standing,
+        base: found.base.to_string(),
+        runner: who_works(&look.state),
+        remark: found.remark.clone(),
+        nodes: Vec::new(),
+    };
+    let looker = Looker { look, vault, results, base: found.base, replayed, outlook };
+    looker.all().map_err(|error| RunError::State(error.to_string()))
+}
+
+struct Looker<'a> {
+    look: &'a Look,
+    vault: Vault,
+    /// What the cache has, the newest first.
+    results: Vec<Entry>,
+    base: CommitId,
+    replayed: Option<Replayed>,
+    outlook: Outlook,
+}
+
+/// What is known of a node's result before it is there.
+type Known = Option<CommitId>;
+
+impl Looker<'_> {
+    fn all(mut self) -> Result<Outlook, GitError> {
+        let plan = &self.look.locked.plan;
+        let mut known: Vec<Known> = Vec::with_capacity(plan.nodes.len());
+        for (position, node) in plan.nodes.iter().enumerate() {
+            let (outlook, commit) = self.node(NodeIndex::new(position), node, &known)?;
+            self.outlook.nodes.push(outlook);
+            known.push(commit);
+        }
+        Ok(self.outlook)
+    }
+
+    fn node(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        known: &[Known],
+    ) -> Result<(NodeOutlook, Known), GitError> {
+        let run = self.replayed.as_ref().map(|replayed| replayed.scheduler.state().node(index));
+        if let Some(begun) = run.and_then(|run| self.begun(node, run)) {
+            return Ok(begun);
+        }
+        let needs = || node.needs.iter().map(|need| &self.outlook.nodes[need.get()]);
+        if let Some(need) = needs().find(|need| need.will == Will::NotRun) {
+            let reason = format!("it needs {}, which is not done", need.node);
+            return Ok((outlook(node, Will::NotRun, vec![reason]), None));
+        }
+        if let Some(why) = never_cached(node) {
+            return Ok((outlook(node, Will::Run, vec![format!("it always runs: {why}")]), None));
+        }
+        let open = |need: &&NodeIndex| known[need.get()].is_none();
+        if node.needs.iter().any(|need| open(&need)) {
+            let names = node.needs.iter().filter(open);
+            let reason = |need: &NodeIndex| {
+                let NodeOutlook { node, will, .. } = &self.outlook.nodes[need.get()];
+                match will {
+                    Will::Depend => format!("it depends on {node}, which is not decided yet"),
+                    _ => format!("it depends on {node}, which runs"),
+                }
+            };
+            return Ok((outlook(node, Will::Depend, names.map(reason).collect()), None));
+        }
+        let needs: Vec<CommitId> =
+            node.needs.iter().filter_map(|need| known[need.get()].clone()).collect();
+        self.ready(node, &needs)
+    }
+
+    /// Looks at a node of which the run that is meant has a record.
+    fn begun(&self, node: &Node, run: &NodeRun) -> Option<(NodeOutlook, Known)> {
+        let name = self.outlook.run.as_str();
+        if run.phase == Phase::Committed {
+            let reason = match &run.taken_from {
+                Some(from) => format!("taken over from run {from}"),
+                None => "its result stands".to_owned(),
+            };
+            let mut stands = outlook(node, Will::Stand, vec![reason]);
+            stands.run = Some(name.to_owned());
+            stands.key = run.key.as_ref().map(short);
+            return Some((stands, run.commit.clone()));
+        }
+        let failure = run.failure.as_ref().map(|failure| failure.reason.clone());
+        if self.outlook.standing == Standing::Finished || run.phase.is_final() {
+            let way = match self.outlook.standing {
+                Standing::Finished => "; exec --retry gives it new attempts",
+                _ => "",
+            };
+            let failure = failure.unwrap_or_else(|| format!("it is {}", run.phase.word()));
+            let reason = format!("run {name}: {failure}{way}");
+            return Some((outlook(node, Will::NotRun, vec![reason]), None));
+        }
+        let reason = match run.phase {
+            _ if run.start == 0 => return None,
+            Phase::Ready | Phase::Running => {
+                format!("run {name} goes on with attempt {}", run.attempt)
+            }
+            phase => format!("run {name} goes on with it: it is {}", phase.word()),
+        };
+        let mut begun = outlook(node, Will::Run, vec![reason]);
+        begun.key = run.key.as_ref().map(short);
+        Some((begun, None))
+    }
+
+    /// Looks at a node whose needs have results.
+    fn ready(&self, node: &Node, needs: &[CommitId]) -> Result<(NodeOutlook, Known), GitError> {
+        let base = match self.vault.merge_all(&self.base, needs, "What it depends on\n", &stamp()) {
+            Ok(base) => base,
+            Err(MergeError::Conflict(conflict)) => {
+                let paths = conflict.paths.join(", ");
+                let reason = format!("what it needs contradicts itself: {paths}");
+                return Ok((outlook(node, Will::NotRun, vec![reason]), None));
+            }
+            Err(MergeError::Git(error)) => return Err(error),
+        };
+        let plan = &self.look.locked.plan;
+        let seen = sight::look(&self.vault, (plan, node), &self.base, &base, &stamp())?;
+        let Seen { key: Some(key), .. } = seen else {
+            return Ok((outlook(node, Will::Run, Vec::new()), None));
+        };
+        let same = self.results.iter().find(|entry| entry.key.digest == key.digest);
+        if let Some(entry) = same
+            && let Some(commit) = self.onto(&base, entry)
+        {
+            let mut cached = outlook(node, Will::BeCached, Vec::new());
+            cached.reasons.push(format!("run {} has a result of this key", entry.run));
+            (cached.key, cached.run) = (Some(short(&key)), Some(entry.run.clone()));
+            return Ok((cached, Some(commit)));
+        }
+        let mut runs = outlook(node, Will::Run, self.differences(node, &key, &base, same)?);
+        runs.key = Some(short(&key));
+        Ok((runs, None))
+    }
+
+    /// Puts a result onto a base as a run would; `None` where it could not.
+    fn onto(&self, base: &CommitId, entry: &Entry) -> Known {
+        if entry.changes == 0 {
+            return Some(base.clone());
+        }
+        match self.vault.graft(base, &entry.base, &entry.commit).ok()? {
+            Grafted::Tree(tree, _) => {
+                let parents = std::slice::from_ref(base);
+                self.vault.commit(&tree, parents, "Taken over\n", &stamp()).ok()
+            }
+            Grafted::Clash(_) => None,
+        }
+    }
+
+    /// Says in what a node differs from its latest result.
+    fn differences(
+        &self,
+        node: &Node,
+        key: &NodeKey,
+        base: &CommitId,
+        same: Option<&Entry>,
+    ) -> Result<Vec<String>, GitError> {
+        if let Some(entry) = same {
+            return Ok(vec![format!("its result of run {} cannot be had any more", entry.run)]);
+        }
+        let mut reasons = Vec::new();
+        if let Some(entry) = self.results.iter().find(|entry| entry.node == node.name) {
+            let run = &entry.run;
+            let reason = |part: &String| match part.as_str() {
+                TREE => self.files(node, entry, base),
+                part if !entry.key.parts.contains_key(part) => {
+                    format!("{part} is new since run {run}")
+                }
+                part if !key.parts.contains_key(part) => format!("{part} is gone since run {run}"),
+                part => format!("{part} changed since run {run}"),
+            };
+            reasons.extend(entry.key.changed(key).iter().map(reason));
+        } else {
+            reasons.push("there is no result of it yet".to_owned());
+        }
+        reasons.extend(last_failure(&self.look.state, &node.name, &self.outlook.run));
+        Ok(reasons)
+    }
+
+    /// Names the files that a node sees and that differ.
+    fn files(&self, node: &Node, entry: &Entry, base: &CommitId) -> String {
+        let compared = sight_of(node)
+            .and_then(|sight| self.vault.compare(&entry.base, base, &sight, PATHS_SHOWN));
+        let since = format!("since run {}", entry.run);
+        match compared {
+            Ok((paths, count)) if count > paths.len() => {
+                let more = count - paths.len();
+                format!("files it sees changed {since}: {} and {more} more", paths.join(", "))
+            }
+            Ok((paths, count)) if count > 0 => {
+                format!("files it sees changed {since}: {}", paths.join(", "))
+            }
+            // Another selection of the same files, or an old base that is gone.
+            _ => format!("the files it sees are others {since}"),
+        }
+    }
+}
+
+/// Says whether the last run that knows a node, other than `than`, has failed at
+/// it. Its report is read, which is there for programs.
+fn last_failure(state: &Path, node: &str, than: &str) -> Option<String> {
+    let runs = crate::store::runs_below(state).ok()?;
+    let report = |run: &String| {
+        let path = RunDir::of(state, run).report();
+        let time = std::fs::metadata(&path).and_then(|file| file.modified()).ok()?;
+        Some((time, path, run.clone()))
+    };
+    let others = runs.iter().filter(|run| *run != than);
+    let mut reports: Vec<_> = others.filter_map(report).collect();
+    reports.sort();
+    reports.into_iter().rev().find_map(|(_, path, run)| {
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let found = report["nodes"].as_array()?.iter().find(|known| known["node"] == node)?;
+        Some(found["failure"].as_str().map(|why| format!("its attempt in run {run} failed: {why}")))
+    })?
+}
+
+fn outlook(node: &Node, will: Will, reasons: Vec<String>) -> NodeOutlook {
+    NodeOutlook { node: node.name.clone(), will, reasons, key: None, run: None }
+}
+
+fn short(key: &NodeKey) -> String {
+    key.digest.short(KEY_DIGITS)
+}
+
+/// Nothing that is made here is kept.
+fn stamp() -> Stamp {
+    Stamp { author: Author::default(), seconds: 0 }
+}
