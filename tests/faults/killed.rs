@@ -21,7 +21,6 @@ fn kill_at(story: &mut Story, moment: (&str, usize)) -> bool {
         // It makes a call less than the one that was counted.
         assert_eq!(ended.code(), 0, "{moment:?}: {}", ended.stderr);
     }
-    story.settle();
     story.hear(&ended);
     was_killed
 }
