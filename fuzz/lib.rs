@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod findings;
+pub mod naive;
 pub mod project;
 
 /// Keeps all work on the thread that fuzzes, so that an input covers the same

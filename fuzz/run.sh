@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${FUZZ_SECONDS:-60}
 seed=${FUZZ_SEED-}
 targets=("$@")
-[ $# -gt 0 ] || targets=(parser formatter compile units lock)
+[ $# -gt 0 ] || targets=(parser formatter compile units lock journal)
 
 say() { echo "fuzz: $*" >&2; }
 fail() {
@@ -48,6 +48,23 @@ locks() {
     done
 }
 
+# Prints each beginning of the journals that are kept, as a crash leaves them, and
+# their records alone, which the target seals again and damages.
+journals() {
+    local into=$1 journal name lines count
+    mkdir -p "$into"
+    for journal in tests/journals/*/*/journal; do
+        name=$(basename "$(dirname "$(dirname "$journal")")")-$(basename "$(dirname "$journal")")
+        lines=$(wc -l <"$journal")
+        for ((count = 1; count <= lines; count++)); do
+            head -n "$count" "$journal" >"$into/$name-$count"
+        done
+        for count in 0 1 2 3 4 5; do
+            { printf '%sQ!' "$count" && cut -d ' ' -f 5- "$journal"; } >"$into/$name-way-$count"
+        done
+    done
+}
+
 # Prints the words and signs of some folders as a dictionary.
 dictionary() {
     grep -rahoE '[A-Za-z][A-Za-z0-9_]+|"""|\$\{|[<>=!+]=' "$@" | LC_ALL=C sort -u |
@@ -63,6 +80,10 @@ run() {
     lock)
         locks "$work/locks"
         seeds+=("$work/locks")
+        ;;
+    journal)
+        journals "$work/journals"
+        seeds=("$work/journals")
         ;;
     esac
     mkdir -p "$corpus" "$work/found/$target"

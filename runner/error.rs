@@ -37,8 +37,14 @@ pub enum RunError {
 impl From<StoreError> for RunError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Locked { .. } => Self::Locked(error.to_string()),
-            StoreError::Exposed { .. } | StoreError::Io { .. } => Self::State(error.to_string()),
+            StoreError::Locked { .. } => {
+                Self::Locked(format!("{error}\n  help: wait for its end, or stop it with Ctrl-C"))
+            }
+            StoreError::Exposed { .. } => Self::State(error.to_string()),
+            StoreError::Io { .. } => Self::State(format!(
+                "{error}\n  help: make it readable and writable, or keep the state elsewhere \
+                 (--state DIR)"
+            )),
         }
     }
 }

@@ -21,7 +21,6 @@ fn kill_at(story: &mut Story, moment: (&str, usize)) -> bool {
         // It makes a call less than the one that was counted.
         assert_eq!(ended.code(), 0, "{moment:?}: {}", ended.stderr);
     }
-    story.settle();
     story.hear(&ended);
     was_killed
 }
@@ -59,4 +58,19 @@ fn a_run_killed_at_any_call_is_finished_as_if_it_had_not_been() {
     }
     say(&format!("killed: {tried} moments, {killed} kills, {twice} of them in a resume too"));
     assert!(killed * 10 >= tried * 8, "{killed} of {tried} runs were killed");
+}
+
+#[test]
+#[should_panic(expected = "n3 was started after its commit")]
+fn a_node_that_is_started_after_its_commit_would_be_seen() {
+    let mut story = Story::new(&Rows::of(8));
+    let ended = story.exec().run().expect(0);
+    story.hear(&ended);
+    let tree = story.project.tree();
+    story.is_as_if_nothing_had_happened(&tree, "not yet");
+    let seen = story.project.root().join("seen");
+    let text = std::fs::read_to_string(&seen).expect("what was seen");
+    let third = text.lines().find(|line| line.contains("-n3-")).expect("it was started");
+    std::fs::write(&seen, format!("{text}{third}\n")).expect("written");
+    story.is_as_if_nothing_had_happened(&tree, "now");
 }

@@ -89,3 +89,18 @@ fn a_killed_holder_with_a_living_child_turns_nobody_away() {
     }
     last_one_finishes(&project);
 }
+
+#[test]
+fn no_child_inherits_the_lock_or_the_journal() {
+    let spec = "edition 1\npipeline fds { base = \"main\" }\ncommand lists { run = [\"sh\", \
+                \"-c\", \"ls -l /proc/self/fd > fds.txt\"], writes = [\"fds.txt\"] }\n";
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(0);
+    let listed = project.merged("fds.txt");
+    assert!(listed.contains(" 0 -> /dev/null"), "nothing is listed: {listed}");
+    let state = project.state().display().to_string();
+    for line in listed.lines().filter(|line| line.contains(&state)) {
+        assert!(line.ends_with(".log"), "a child has {line}");
+    }
+    assert!(!listed.contains("lock") && !listed.contains("journal"), "{listed}");
+}

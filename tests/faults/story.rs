@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use crate::support::{Ended, Invocation, Project, until};
+use crate::support::{Ended, Invocation, Project};
 
 /// Four in each row; each needs two of the row above, and writes what it found.
 fn spec(nodes: usize) -> String {
@@ -147,13 +147,5 @@ impl Story {
         let verify = self.project.eufm().arg("verify").arg("--state").arg(self.project.state());
         verify.run().expect(0).shows(&["is done", &format!("{} committed", self.nodes)]);
         self.project.nothing_is_left();
-    }
-
-    /// Waits until the last of a killed runner's sandboxes is gone.
-    #[track_caller]
-    pub(super) fn settle(&self) {
-        until("the end of what was started", || {
-            crate::support::survivors(self.project.root()).is_empty().then_some(())
-        });
     }
 }
