@@ -3,6 +3,7 @@
 
 mod admission;
 mod check;
+mod clocks;
 mod commands;
 mod compile;
 mod corpus;
@@ -23,6 +24,7 @@ mod prices;
 mod progress;
 mod refusals;
 mod resume;
+mod root;
 mod sandbox;
 mod specs;
 mod stdlib;
