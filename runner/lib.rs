@@ -4,6 +4,7 @@
 //! dispatcher writes each fact to the journal before it acts on it; the steps
 //! do the acts. It never sees the grammar or a spec. See docs/architecture.md.
 
+mod admission;
 pub mod agents;
 mod beneath;
 mod cache;
@@ -43,6 +44,7 @@ mod replay;
 mod replayed;
 mod report;
 pub mod reporters;
+mod reserve;
 pub mod rules;
 mod run;
 mod running;

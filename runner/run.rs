@@ -10,6 +10,7 @@ use std::sync::Arc;
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
 
+use crate::admission::Admission;
 use crate::cache::Cache;
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
@@ -26,6 +27,7 @@ use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::replayed::Replayed;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
+use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
 use crate::state::RunState;
 use crate::steps::Place;
@@ -117,12 +119,12 @@ pub fn run(
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let mut first = replayed.first_facts(&order.locked, &found)?;
-    let (locked, cache) = (order.locked.clone(), Cache::of(store.root()));
+    let locked = order.locked.clone();
     let admitted = admit(order.locked, host, store.root())?;
     if let Some(run) = &replaced {
-        give_up(&store, &vault, &locked, run)?;
-        reporter.note(&format!("run {} is closed; eufm gc removes what it left", run.run));
+        give_up(&store, &vault, &locked, run, reporter)?;
     }
+    let cache = Cache::of(store.root());
     index(&cache, &vault, &store, &locked.plan, &replayed)?;
     std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
     let site = Site {
@@ -138,6 +140,8 @@ pub fn run(
     };
     let limits = limits(&admitted.locked.plan, host, &dir)?;
     first.push(RunEvent::Limited { facilities: limits.facilities() });
+    let reserve =
+        Reserve::take(&store.reserve()).map_err(|error| state(&store.reserve(), &error))?;
     let shop = workshop((admitted, limits), site, order.cassette, courier)?;
     if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
@@ -145,12 +149,25 @@ pub fn run(
     }
     let journal = journal_of(&shop, &mut replayed, (&order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
-    let start = Start { shop, scheduler, journal, times, reporter };
-    let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
+    let admission = admission(&shop.plan, &store);
+    let start = Start { shop, scheduler, journal, times, admission, reserve, reporter };
+    let ended = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
-    clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;
-    let report = close(&shop.vault, &shop.plan, &scheduler, &dir, stop.as_ref())?;
+    finish(ended, &dir)
+}
+
+/// Leaves nothing behind but the state, and closes the books.
+fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
+    let Ended { shop, scheduler, stop } = ended;
+    clear_leftovers(&shop.vault, dir, &shop.plan, &scheduler)?;
+    let report = close(&shop.vault, &shop.plan, &scheduler, dir, stop.as_ref())?;
     Ok(Done { nodes: report.nodes.len(), report, stop, was_finished: false })
+}
+
+/// Makes what looks at the host's room, where the state lies.
+fn admission(plan: &Plan, store: &Store) -> Admission {
+    let root = store.root().to_owned();
+    Admission::new(plan, move || crate::limits::room(&root))
 }
 
 /// Chooses the run that is meant, and the unfinished one that it takes the place
@@ -199,7 +216,13 @@ fn index(
 
 /// Closes an unfinished run of the plan for good: nothing of it runs any more,
 /// and its journal says so. What it made stays until `eufm gc`.
-fn give_up(store: &Store, vault: &Vault, locked: &Locked, run: &Meant) -> Result<(), RunError> {
+fn give_up(
+    store: &Store,
+    vault: &Vault,
+    locked: &Locked,
+    run: &Meant,
+    reporter: &mut dyn Reporter,
+) -> Result<(), RunError> {
     let dir = store.run(&run.run)?;
     let mut replayed = Replayed::of(locked, &dir)?;
     let event = Event::Run(RunEvent::Closed);
@@ -211,7 +234,9 @@ fn give_up(store: &Store, vault: &Vault, locked: &Locked, run: &Meant) -> Result
     let closed = replayed.scheduler.replay(at_ms, &event);
     closed.map_err(|error| RunError::State(error.to_string()))?;
     clear_leftovers(vault, &dir, &locked.plan, &replayed.scheduler)?;
-    close(vault, &locked.plan, &replayed.scheduler, &dir, None).map(drop)
+    close(vault, &locked.plan, &replayed.scheduler, &dir, None)?;
+    reporter.note(&format!("run {} is closed; eufm gc removes what it left", run.run));
+    Ok(())
 }
 
 pub(crate) fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {

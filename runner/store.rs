@@ -95,6 +95,12 @@ impl Store {
         &self.root
     }
 
+    /// Returns the file that takes up space for the last records.
+    #[must_use]
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
+    }
+
     /// Returns the runner-owned bare clone of the repository.
     #[must_use]
     pub(crate) fn vault(&self) -> PathBuf {

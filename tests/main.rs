@@ -1,8 +1,10 @@
 //! The tests of the whole program: the real binary, git, bubblewrap and the
 //! real Codex CLI, with a cassette in place of the model. One topic a file.
 
+mod admission;
 mod cache;
 mod check;
+mod clocks;
 mod commands;
 mod compile;
 mod corpus;
@@ -28,6 +30,7 @@ mod progress;
 mod refusals;
 mod rehearsal;
 mod resume;
+mod root;
 mod sandbox;
 mod specs;
 mod stdlib;

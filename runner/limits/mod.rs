@@ -9,6 +9,7 @@ mod cgroup;
 mod exceeded;
 mod guard;
 mod mounts;
+mod room;
 mod shim;
 mod survey;
 mod usage;
@@ -17,8 +18,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use exceeded::Exceeded;
+pub(crate) use exceeded::{Exceeded, Size};
 pub(crate) use guard::Guard;
+pub(crate) use room::room;
 pub use shim::{SUBCOMMAND, enter};
 pub use survey::{Facility, Level, survey};
 
@@ -131,10 +133,14 @@ fn record(run: &Path) -> Record {
     Record(run.join("groups"))
 }
 
+/// How much of a run's name its group shows.
+const NAME_SHOWN_MAX: usize = 100;
+
 /// Names a run's group: by its name, for people, and by its whole path.
 fn group_name(run: &Path) -> String {
     let digest = eufm_plan::Digest::of(run.as_os_str().as_encoded_bytes());
     let name = run.file_name().and_then(|name| name.to_str()).unwrap_or("run");
+    let name = name.get(..NAME_SHOWN_MAX).unwrap_or(name);
     format!("{}{name}-{}", cgroup::PREFIX, digest.short(8))
 }
 
