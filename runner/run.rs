@@ -141,6 +141,10 @@ pub fn run(
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
+    if scheduler.state().finished.is_some() {
+        let failed = |error| state(&dir.environments(), &error);
+        shop.environments.forget_own().map_err(failed)?;
+    }
     clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;
     let report = close(&shop.vault, &shop.plan, &scheduler, &dir, stop.as_ref())?;
     let nodes = report.nodes.len();
