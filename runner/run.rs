@@ -159,6 +159,10 @@ pub fn run(
 /// Leaves nothing behind but the state, and closes the books.
 fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
     let Ended { shop, scheduler, stop } = ended;
+    if scheduler.state().finished.is_some() {
+        let failed = |error| state(&dir.environments(), &error);
+        shop.environments.forget_own().map_err(failed)?;
+    }
     clear_leftovers(&shop.vault, dir, &shop.plan, &scheduler)?;
     let report = close(&shop.vault, &shop.plan, &scheduler, dir, stop.as_ref())?;
     Ok(Done { nodes: report.nodes.len(), report, stop, was_finished: false })

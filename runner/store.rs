@@ -225,6 +225,12 @@ impl RunDir {
         self.root.join("run.json")
     }
 
+    /// Returns the folder of the environments that the run's results need.
+    #[must_use]
+    pub fn environments(&self) -> PathBuf {
+        self.root.join("environments")
+    }
+
     /// Returns the folder of all worktrees and other things that do not
     /// outlive a step.
     #[must_use]

@@ -87,7 +87,7 @@ pub(crate) struct Site {
     pub dir: RunDir,
     /// The user's repository.
     pub checkout: PathBuf,
-    /// Where prepared environments lie.
+    /// Where environments lie that are prepared for base commits.
     pub shelf: Shelf,
     /// What the host offers.
     pub host: Host,
@@ -110,6 +110,7 @@ impl Workshop {
     ) -> std::io::Result<Self> {
         let plan = admitted.locked.plan;
         let proxy = if reaches_hosts(&plan) { Some(Proxy::start()?) } else { None };
+        let shelves = (site.shelf, Shelf::new(site.dir.environments()));
         let pulses = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
         Ok(Self {
             plan,
@@ -124,7 +125,7 @@ impl Workshop {
             gateway: None,
             proxy,
             installations: admitted.installations,
-            environments: Environments::new(site.shelf, admitted.tools, admitted.sharing),
+            environments: Environments::new(shelves, admitted.tools, admitted.sharing),
             host: site.host,
             checkout: site.checkout,
             branch: Mutex::new(()),

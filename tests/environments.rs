@@ -152,7 +152,13 @@ command aside {
     project.exec().run().expect(0);
     assert_eq!(project.merged("seen.txt"), "two");
     assert_eq!(project.merged("aside.txt"), "one");
-    assert_eq!(prepared(&project).len(), 2);
+    // What a result needed goes with its run.
+    assert_eq!(prepared(&project).len(), 1);
+    let own = std::fs::read_dir(project.run_dir().join("environments")).expect("logs are left");
+    for entry in own {
+        let name = entry.expect("readable").file_name();
+        assert!(name.to_string_lossy().ends_with(".logs"), "{name:?}");
+    }
     project.nothing_is_left();
 }
 
@@ -229,4 +235,50 @@ command one {{ run = ["true"], env = [warm], gates = [unit] }}
     silent.exec().run().expect(1).shows(&["gate unit fail: out/report.xml was not written"]);
     let written = Project::of_spec(&gate("cat out/report.xml > new; cat new > out/report.xml"));
     written.exec().run().expect(0).shows(&["gate unit pass: 1 of 1 test passed"]);
+}
+
+#[test]
+fn a_script_that_prepares_is_part_of_the_key() {
+    let project = project(
+        "command one { run = [\"cp\", \"cache/lock\", \"seen.txt\"], writes = [\"seen.txt\"], env = [warm] }\n",
+    );
+    project.exec().run().expect(0);
+    project.write("prepare.sh", "echo other > cache/lock\n");
+    project.commit("another way to prepare");
+    project.exec().run().expect(0).says(&["preparing warm"]);
+    assert_eq!(prepared(&project).len(), 2);
+}
+
+#[test]
+fn what_a_result_prepared_is_no_other_runs_environment() {
+    // The key lacks a file on which the prepared state depends.
+    let spec = r#"edition 1
+pipeline small { base = "main" }
+environment warm {
+  prepare = ["sh", "-c", ". ./lib.sh"]
+  key     = ["lock"]
+  keep    = ["cache"]
+}
+gate kept is command { run = ["test", "-e", "cache/made"] }
+command one {
+  run    = ["sh", "-c", "cp cache/made seen.txt; echo two > lock; echo 'echo evil > cache/made' > lib.sh"]
+  writes = ["*"]
+  env    = [warm]
+  gates  = [kept]
+}
+"#;
+    let project = Project::new(&[("lib.sh", "echo good > cache/made\n"), ("lock", "one\n")]);
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.exec().run().expect(0);
+    assert_eq!(project.merged("seen.txt"), "good");
+    // Somebody comes to the same lock in another way.
+    project.write("lock", "two\n");
+    project.commit("two");
+    project.exec().run().expect(0).says(&["preparing warm"]);
+    let branches = project.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/eufm"]);
+    assert_eq!(branches.lines().count(), 2);
+    for branch in branches.lines() {
+        assert_eq!(project.git(&["show", &format!("{branch}:seen.txt")]), "good", "{branch}");
+    }
 }

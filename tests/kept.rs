@@ -163,3 +163,29 @@ say = 'Done.'
     assert_eq!(project.merged("seen.txt"), "whole\nwhole\nmine\nwhole");
     project.nothing_is_left();
 }
+
+#[test]
+fn what_is_written_to_a_kept_folder_counts_as_disk() {
+    let fill = "i=0; while [ $i -lt 40 ]; do head -c 1M /dev/zero > cache/$i; i=$((i + 1)); done; sleep 600";
+    let config = |project: &Project| {
+        let folder = project.root().join("home/.config/eufm");
+        std::fs::create_dir_all(&folder).expect("made");
+        std::fs::write(folder.join("config.toml"), "[limits]\ndisk = \"16 MiB\"\n")
+            .expect("written");
+    };
+    let node = project(
+        "echo whole > cache/half\n",
+        &SPEC.replace("cat cache/half > seen.txt;", &format!("{fill};")),
+    );
+    config(&node);
+    node.exec().run().expect(5).shows(&["its disk is used up"]);
+    node.nothing_is_left();
+    let preparing = project(fill, SPEC);
+    config(&preparing);
+    preparing
+        .exec()
+        .run()
+        .expect(8)
+        .says(&["environment warm: `sh prepare.sh` was ended: its disk"]);
+    preparing.nothing_is_left();
+}

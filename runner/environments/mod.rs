@@ -39,14 +39,26 @@ pub(crate) const LIMIT_DEFAULT: Duration = Duration::from_secs(60 * 60);
 /// The environments of a plan, on this host.
 #[derive(Debug)]
 pub(crate) struct Environments {
-    shelf: Shelf,
+    /// For what the base commit needs; all runs use it.
+    shared: Shelf,
+    /// For what results need that change a key; this run's alone, since what
+    /// lies there was made by code of theirs.
+    own: Shelf,
     /// What each shows, by environment.
     tools: Vec<Tools>,
     sharing: Sharing,
     /// The keys that were worked out already.
-    known: Mutex<BTreeMap<(String, EnvironmentIndex), Digest>>,
+    known: Mutex<BTreeMap<(String, EnvironmentIndex), Key>>,
     /// Held while one is prepared: two that need the same prepare it once.
     turn: Mutex<()>,
+}
+
+/// What an environment is for a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    digest: Digest,
+    /// Whether it is the same for the base commit.
+    is_base: bool,
 }
 
 /// Why an environment cannot be had.
@@ -80,9 +92,21 @@ impl From<crate::git::Error> for Unready {
 
 impl Environments {
     /// Knows the environments of a plan by what each shows.
-    pub(crate) fn new(shelf: Shelf, tools: Vec<Tools>, sharing: Sharing) -> Self {
+    pub(crate) fn new((shared, own): (Shelf, Shelf), tools: Vec<Tools>, sharing: Sharing) -> Self {
         let (known, turn) = (Mutex::default(), Mutex::new(()));
-        Self { shelf, tools, sharing, known, turn }
+        Self { shared, own, tools, sharing, known, turn }
+    }
+
+    /// Removes what was prepared for the run's own results: it has ended.
+    ///
+    /// # Errors
+    /// Fails when something of it cannot be removed.
+    pub(crate) fn forget_own(&self) -> std::io::Result<()> {
+        self.own.clear()
+    }
+
+    fn shelf(&self, key: Key) -> &Shelf {
+        if key.is_base { &self.shared } else { &self.own }
     }
 
     /// Returns what environments show of this host, all together.
@@ -154,7 +178,8 @@ pub(crate) fn prepare_base(
 /// # Errors
 /// Fails when something of it cannot be removed.
 pub(crate) fn clear_unfinished(shop: &Workshop) -> Result<(), StepError> {
-    shop.environments.shelf.clear_unfinished(&shop.vault)
+    shop.environments.shared.clear_unfinished(&shop.vault)?;
+    shop.environments.own.clear_unfinished(&shop.vault)
 }
 
 /// Returns the folder of an environment that is prepared for a commit.
@@ -168,7 +193,8 @@ fn ready(
     let environments = &shop.environments;
     let environment = &shop.plan.environments[index.get()];
     let key = key_of(shop, index, commit)?;
-    if let Some(folder) = environments.shelf.find(key) {
+    let shelf = environments.shelf(key);
+    if let Some(folder) = shelf.find(key.digest) {
         return Ok(folder);
     }
     let _turn = environments.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,20 +202,20 @@ fn ready(
         return Err(Unready::Stopped);
     }
     // Somebody else may have prepared it meanwhile.
-    if environments.shelf.find(key).is_none() {
+    if shelf.find(key.digest).is_none() {
         if !environment.prepare.is_empty() {
             tell(&format!("preparing {}: {}", environment.name, environment.prepare.join(" ")));
         }
         let tools = &environments.tools[index.get()];
-        prepare::prepare(shop, environment, tools, (key, commit), limit)?;
+        prepare::prepare(shop, environment, tools, (shelf, key.digest, commit), limit)?;
     }
-    environments.shelf.find(key).ok_or_else(|| {
+    shelf.find(key.digest).ok_or_else(|| {
         let message = format!("environment {} is gone as soon as prepared", environment.name);
         Unready::Step(StepError::Host(message))
     })
 }
 
-fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result<Digest, Unready> {
+fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result<Key, Unready> {
     let known = &shop.environments.known;
     let at = (commit.to_string(), index);
     if let Some(key) = known.lock().unwrap_or_else(PoisonError::into_inner).get(&at) {
@@ -197,7 +223,9 @@ fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result
     }
     let environment = &shop.plan.environments[index.get()];
     let folders: Vec<&str> = in_worktree(environment).collect();
-    let survey = shop.vault.survey(commit, &environment.key, &folders)?;
+    // A script that it runs decides as much as a lock file does.
+    let words: Vec<&str> = environment.prepare.iter().map(|word| plain(word)).collect();
+    let survey = shop.vault.survey(commit, &environment.key, &words, &folders)?;
     if let Some((keep, path)) = survey.in_the_way {
         let reason = format!(
             "it keeps the folder {keep}, but {path} is part of the repository: keep a folder that \
@@ -205,9 +233,16 @@ fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result
         );
         return Err(Unready::Failed(Failure::early(environment, reason)));
     }
-    let key = key::key(environment, &survey.matching);
+    let digest = key::key(environment, &survey.matching);
+    let is_base = *commit == shop.base || key_of(shop, index, &shop.base)?.digest == digest;
+    let key = Key { digest, is_base };
     known.lock().unwrap_or_else(PoisonError::into_inner).insert(at, key);
     Ok(key)
+}
+
+/// Takes the `./` off a path that a command names.
+fn plain(word: &str) -> &str {
+    word.strip_prefix("./").unwrap_or(word)
 }
 
 /// Returns the kept folders that lie in the worktree, relative to the root.

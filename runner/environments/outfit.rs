@@ -22,6 +22,8 @@ pub(crate) struct Outfit {
     pub tools: Tools,
     layers: Vec<Layer>,
     launcher: PathBuf,
+    /// Where what is written to kept folders goes.
+    folders: Vec<PathBuf>,
     written: Vec<Written>,
 }
 
@@ -63,6 +65,7 @@ impl Outfit {
                 folder.to_owned()
             }
         };
+        self.folders.push(written.clone());
         if !keep.starts_with(['~', '/']) {
             self.written.push(Written { keep: keep.to_owned(), folder: written });
         }
@@ -73,6 +76,14 @@ impl Outfit {
     #[must_use]
     pub(crate) fn behind(&self, sandbox: Command) -> Command {
         layers::behind(&self.launcher, &self.layers, sandbox)
+    }
+
+    /// Returns the folders that a sandbox with this outfit can fill.
+    #[must_use]
+    pub(crate) fn fillable(&self, worktree: &Path) -> Vec<PathBuf> {
+        let mut all = vec![worktree.to_owned()];
+        all.extend(self.folders.iter().cloned());
+        all
     }
 
     /// Finds where a file lies that was written at a path of the worktree: in

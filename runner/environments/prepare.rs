@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use eufm_plan::{Digest, Environment};
 
-use super::{Unready, inside};
+use super::{Shelf, Unready, inside};
 use crate::capture::Capture;
 use crate::git::CommitId;
 use crate::nest::{self, Tools};
@@ -20,6 +20,9 @@ use crate::sandbox::Mount;
 use crate::steps::Place;
 use crate::supervise::{Charge, End, Limits, Pulse, supervise};
 use crate::workshop::Workshop;
+
+/// The folder of what is kept, beside the worktree.
+const KEPT: &str = "kept";
 
 /// How many of the last lines of the output are shown.
 const LINES_SHOWN: usize = 10;
@@ -56,15 +59,14 @@ pub(super) fn prepare(
     shop: &Workshop,
     environment: &Environment,
     tools: &Tools,
-    (key, commit): (Digest, &CommitId),
+    (shelf, key, commit): (&Shelf, Digest, &CommitId),
     limit: Duration,
 ) -> Result<(), Unready> {
-    let shelf = &shop.environments.shelf;
     let logs = shelf.logs(key);
     remove_all(&logs)?;
     std::fs::create_dir_all(&logs)?;
     let place = Place::make(shop, &shelf.unfinished(key), commit)?;
-    let whole = place.beside("kept");
+    let whole = place.beside(KEPT);
     let mut mounts = place.mounts();
     for (number, keep) in environment.keep.iter().enumerate() {
         let folder = whole.join(number.to_string());
@@ -100,10 +102,10 @@ fn run(
     let (capture, writer) = Capture::start(&log, |_| {})?;
     let streams = (writer.try_clone()?, writer);
     let limits = Limits { wall: Some(limit), silence: None };
-    let folders = vec![place.worktree().dir().to_owned(), place.beside("kept")];
+    let folders = vec![place.worktree().dir().to_owned(), place.beside(KEPT)];
     let guard = shop.guard_of(place.folder(), folders, None)?;
-    let pulse = &Pulse::new();
-    let charge = Charge { command, streams, limits, guard, pulse };
+    let pulse = Pulse::new();
+    let charge = Charge { command, streams, limits, guard, pulse: &pulse };
     let end = supervise(&shop.running, charge, |_| {})?;
     let tail = capture.finish()?.tail;
     let refused = reach.close()?;
@@ -112,7 +114,7 @@ fn run(
         End::Stopped => return Err(Unready::Stopped),
         End::Exited(exit) if exit.is_success() => return Ok(()),
         End::Exited(exit) => format!("`{line}` ended with {exit}"),
-        End::Exceeded(limit) => format!("`{line}`: {limit}"),
+        End::Exceeded(exceeded) => format!("`{line}` was ended: {exceeded}"),
         End::TimedOut | End::Stalled => {
             format!("`{line}` did not end within {} s", limit.as_secs())
         }

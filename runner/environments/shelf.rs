@@ -1,5 +1,5 @@
-//! Where prepared environments lie: one folder each, below `environments` in
-//! the state, with the folders they keep by number.
+//! Where prepared environments lie: one folder each, with the folders they
+//! keep by number.
 //!
 //! One is put there whole: it is made beside its place, synced and renamed, so
 //! that whatever lies at a key is complete, after a power loss too. It is a
@@ -23,17 +23,20 @@ const MARK: &str = "prepared";
 /// How the folder of one that is being prepared ends.
 const UNFINISHED: &str = ".new";
 
+/// How the folder of its logs ends.
+const LOGS: &str = ".logs";
+
 /// How many digits of a key name its folder.
 const DIGITS: usize = 32;
 
-/// The folder of all prepared environments.
+/// A folder of prepared environments.
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
     root: PathBuf,
 }
 
 impl Shelf {
-    /// Knows the folder; it must be there.
+    /// Knows the folder, which need not be there yet.
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
@@ -53,7 +56,7 @@ impl Shelf {
 
     /// Returns the folder with the logs of preparing one.
     pub(super) fn logs(&self, key: Digest) -> PathBuf {
-        self.root.join(format!("{}.logs", key.short(DIGITS)))
+        self.root.join(format!("{}{LOGS}", key.short(DIGITS)))
     }
 
     /// Puts the folder `whole`, with what was prepared, in its place.
@@ -76,14 +79,30 @@ impl Shelf {
     /// # Errors
     /// Fails when something of it cannot be removed.
     pub(super) fn clear_unfinished(&self, vault: &Vault) -> Result<(), StepError> {
-        for entry in fs::read_dir(&self.root)? {
-            let folder = entry?.path();
+        for folder in self.folders()? {
             if folder.to_string_lossy().ends_with(UNFINISHED) {
                 crate::orphans::end_all(&folder.join("tree"))?;
                 Place::clear(vault, &folder)?;
             }
         }
         Ok(())
+    }
+
+    /// Removes all that is prepared; the logs stay.
+    ///
+    /// # Errors
+    /// Fails when something of it cannot be removed.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        let logs = |folder: &PathBuf| folder.to_string_lossy().ends_with(LOGS);
+        self.folders()?.iter().filter(|folder| !logs(folder)).try_for_each(|it| remove_all(it))
+    }
+
+    /// Lists what lies here; nothing where nothing was prepared yet.
+    fn folders(&self) -> io::Result<Vec<PathBuf>> {
+        match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+        }
     }
 
     fn folder(&self, key: Digest) -> PathBuf {
@@ -118,5 +137,9 @@ mod tests {
         fs::create_dir_all(again.join("0")).expect("made");
         shelf.put(one, &again).expect("put over what was not whole");
         assert!(!shelf.find(one).expect("there").join("0/x").exists());
+        fs::create_dir(shelf.logs(one)).expect("made");
+        shelf.clear().expect("removed");
+        assert!(shelf.find(one).is_none() && shelf.logs(one).exists());
+        Shelf::new(dir.path().join("none")).clear().expect("nothing is no error");
     }
 }

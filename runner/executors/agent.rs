@@ -119,7 +119,8 @@ fn turn_of(
     let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;
     let limits = Limits { wall: attempt.limit, silence: Some(SILENCE_MAX) };
     let pulse = &shop.pulses[attempt.node.get()];
-    let folders = vec![attempt.place.worktree().dir().to_owned(), sessions];
+    let mut folders = attempt.outfit.fillable(attempt.place.worktree().dir());
+    folders.push(sessions);
     let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
     let charge = Charge { command, streams: (out, err), limits, guard, pulse };
     std::thread::scope(|scope| {

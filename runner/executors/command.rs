@@ -45,7 +45,7 @@ impl Executor for CommandExecutor {
         let limits = Limits { wall: attempt.limit, silence: None };
         let pulse = &shop.pulses[attempt.node.get()];
         let mut told = Ok(());
-        let folders = vec![attempt.place.worktree().dir().to_owned()];
+        let folders = attempt.outfit.fillable(attempt.place.worktree().dir());
         let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
         let charge = Charge { command, streams: (out, err), limits, guard, pulse };
         let end = supervise(&shop.running, charge, |process| {

@@ -1,5 +1,5 @@
-//! Looks through the files of a commit: those that match globs, with what is
-//! in them, and those that lie where a folder is to be.
+//! Looks through the files of a commit: those that are named, with what is in
+//! them, and those that lie where a folder is to be.
 //!
 //! Unaware of what is done with either.
 
@@ -15,7 +15,7 @@ use super::writes::Writes;
 /// What was found in a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Survey {
-    /// The files that match the globs, by path: mode, digest of the content, path.
+    /// The files that are named, by path: mode, digest of the content, path.
     pub matching: Vec<String>,
     /// The first file that lies where one of the folders is to be, within it
     /// or above it, with that folder.
@@ -23,8 +23,8 @@ pub(crate) struct Survey {
 }
 
 impl Vault {
-    /// Looks for files that match `globs`, and for what is in the way of
-    /// `folders`, which are relative to the root.
+    /// Looks for files that match `globs` or have one of the `paths`, and for
+    /// what is in the way of `folders`, which are relative to the root.
     ///
     /// # Errors
     /// Fails when the vault does not have the commit, or on a bad glob.
@@ -32,6 +32,7 @@ impl Vault {
         &self,
         commit: &CommitId,
         globs: &[String],
+        paths: &[&str],
         folders: &[&str],
     ) -> Result<Survey, Error> {
         let globs = Writes::new(globs)?;
@@ -39,7 +40,7 @@ impl Vault {
         for entry in self.list(commit)? {
             // A path that is no text matches no glob, as in `writes`.
             if let Ok(path) = std::str::from_utf8(&entry.path)
-                && globs.allows(path)
+                && (globs.allows(path) || paths.contains(&path))
             {
                 matching.push(format!("{:06o} {} {path}", entry.mode, entry.object));
             }
@@ -68,22 +69,23 @@ mod tests {
     fn files_are_found_by_globs_with_what_is_in_them() {
         let fixture = Fixture::with(&[("Cargo.lock", "a"), ("x/Cargo.toml", "b"), ("y", "c")]);
         let globs = ["Cargo.lock".to_owned(), "**/Cargo.toml".to_owned()];
-        let survey = fixture.vault.survey(&fixture.base, &globs, &[]).unwrap();
+        let survey = fixture.vault.survey(&fixture.base, &globs, &["y"], &[]).unwrap();
         let ends: Vec<&str> =
             survey.matching.iter().filter_map(|line| line.rsplit(' ').next()).collect();
-        assert_eq!(ends, ["Cargo.lock", "x/Cargo.toml"]);
+        assert_eq!(ends, ["Cargo.lock", "x/Cargo.toml", "y"]);
         assert!(survey.matching[0].starts_with("100644 "), "{survey:?}");
         let other = Fixture::with(&[("Cargo.lock", "A"), ("x/Cargo.toml", "b"), ("y", "d")]);
-        let changed = other.vault.survey(&other.base, &globs, &[]).unwrap();
+        let changed = other.vault.survey(&other.base, &globs, &["y"], &[]).unwrap();
         assert_ne!(survey.matching[0], changed.matching[0]);
         assert_eq!(survey.matching[1], changed.matching[1]);
+        assert_ne!(survey.matching[2], changed.matching[2]);
     }
 
     #[test]
     fn what_lies_where_a_folder_is_to_be_is_found() {
         let fixture = Fixture::with(&[("target", "a file"), ("b/c/d", "x"), ("bc", "x")]);
         let found = |folder: &'static str| {
-            let survey = fixture.vault.survey(&fixture.base, &[], &[folder]);
+            let survey = fixture.vault.survey(&fixture.base, &[], &[], &[folder]);
             survey.unwrap().in_the_way.map(|(_, path)| path)
         };
         assert_eq!(found("target").as_deref(), Some("target"));

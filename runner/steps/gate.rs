@@ -110,7 +110,7 @@ fn run_command(
     let (capture, writer) = Capture::start(&log, |_| {})?;
     let streams = (writer.try_clone()?, writer);
     let limits = Limits { wall: Some(bench.limit), silence: None };
-    let folders = vec![bench.place.worktree().dir().to_owned()];
+    let folders = bench.outfit.fillable(bench.place.worktree().dir());
     let guard = shop.guard_of(bench.place.folder(), folders, bench.memory)?;
     let charge = Charge { command, streams, limits, guard, pulse: bench.pulse };
     let end = supervise(&shop.running, charge, |_| {})?;
