@@ -359,6 +359,7 @@ fn a_run_that_is_killed_behind_what_it_took_over_goes_on() {
     let killed = project.exec().start();
     project.wait_for_file("pipe");
     killed.kill();
+    project.nothing_runs();
     let again = project.exec().start();
     project.send("pipe", "second");
     again.wait().expect(0).says(&["taken up again"]);
@@ -373,6 +374,7 @@ fn a_new_run_takes_the_place_of_an_unfinished_one() {
     let killed = project.exec().start();
     project.wait_for_file("pipe");
     killed.kill();
+    project.nothing_runs();
     let old = project.run_dir();
 
     // The branch moves, and the run goes on where it was: that is said.
@@ -381,6 +383,7 @@ fn a_new_run_takes_the_place_of_an_unfinished_one() {
     until("the remark", || killed.stderr().contains("--new begins a run there").then_some(()));
     project.wait_for_file("pipe");
     killed.kill();
+    project.nothing_runs();
     assert_eq!(project.run_dirs().len(), 1);
 
     let new = project.exec().arg("--new").start();

@@ -245,6 +245,7 @@ fn a_closed_run_goes_when_its_time_has_come() {
     let first = project.exec().start();
     project.wait_for_file("pipe");
     first.kill();
+    project.nothing_runs();
     let old = project.run_dir();
     let new = project.exec().arg("--new").start();
     project.send("pipe", "both.txt");

@@ -134,6 +134,7 @@ command after { needs = [waits], run = ["true"] }
         "after  depends  it depends on waits, which runs",
     ]);
     running.kill();
+    project.nothing_runs();
     change(&project, "README.md", "# another\n");
     let before = (files(&project.state()), files(&project.repo()));
     let moved = why(&project).run().expect(0);
