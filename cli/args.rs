@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use eufm_compiler::Setting;
+use eufm_runner::protections::{self, PROTECTIONS, Protection};
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -41,6 +42,17 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+    /// Close files and system calls to a program, then run it (used where there is no bubblewrap)
+    #[command(name = eufm_runner::confine::SUBCOMMAND, hide = true)]
+    Confine(ConfineArgs),
+}
+
+/// Finds a protection by its name.
+fn protection(text: &str) -> Result<&'static Protection, String> {
+    protections::protection(text).ok_or_else(|| {
+        let names: Vec<&str> = PROTECTIONS.iter().map(|known| known.name).collect();
+        format!("no protection has this name; there are {}", names.join(", "))
+    })
 }
 
 /// Reads `NAME=VALUE`.
@@ -132,6 +144,9 @@ pub(crate) struct ExecArgs {
     /// Give the failed nodes of a finished run new attempts
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Run though this protection is missing here: bubblewrap, landlock or seccomp; may be repeated
+    #[arg(long = "allow-degraded", value_name = "NAME", value_parser = protection)]
+    pub(crate) allowed: Vec<&'static Protection>,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
@@ -157,6 +172,9 @@ pub(crate) struct DoctorArgs {
     /// Try this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
+    /// Judge as if this protection may be missing: bubblewrap, landlock or seccomp; may be repeated
+    #[arg(long = "allow-degraded", value_name = "NAME", value_parser = protection)]
+    pub(crate) allowed: Vec<&'static Protection>,
     /// Print the findings as one JSON document (docs/schemas/doctor.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
@@ -258,4 +276,53 @@ pub(crate) struct ForwardArgs {
     /// The program to run and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The launcher of sandboxes without namespaces.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfineArgs {
+    /// Become the program instead of keeping it
+    #[arg(long)]
+    pub(crate) enter: bool,
+    /// The folder of the worktree
+    #[arg(long)]
+    pub(crate) worktree: PathBuf,
+    /// The folder for its home and its temporary files
+    #[arg(long)]
+    pub(crate) private: PathBuf,
+    /// Where it starts
+    #[arg(long)]
+    pub(crate) cwd: PathBuf,
+    /// The git directory of the worktree
+    #[arg(long)]
+    pub(crate) git: Option<PathBuf>,
+    /// What it may read beside the system
+    #[arg(long)]
+    pub(crate) read: Vec<PathBuf>,
+    /// What it may change beside its own folders
+    #[arg(long)]
+    pub(crate) write: Vec<PathBuf>,
+    /// A variable of the author's
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) var: Vec<(String, String)>,
+    /// What stays open
+    #[arg(long, value_enum)]
+    pub(crate) open: Vec<Open>,
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// What a host cannot close, and somebody permitted to do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Open {
+    /// Files and signals
+    Files,
+    /// The network and dangerous system calls
+    Calls,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }

@@ -29,12 +29,20 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
         None => config(&home)?.codex,
     };
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
-    let launcher = std::env::current_exe().map_err(|error| {
-        Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
-    })?;
+    let launcher = own_program()?;
     // A relative folder of the PATH would mean another one in every folder.
     let path = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     Ok(Host { home, path, codex, launcher })
+}
+
+/// Returns the file of this program.
+///
+/// # Errors
+/// Fails when the system does not tell.
+pub(crate) fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| {
+        Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
+    })
 }
 
 /// Returns the folder of the state of a repository's runs.

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Prices(args) => commands::prices::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
+        Command::Confine(args) => commands::confine::run(&args),
     };
     match result {
         Ok(status) => status.into(),

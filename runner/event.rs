@@ -11,6 +11,7 @@ use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
 use crate::process::ProcessId;
+use crate::protections::Guarded;
 
 /// One fact about the run or about a node of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum RunEvent {
         /// The new runner.
         runner: ProcessId,
     },
+    /// How this runner's host keeps apart what runs.
+    Guarded(Guarded),
     /// Failed, blocked and cancelled nodes were given new attempts by a person.
     Reopened,
     /// Nothing happened for a while; carries the active time over a crash.

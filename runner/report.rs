@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Outcome;
 use crate::gates::Verdict;
 use crate::gateway::Usage;
+use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RunState};
 
 /// The version of the form of run.json.
@@ -40,6 +41,8 @@ pub struct RunReport {
     pub active_ms: u64,
     /// What the model's answers used.
     pub usage: Usage,
+    /// How the last runner's host kept apart what ran.
+    pub guarded: Option<Guarded>,
     /// The nodes in plan order.
     pub nodes: Vec<NodeReport>,
     /// Where the run's journal, logs and sessions lie.
@@ -118,6 +121,7 @@ impl RunReport {
             head: state.head.as_ref().map(ToString::to_string).unwrap_or_default(),
             active_ms: state.at_ms,
             usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
+            guarded: state.guarded.clone(),
             nodes: nodes.map(report).collect(),
             state: context.dir.root().to_owned(),
         })

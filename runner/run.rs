@@ -21,6 +21,7 @@ use crate::journal::{self, Journal, JournalError};
 use crate::output::Outputs;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
+use crate::protections::Protection;
 use crate::replay::{self, Replay};
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -46,6 +47,8 @@ pub struct Order {
     pub cassette: Option<Cassette>,
     /// Whether failed nodes get new attempts.
     pub retry: bool,
+    /// The protections that may be missing.
+    pub allowed: Vec<&'static Protection>,
 }
 
 /// How a run came to its end.
@@ -106,9 +109,11 @@ pub fn run(
     let (courier, inbox) = Courier::new();
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
-    let first = replayed.first_facts(&order.locked, &found)?;
+    let mut first = replayed.first_facts(&order.locked, &found)?;
     let digest = order.locked.digest;
-    let admitted = admit(order.locked, host, store.root())?;
+    let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
+    // Before anything runs: what it rests on is a part of what happened.
+    first.extend(admitted.guarded.clone().map(RunEvent::Guarded));
     if replayed.records == 0 {
         // The journal comes last: without it there is no run yet.
         write_whole(&dir.plan(), order.text.as_bytes())

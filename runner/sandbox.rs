@@ -3,12 +3,17 @@
 //! Default-deny: a fresh file system with `/usr` read-only, the worktree at
 //! `/repo`, private `/tmp` and home, a PID namespace that dies with the runner
 //! and a network namespace without a way out. Whatever else is seen is named
-//! by a [`Mount`]. Unaware of what runs inside. Measured in docs/sandbox.md.
+//! by a [`Mount`]. Where there is no bubblewrap, the launcher of `confine`
+//! closes files and system calls instead, by paths of the host. Unaware of what
+//! runs inside. Measured in docs/sandbox.md.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::confine::{Closed, SUBCOMMAND};
+use crate::git::View;
+use crate::orphans::MARK;
 use crate::process::Command;
 
 /// Where the worktree is, whatever the attempt: sessions and caches see one path.
@@ -63,11 +68,28 @@ pub enum Nesting {
     Allowed,
 }
 
-/// The host's side: the program that makes sandboxes and the files they share.
+/// What makes sandboxes on this host.
 #[derive(Debug, Clone)]
-pub struct Sandbox {
+pub struct Sandbox(Mechanism);
+
+#[derive(Debug, Clone)]
+enum Mechanism {
+    Bubblewrap(Bubblewrap),
+    Launcher(Launcher),
+}
+
+/// bubblewrap, and the files that its sandboxes share.
+#[derive(Debug, Clone)]
+struct Bubblewrap {
     bwrap: PathBuf,
     accounts: PathBuf,
+}
+
+/// This program as the launcher that closes what this host can close.
+#[derive(Debug, Clone)]
+struct Launcher {
+    program: PathBuf,
+    closed: Closed,
 }
 
 /// What one sandboxed process sees and does.
@@ -105,12 +127,27 @@ impl Sandbox {
         std::fs::create_dir_all(dir)?;
         std::fs::write(dir.join("passwd"), PASSWD)?;
         std::fs::write(dir.join("group"), GROUP)?;
-        Ok(Self { bwrap, accounts: dir.to_owned() })
+        Ok(Self(Mechanism::Bubblewrap(Bubblewrap { bwrap, accounts: dir.to_owned() })))
+    }
+
+    /// Makes sandboxes without bubblewrap: by `launcher`, which is this program.
+    #[must_use]
+    pub fn without_namespaces(launcher: &Path, closed: Closed) -> Self {
+        Self(Mechanism::Launcher(Launcher { program: launcher.to_owned(), closed }))
     }
 
     /// Makes the command that runs a process in a sandbox on a worktree.
     #[must_use]
     pub fn command(&self, worktree: &Path, confined: &Confined) -> Command {
+        match &self.0 {
+            Mechanism::Bubblewrap(bubblewrap) => bubblewrap.command(worktree, confined),
+            Mechanism::Launcher(launcher) => launcher.command(worktree, confined),
+        }
+    }
+}
+
+impl Bubblewrap {
+    fn command(&self, worktree: &Path, confined: &Confined) -> Command {
         let mut args = Arguments::default();
         args.words("--unshare-user --uid").word(USER).words("--gid").word(USER);
         args.words("--cap-drop ALL --unshare-net --unshare-pid --unshare-ipc --unshare-uts");
@@ -136,7 +173,7 @@ impl Sandbox {
         let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
         // Handed on by bwrap, whose own environment it is. As `--setenv` it
         // would stand in a command line that everyone inside can read.
-        for (name, value) in environment(confined) {
+        for (name, value) in environment(confined, Path::new(HOME), Path::new("/tmp")) {
             command = command.env(name, value);
         }
         command.stdin(confined.stdin.clone())
@@ -165,16 +202,67 @@ impl Sandbox {
     }
 }
 
-fn environment(confined: &Confined) -> Vec<(String, OsString)> {
+impl Launcher {
+    fn command(&self, worktree: &Path, confined: &Confined) -> Command {
+        let private = private(worktree);
+        let mut args = Arguments::default();
+        args.words(SUBCOMMAND).words("--worktree").word(worktree);
+        args.words("--private").word(&private);
+        args.words("--cwd")
+            .word(confined.cwd.as_ref().map_or(worktree.to_owned(), |cwd| worktree.join(cwd)));
+        for mount in &confined.mounts {
+            match mount.inside.strip_prefix(REPO) {
+                // Nothing can be shown over a file of the worktree: the keeper
+                // writes the pointer to the view of git itself.
+                Ok(_) => continue,
+                Err(_) if mount.inside == Path::new(View::SEEN_AT) => args.words("--git"),
+                Err(_) if mount.writable => args.words("--write"),
+                Err(_) => args.words("--read"),
+            };
+            args.word(&mount.host);
+        }
+        for (name, value) in &confined.vars {
+            args.words("--var").word(format!("{name}={value}"));
+        }
+        if !self.closed.files {
+            args.words("--open files");
+        }
+        if !self.closed.calls {
+            args.words("--open calls");
+        }
+        args.words("--");
+        let mut command = Command::new(&self.program).args(args.0).args(&confined.run);
+        for (name, value) in environment(confined, &private.join("home"), &private.join("tmp")) {
+            command = command.env(name, value);
+        }
+        // The host's is closed, and git takes that for an error.
+        command.env(MARK, worktree).env("GIT_CONFIG_NOSYSTEM", "1").stdin(confined.stdin.clone())
+    }
+}
+
+/// The folder for the home and the temporary files of what runs on a worktree,
+/// where they have to be folders of the host. It goes with what is beside the
+/// worktree.
+fn private(worktree: &Path) -> PathBuf {
+    let mut name = worktree.file_name().unwrap_or_default().to_owned();
+    name.push(".private");
+    worktree.with_file_name(name)
+}
+
+fn environment(confined: &Confined, home: &Path, temporary: &Path) -> Vec<(String, OsString)> {
     let mut path = OsString::new();
     for folder in &confined.path {
         path.push(folder);
         path.push(":");
     }
     path.push(PATH);
-    let fixed = [("HOME", HOME), ("USER", "agent"), ("LOGNAME", "agent"), ("SHELL", "/bin/bash")];
-    let locale = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("TMPDIR", "/tmp"), ("TERM", "dumb")];
-    let mut all: Vec<(String, OsString)> = vec![("PATH".to_owned(), path)];
+    let fixed = [("USER", "agent"), ("LOGNAME", "agent"), ("SHELL", "/bin/bash")];
+    let locale = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("TERM", "dumb")];
+    let mut all: Vec<(String, OsString)> = vec![
+        ("PATH".to_owned(), path),
+        ("HOME".to_owned(), home.into()),
+        ("TMPDIR".to_owned(), temporary.into()),
+    ];
     all.extend(fixed.iter().chain(&locale).map(|(name, value)| ((*name).to_owned(), value.into())));
     all.extend(confined.env.iter().map(|(name, value)| (name.clone(), value.into())));
     all

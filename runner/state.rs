@@ -12,6 +12,7 @@ use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
+use crate::protections::Guarded;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct RunState {
     pub head: Option<CommitId>,
     /// What the first record says.
     pub opened: Option<Opened>,
+    /// How the last runner's host kept apart what ran; `None` before format 2.
+    pub guarded: Option<Guarded>,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
     /// Set at the end.
@@ -86,6 +89,7 @@ impl RunState {
             merge_cursor: 0,
             head: None,
             opened: None,
+            guarded: None,
             wall_exhausted: false,
             finished: None,
             at_ms: 0,
@@ -141,7 +145,10 @@ impl RunState {
         match event {
             RunEvent::Opened { .. } => self.opened.is_none(),
             _ if self.opened.is_none() => false,
-            RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => true,
+            RunEvent::Resumed { .. }
+            | RunEvent::Guarded(_)
+            | RunEvent::Heartbeat
+            | RunEvent::Stopped { .. } => true,
             // New attempts do not lift the cap on the run's time.
             RunEvent::Reopened => self.finished.is_some() && !self.wall_exhausted,
             // The last steps may still work when the run is finished already.
@@ -208,6 +215,7 @@ impl RunState {
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
             RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
+            RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
                 self.wall_exhausted = true;

@@ -45,7 +45,8 @@ impl Failed {
     }
 }
 
-/// Runs `true` as commands and gates are run. `folder` stands for the worktree.
+/// Runs `true` as commands and gates are run. `folder` stands for the worktree;
+/// where folders for the home and temporary files are needed, they lie beside it.
 ///
 /// # Errors
 /// Fails when the sandbox does not work.

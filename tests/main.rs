@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod compile;
 mod corpus;
+mod degraded;
 mod doctor;
 mod done;
 mod exec;

@@ -38,7 +38,15 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     };
     let scripted = cassette.is_some();
     let plan = locked.plan.clone();
-    let order = Order { locked, text, state, repository, cassette, retry: args.retry };
+    let order = Order {
+        locked,
+        text,
+        state,
+        repository,
+        cassette,
+        retry: args.retry,
+        allowed: args.allowed.clone(),
+    };
     let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);

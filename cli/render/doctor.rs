@@ -82,7 +82,7 @@ mod tests {
             codex: None,
             launcher: "/nonexistent/eufm".into(),
         };
-        eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state")).unwrap()
+        eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state"), &[]).unwrap()
     }
 
     #[test]

@@ -277,15 +277,15 @@ fn garbage_that_is_more_than_one_first_record_is_damage() {
 #[test]
 fn a_newer_journal_is_called_so_and_left_alone() {
     let fixture = Fixture::new();
-    let unknown = seal(0, plan_digest(), r#"{"format":2,"when":"now","fact":{"run":"begun"}}"#);
+    let unknown = seal(0, plan_digest(), r#"{"format":3,"when":"now","fact":{"run":"begun"}}"#);
     let mut newer = fixture.records[0].clone();
     newer.format = Some(FORMAT + 1);
     let known = seal(0, plan_digest(), &serde_json::to_string(&newer).unwrap());
-    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":2}"#);
+    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":3}"#);
     for first in [&unknown, &known, &elsewhere] {
         for bytes in [first.clone(), [first.as_slice(), b"more\n"].concat()] {
             match fixture.open(&bytes) {
-                Err(JournalError::Newer { found: 2, .. }) => {}
+                Err(JournalError::Newer { found: 3, .. }) => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -8,13 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, NodeEvent, RunEvent};
 
 /// The version of the record format that this runner writes.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+
+/// The oldest version that it reads.
+pub(super) const FORMAT_MIN: u32 = FORMAT - 1;
 
 /// One record as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
-    /// The format of this record; stands in the first one only.
+    /// The format of this record and of those behind it; stands in the first one,
+    /// and where another runner took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<u32>,
     /// Active milliseconds of the run: pauses and crashes do not count.
@@ -83,7 +87,8 @@ impl Record {
 /// Makes the record of an event.
 #[must_use]
 pub(crate) fn record(plan: &Plan, event: &Event, at_ms: u64, time: u64) -> Record {
-    let format = matches!(event, Event::Run(RunEvent::Opened { .. })).then_some(FORMAT);
+    let begins = matches!(event, Event::Run(RunEvent::Opened { .. } | RunEvent::Resumed { .. }));
+    let format = begins.then_some(FORMAT);
     let (node, event) = match event {
         Event::Run(event) => (None, RecordedEvent::Run(event.clone())),
         Event::Node(node, event) => {

@@ -9,7 +9,7 @@ use eufm_plan::lockfile::Locked;
 use serde::Deserialize;
 
 use super::line::{Frame, hexadecimal};
-use super::record::{FORMAT, Record};
+use super::record::{FORMAT, FORMAT_MIN, Record};
 use super::torn::{is_torn, split_line};
 
 /// What the bytes of a journal hold.
@@ -114,7 +114,8 @@ fn read_record(line: &[u8], sequence: u64, previous: Digest) -> Result<Record, F
         return Err(Flaw::Foreign(foreign(sequence, previous, frame.previous)));
     }
     let record = record?;
-    if sequence == 0 && record.format != Some(FORMAT) {
+    let is_known = |format| (FORMAT_MIN..=FORMAT).contains(&format);
+    if sequence == 0 && !record.format.is_some_and(is_known) {
         return Err(Flaw::Foreign("the first record names no known format".to_owned()));
     }
     Ok(record)
