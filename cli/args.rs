@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Close files and system calls to a program, then run it (used where there is no bubblewrap)
     #[command(name = eufm_runner::confine::SUBCOMMAND, hide = true)]
     Confine(ConfineArgs),
+    /// Close dangerous system calls to a program, then run it (used inside sandboxes)
+    #[command(name = eufm_runner::confine::FILTER, hide = true)]
+    Filter(FilterArgs),
 }
 
 /// Finds a protection by its name.
@@ -308,6 +311,17 @@ pub(crate) struct ConfineArgs {
     /// What stays open
     #[arg(long, value_enum)]
     pub(crate) open: Vec<Open>,
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The filter inside sandboxes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FilterArgs {
+    /// A variable of the author's
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) var: Vec<(String, String)>,
     /// The program to run and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,

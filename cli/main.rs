@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
         Command::Confine(args) => commands::confine::run(&args),
+        Command::Filter(args) => commands::confine::filter(&args),
     };
     match result {
         Ok(status) => status.into(),

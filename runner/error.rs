@@ -35,6 +35,7 @@ impl From<StoreError> for RunError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Locked { .. } => Self::Locked(error.to_string()),
+            StoreError::Shared { .. } => Self::Host(error.to_string()),
             StoreError::Exposed { .. } | StoreError::Io { .. } => Self::State(error.to_string()),
         }
     }

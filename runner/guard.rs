@@ -26,15 +26,7 @@ pub(crate) fn choose(
     scratch: &Path,
     allowed: Allowed<'_>,
 ) -> Result<(Sandbox, Guarded), RunError> {
-    let lacks = match bubblewrap(host, scratch)? {
-        Ok(sandbox) => {
-            let level = doctor::one("cgroups", host, scratch).level;
-            let isolation = if level == Level::Enforced { Isolation::A } else { Isolation::B };
-            return Ok((sandbox, Guarded { isolation, degraded: Vec::new() }));
-        }
-        Err(lacks) => lacks,
-    };
-    let mut degraded = vec![permitted("bubblewrap", &lacks, allowed)?];
+    let mut degraded = Vec::new();
     let mut is_closed = |name: &'static str| -> Result<bool, RunError> {
         let Finding { level, how, way_out } = doctor::one(name, host, scratch);
         if level != Level::Missing {
@@ -44,7 +36,18 @@ pub(crate) fn choose(
         degraded.push(permitted(name, &lacks, allowed)?);
         Ok(false)
     };
-    let closed = Closed { files: is_closed("landlock")?, calls: is_closed("seccomp")? };
+    // In namespaces, too: they do not close keys, io_uring and the like.
+    let calls = is_closed("seccomp")?;
+    let lacks = match bubblewrap(host, scratch, calls)? {
+        Ok(sandbox) => {
+            let level = doctor::one("cgroups", host, scratch).level;
+            let isolation = if level == Level::Enforced { Isolation::A } else { Isolation::B };
+            return Ok((sandbox, Guarded { isolation, degraded }));
+        }
+        Err(lacks) => lacks,
+    };
+    let closed = Closed { files: is_closed("landlock")?, calls };
+    degraded.push(permitted("bubblewrap", &lacks, allowed)?);
     let isolation = if closed == Closed::default() { Isolation::C } else { Isolation::D };
     let sandbox = Sandbox::without_namespaces(&host.launcher, closed);
     try_out(&sandbox, scratch)?.map_err(|failed| {
@@ -59,9 +62,14 @@ struct Lacks {
     help: String,
 }
 
-fn bubblewrap(host: &Host, scratch: &Path) -> Result<Result<Sandbox, Lacks>, RunError> {
-    let sandbox = match Sandbox::new(&host.path, &scratch.join("accounts")) {
-        Ok(sandbox) => sandbox,
+fn bubblewrap(
+    host: &Host,
+    scratch: &Path,
+    calls: bool,
+) -> Result<Result<Sandbox, Lacks>, RunError> {
+    let sandbox = match Sandbox::new(&host.path, &scratch.join("accounts"), &host.launcher) {
+        Ok(sandbox) if calls => sandbox,
+        Ok(sandbox) => sandbox.without_filter(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let help = "install bubblewrap (Debian: apt-get install bubblewrap)".to_owned();
             return Ok(Err(Lacks { how: error.to_string(), help }));

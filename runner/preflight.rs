@@ -78,7 +78,7 @@ pub(crate) fn admit(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let admitted = Admitted { locked, sandbox, guarded, installations, environments };
-    admitted.probe(host, &scratch.join("probe"))?;
+    admitted.probe(&scratch.join("probe"))?;
     Ok(admitted)
 }
 
@@ -163,7 +163,7 @@ fn tool_path(tool: &str, host: &Host) -> Result<PathBuf, String> {
 impl Admitted {
     /// Runs a command in exactly the nest of the model's commands: the agent's
     /// sandbox within ours, behind the launcher.
-    fn probe(&self, host: &Host, folder: &Path) -> Result<(), RunError> {
+    fn probe(&self, folder: &Path) -> Result<(), RunError> {
         if self.installations.is_empty() {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Admitted {
         std::fs::create_dir_all(folder).map_err(state)?;
         let mut agents = self.locked.plan.agents.iter().zip(&self.installations);
         let result = agents.try_for_each(|(agent, installation)| {
-            self.probe_agent(host, folder, backend_of(&agent.kind)?, installation)
+            self.probe_agent(folder, backend_of(&agent.kind)?, installation)
         });
         std::fs::remove_dir_all(folder).map_err(state)?;
         result
@@ -181,13 +181,12 @@ impl Admitted {
 
     fn probe_agent(
         &self,
-        host: &Host,
         folder: &Path,
         backend: &dyn AgentBackend,
         installation: &Installation,
     ) -> Result<(), RunError> {
         let help = "the agent's own sandbox does not start within ours; its commands would fail";
-        trial::of_agents(&self.sandbox, folder, &host.launcher, backend, installation)
+        trial::of_agents(&self.sandbox, folder, backend, installation)
             .map_err(|failed| refused(&failed, help))
     }
 }

@@ -400,15 +400,34 @@ pub fn end_descendants() -> io::Result<()> {
     }
 }
 
-/// Sends SIGKILL to every child of this process, of whichever thread.
-fn kill_children() {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return };
-    for task in tasks.filter_map(Result::ok) {
-        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for pid in text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
-            signal(pid, |pid| rustix::process::kill_process(pid, Signal::KILL));
+/// Kills what this process has started, without waiting: for an end at once.
+/// Sandboxes go with it; what runs bare gets SIGTERM, and its children SIGKILL.
+pub(crate) fn kill_started() {
+    for child in own_children() {
+        if let Ok(child) = ProcessId::of(child) {
+            child.kill(Body::Sandbox);
+            // Launchers and keepers end by it what may still be left of theirs.
+            signal(child.pid, |pid| rustix::process::kill_process_group(pid, Signal::TERM));
         }
     }
+}
+
+/// Sends SIGKILL to every child of this process.
+fn kill_children() {
+    for child in own_children() {
+        signal(child, |pid| rustix::process::kill_process(pid, Signal::KILL));
+    }
+}
+
+/// Lists the children of this process, of whichever thread.
+fn own_children() -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let mut found = Vec::new();
+    for task in tasks.filter_map(Result::ok) {
+        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
 }
 
 /// Becomes another program, with variables beside those that are set. Returns

@@ -28,7 +28,8 @@ pub const PROTECTIONS: &[Protection] = &[
     },
     Protection {
         name: "seccomp",
-        without: "commands and gates reach the network and the sockets of the host",
+        without: "dangerous system calls stay open, such as those of keys and io_uring; without \
+                  bubblewrap, the network and the sockets of the host too",
     },
 ];
 

@@ -9,15 +9,19 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::confine::{Closed, SUBCOMMAND};
+use crate::confine::{Closed, FILTER, SUBCOMMAND};
 use crate::git::View;
 use crate::orphans::MARK;
 use crate::process::Command;
 
 /// Where the worktree is, whatever the attempt: sessions and caches see one path.
 pub const REPO: &str = "/repo";
+
+/// Where this program is seen inside.
+pub const LAUNCHER: &str = "/opt/eufm/eufm";
 
 /// The private home folder.
 pub const HOME: &str = "/home/agent";
@@ -83,6 +87,9 @@ enum Mechanism {
 struct Bubblewrap {
     bwrap: PathBuf,
     accounts: PathBuf,
+    launcher: PathBuf,
+    /// Whether system calls are closed inside.
+    filters: bool,
 }
 
 /// This program as the launcher that closes what this host can close.
@@ -115,10 +122,11 @@ pub struct Confined {
 
 impl Sandbox {
     /// Finds bubblewrap, and writes the account files that sandboxes see.
+    /// `launcher` is this program, which closes system calls inside.
     ///
     /// # Errors
     /// Fails when bubblewrap is not there or the files cannot be written.
-    pub fn new(search_path: &[PathBuf], dir: &Path) -> io::Result<Self> {
+    pub fn new(search_path: &[PathBuf], dir: &Path, launcher: &Path) -> io::Result<Self> {
         let bwrap = search_path
             .iter()
             .map(|folder| folder.join("bwrap"))
@@ -127,7 +135,21 @@ impl Sandbox {
         std::fs::create_dir_all(dir)?;
         std::fs::write(dir.join("passwd"), PASSWD)?;
         std::fs::write(dir.join("group"), GROUP)?;
-        Ok(Self(Mechanism::Bubblewrap(Bubblewrap { bwrap, accounts: dir.to_owned() })))
+        Ok(Self(Mechanism::Bubblewrap(Bubblewrap {
+            bwrap,
+            accounts: dir.to_owned(),
+            launcher: launcher.to_owned(),
+            filters: true,
+        })))
+    }
+
+    /// Leaves dangerous system calls open, where the host cannot close them.
+    #[must_use]
+    pub fn without_filter(mut self) -> Self {
+        if let Mechanism::Bubblewrap(bubblewrap) = &mut self.0 {
+            bubblewrap.filters = false;
+        }
+        self
     }
 
     /// Makes sandboxes without bubblewrap: by `launcher`, which is this program.
@@ -156,6 +178,7 @@ impl Bubblewrap {
             args.words("--disable-userns");
         }
         self.system(&mut args);
+        args.words("--ro-bind").word(&self.launcher).word(LAUNCHER);
         args.words("--bind").word(worktree).word(REPO);
         for mount in &confined.mounts {
             args.words(if mount.writable { "--bind" } else { "--ro-bind" });
@@ -163,13 +186,9 @@ impl Bubblewrap {
         }
         // The root itself is a file system of bwrap's own, without a limit.
         args.words("--remount-ro /");
-        // Set inside only: in its own environment some would steer bwrap itself,
-        // such as LD_PRELOAD.
-        for (name, value) in &confined.vars {
-            args.words("--setenv").word(name).word(value);
-        }
         let start = confined.cwd.as_ref().map_or(REPO.to_owned(), |cwd| format!("{REPO}/{cwd}"));
-        args.words("--chdir").word(start).words("--");
+        args.words("--chdir").word(start);
+        self.variables(confined, &mut args);
         let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
         // Handed on by bwrap, whose own environment it is. As `--setenv` it
         // would stand in a command line that everyone inside can read.
@@ -177,6 +196,23 @@ impl Bubblewrap {
             command = command.env(name, value);
         }
         command.stdin(confined.stdin.clone())
+    }
+
+    /// The author's variables, set for the program alone: in the environment of
+    /// bwrap or of the filter some would steer these, such as LD_PRELOAD.
+    fn variables(&self, confined: &Confined, args: &mut Arguments) {
+        if self.filters {
+            // Namespaces do not close keys, io_uring and the like.
+            args.words("--").word(LAUNCHER).words(FILTER);
+        }
+        for (name, value) in &confined.vars {
+            if self.filters {
+                args.words("--var").word(format!("{name}={value}"));
+            } else {
+                args.words("--setenv").word(name).word(value);
+            }
+        }
+        args.words("--");
     }
 
     /// The system as it is seen inside: programs and libraries, no state.
@@ -197,7 +233,11 @@ impl Bubblewrap {
         for path in ["/etc/ssl/certs", "/etc/alternatives", "/etc/ld.so.cache"] {
             args.words("--ro-bind-try").word(path).word(path);
         }
-        args.words("--proc /proc --dev /dev --tmpfs /tmp --dir /var --symlink ../tmp /var/tmp");
+        args.words("--proc /proc");
+        for path in settings_of_the_kernel() {
+            args.words("--ro-bind-try").word(&path).word(&path);
+        }
+        args.words("--dev /dev --tmpfs /tmp --dir /var --symlink ../tmp /var/tmp");
         args.words("--perms 0700 --tmpfs").word(HOME).words("--dir /run");
     }
 }
@@ -238,6 +278,27 @@ impl Launcher {
         // The host's is closed, and git takes that for an error.
         command.env(MARK, worktree).env("GIT_CONFIG_NOSYSTEM", "1").stdin(confined.stdin.clone())
     }
+}
+
+/// Lists the parts of /proc by which root sets the kernel, if this is root.
+///
+/// Inside, root has another number and no right, but owns root's files all the
+/// same: so it could write to core_pattern, and the host would run what stands
+/// there. To anybody else they are closed by their modes; covering them would
+/// keep Codex's sandbox from mounting a /proc of its own.
+fn settings_of_the_kernel() -> Vec<PathBuf> {
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let may_be_set = |entry: &std::fs::DirEntry| {
+        let is_process = entry.file_name().as_encoded_bytes()[0].is_ascii_digit();
+        let metadata = entry.metadata().ok().filter(|metadata| !metadata.is_symlink());
+        !is_process && metadata.is_some_and(|it| it.is_dir() || it.mode() & 0o222 != 0)
+    };
+    let mut found: Vec<PathBuf> = entries.filter(may_be_set).map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 /// The folder for the home and the temporary files of what runs on a worktree,

@@ -63,7 +63,6 @@ pub(crate) fn of_commands(sandbox: &Sandbox, folder: &Path) -> Result<(), Failed
 pub(crate) fn of_agents(
     sandbox: &Sandbox,
     folder: &Path,
-    launcher: &Path,
     backend: &dyn AgentBackend,
     installation: &Installation,
 ) -> Result<(), Failed> {
@@ -79,7 +78,7 @@ pub(crate) fn of_agents(
         env: vec![("CODEX_HOME".to_owned(), SESSIONS.to_owned())],
         stdin: Vec::new(),
     };
-    let nest = Nest { launcher, installation, sessions: &sessions, door: &door };
+    let nest = Nest { installation, sessions: &sessions, door: &door };
     try_out(sandbox, folder, &nest.agent(invocation, Vec::new(), Tools::default()))
 }
 

@@ -1,11 +1,12 @@
 //! The launcher of sandboxes without namespaces: keeps a program, or closes
-//! files and system calls to itself and becomes it.
+//! files and system calls to itself and becomes it; and the filter of system
+//! calls inside other sandboxes.
 
 use std::ffi::OsString;
 
 use eufm_runner::confine::{self, Closed, Confinement};
 
-use crate::args::{ConfineArgs, Open};
+use crate::args::{ConfineArgs, FilterArgs, Open};
 use crate::exit::{ExitStatus, Failure};
 
 /// Keeps a program to its end, or becomes it.
@@ -13,7 +14,6 @@ use crate::exit::{ExitStatus, Failure};
 /// # Errors
 /// Fails when something cannot be closed; the program does not run then.
 pub(crate) fn run(args: &ConfineArgs) -> Result<ExitStatus, Failure> {
-    let failed = |error: confine::ConfineError| Failure::new(ExitStatus::HOST, error.to_string());
     let confinement = Confinement {
         worktree: args.worktree.clone(),
         private: args.private.clone(),
@@ -28,12 +28,24 @@ pub(crate) fn run(args: &ConfineArgs) -> Result<ExitStatus, Failure> {
         },
     };
     if args.enter {
-        return Err(failed(confine::enter(&confinement, &args.run)));
+        return Err(failed(&confine::enter(&confinement, &args.run)));
     }
     let launcher = crate::host::own_program()?;
     // The same words again, for the process that becomes the program.
     let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
     words.insert(1, "--enter".into());
-    let exit = confine::keep(&confinement, &launcher, &words).map_err(failed)?;
+    let exit = confine::keep(&confinement, &launcher, &words).map_err(|error| failed(&error))?;
     Ok(ExitStatus::passed_on(exit))
+}
+
+/// Closes dangerous system calls and becomes the program.
+///
+/// # Errors
+/// Fails when they cannot be closed, or the program cannot be started.
+pub(crate) fn filter(args: &FilterArgs) -> Result<ExitStatus, Failure> {
+    Err(failed(&confine::filter(&args.run, &args.var)))
+}
+
+fn failed(error: &confine::ConfineError) -> Failure {
+    Failure::new(ExitStatus::HOST, error.to_string())
 }

@@ -20,8 +20,14 @@ use crate::process;
 
 pub(crate) use files::ABI_MIN;
 
+use calls::Around;
+
 /// The name of the hidden command that is the launcher.
 pub const SUBCOMMAND: &str = "__confine";
+
+/// The name of the hidden command that closes system calls alone, inside a
+/// sandbox of bubblewrap.
+pub const FILTER: &str = "__filter";
 
 /// What one process may reach, and how it is started.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +117,18 @@ pub fn enter(confinement: &Confinement, run: &[OsString]) -> ConfineError {
     }
 }
 
+/// Closes dangerous system calls to this process, which namespaces do not close,
+/// and becomes the program, with the author's variables. Returns only if that
+/// fails.
+#[must_use]
+pub fn filter(run: &[OsString], vars: &[(String, String)]) -> ConfineError {
+    let closed = rustix::thread::set_no_new_privs(true).map_err(io::Error::from);
+    match closed.map_err(ConfineError::Rights).and_then(|()| calls::close(Around::Namespaces)) {
+        Ok(()) => process::replace(run, vars).into(),
+        Err(error) => error,
+    }
+}
+
 fn close(confinement: &Confinement) -> Result<(), ConfineError> {
     // Without a terminal nothing can be typed into it.
     rustix::process::setsid().map_err(io::Error::from)?;
@@ -121,7 +139,7 @@ fn close(confinement: &Confinement) -> Result<(), ConfineError> {
     }
     // Last: from here on this process has no more of what it gave up.
     if confinement.closed.calls {
-        calls::close()?;
+        calls::close(Around::Nothing)?;
     }
     Ok(())
 }

@@ -42,9 +42,9 @@ fn examine_sandbox(bench: &Bench<'_>) -> Finding {
         return Finding::missing("not tried: there is no Codex CLI", INSTALL);
     };
     let tried = bench.folder("codex").and_then(|folder| {
-        let sandbox = Sandbox::new(&bench.host.path, &folder.join("accounts"))?;
-        let launcher = &bench.host.launcher;
-        Ok(trial::of_agents(&sandbox, &folder, launcher, &Codex, &installation))
+        let sandbox =
+            Sandbox::new(&bench.host.path, &folder.join("accounts"), &bench.host.launcher)?;
+        Ok(trial::of_agents(&sandbox, &folder, &Codex, &installation))
     });
     match tried {
         Ok(Ok(())) => Finding::enforced("a file was written from it, within the sandbox of agents"),
