@@ -7,11 +7,13 @@
 /// spaces, control and direction characters are left out.
 #[must_use]
 pub fn line(text: &str, max: usize) -> String {
+    let as_one = |c| if matches!(c, '\n' | '\t' | '\r') { ' ' } else { c };
+    // First without what is hidden: a blank behind it is then at the end.
+    let plain: String = text.chars().map(as_one).filter(|&c| !is_hidden(c)).collect();
     let mut shown = String::new();
     let mut count = 0;
-    for c in text.trim().chars() {
-        let c = if matches!(c, '\n' | '\t' | '\r') { ' ' } else { c };
-        if is_hidden(c) || (c == ' ' && shown.ends_with(' ')) {
+    for c in plain.trim().chars() {
+        if c == ' ' && shown.ends_with(' ') {
             continue;
         }
         if count == max {
