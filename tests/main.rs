@@ -22,6 +22,7 @@ mod progress;
 mod refusals;
 mod resume;
 mod sandbox;
+mod secrets;
 mod signals;
 mod specs;
 mod stdlib;
