@@ -7,11 +7,12 @@ CARGO ?= cargo
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps --locked \
 	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 
-.PHONY: help demo test bench fuzz lint install
+.PHONY: help demo test faults bench fuzz lint install
 
 help:
 	@echo "make demo     play specs/hello: the real Codex CLI, with scripted replies of the model"
 	@echo "make test     run all tests, those with the real Codex CLI included"
+	@echo "make faults   kill a run at each of its system calls, and fail each write: hours"
 	@echo "make bench    measure what a run costs beside the agents' own time"
 	@echo "make fuzz     run each fuzz target for FUZZ_SECONDS, 60 if not given"
 	@echo "make lint     check format, lints, docs and dependencies"
@@ -25,6 +26,10 @@ demo:
 test:
 	codex=$$(scripts/install-tools.sh) && \
 	EUFM_TEST_CODEX="$$codex" $(CARGO) test --workspace --locked
+
+faults:
+	scripts/install-tools.sh >/dev/null && \
+	EUFM_FAULTS="$${EUFM_FAULTS:-all}" $(CARGO) test --locked --test eufm -- faults::
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// Close dangerous system calls to a program, then run it (used inside sandboxes)
     #[command(name = eufm_runner::confine::FILTER, hide = true)]
     Filter(FilterArgs),
+    /// Take limits, then become a program (used outside of sandboxes)
+    #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
+    Limit(LimitArgs),
+    /// Mount folders that can be changed unseen, then become a program (used for sandboxes)
+    #[command(name = eufm_runner::layers::SUBCOMMAND, hide = true)]
+    Layers(LayersArgs),
 }
 
 /// Finds a protection by its name.
@@ -178,6 +184,12 @@ pub(crate) struct DoctorArgs {
     /// Judge as if this protection may be missing: bubblewrap, landlock or seccomp; may be repeated
     #[arg(long = "allow-degraded", value_name = "NAME", value_parser = protection)]
     pub(crate) allowed: Vec<&'static Protection>,
+    /// Prepare the environments of this plan and run each of its gates on the base commit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The repository that the plan is for, instead of the one it lies in
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    pub(crate) repo: Option<PathBuf>,
     /// Print the findings as one JSON document (docs/schemas/doctor.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
@@ -271,6 +283,23 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
+/// The shim before a limited program.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LimitArgs {
+    /// A file of a control group through which to join it
+    #[arg(long)]
+    pub(crate) join: Vec<PathBuf>,
+    /// How large a file may be
+    #[arg(long)]
+    pub(crate) file_bytes: Option<u64>,
+    /// How many processes the user may have
+    #[arg(long)]
+    pub(crate) processes: Option<u64>,
+    /// The program to become and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
 /// The forwarder.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ForwardArgs {
@@ -339,4 +368,14 @@ pub(crate) enum Open {
 fn variable(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
+}
+
+/// The launcher of layers.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LayersArgs {
+    /// Pairs of folders: what is seen at first, and where the changes go
+    pub(crate) folders: Vec<PathBuf>,
+    /// The program to become and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
 }

@@ -93,6 +93,7 @@ impl From<RunError> for Failure {
             RunError::Host(_) => ExitStatus::HOST,
             RunError::State(_) => ExitStatus::STATE,
             RunError::Locked(_) => ExitStatus::LOCKED,
+            RunError::Stopped(signal) => ExitStatus::of_stop(&Stop::Signal(*signal)),
         };
         Self::new(status, error.to_string())
     }

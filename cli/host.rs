@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use eufm_plan::Digest;
+use eufm_plan::units::Bytes;
 use eufm_runner::Host;
+use eufm_runner::limits::Ceilings;
 use serde::Deserialize;
 
 use crate::exit::{ExitStatus, Failure};
@@ -16,6 +18,40 @@ use crate::exit::{ExitStatus, Failure};
 struct Config {
     /// The Codex CLI.
     codex: Option<PathBuf>,
+    /// Limits on every attempt and gate, in place of the usual ones.
+    #[serde(default)]
+    limits: ConfiguredLimits,
+}
+
+/// The table `[limits]` of the configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfiguredLimits {
+    /// How many processes and threads.
+    processes: Option<u64>,
+    /// The size of a file, as `8 GiB`.
+    file: Option<String>,
+    /// The growth of its folders, as `16 GiB`.
+    disk: Option<String>,
+}
+
+impl ConfiguredLimits {
+    /// # Errors
+    /// Fails with the key whose value is no size.
+    fn ceilings(&self) -> Result<Ceilings, String> {
+        let usual = Ceilings::default();
+        let size = |key: &str, given: &Option<String>, usual| match given {
+            None => Ok(usual),
+            Some(text) => Bytes::parse(text)
+                .map(|bytes| bytes.0)
+                .ok_or_else(|| format!("limits: `{key}` is `{text}`, not a size as `8 GiB`")),
+        };
+        Ok(Ceilings {
+            processes: self.processes.unwrap_or(usual.processes),
+            file_bytes: size("file", &self.file, usual.file_bytes)?,
+            disk_bytes: size("disk", &self.disk, usual.disk_bytes)?,
+        })
+    }
 }
 
 /// Gathers what a run needs to know of the host; a flag wins over the file.
@@ -24,15 +60,17 @@ struct Config {
 /// Fails when there is no home folder or the configuration does not parse.
 pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
     let home = home()?;
+    let (config, file) = config(&home)?;
     let codex = match codex {
         Some(path) => Some(absolute(path)?),
-        None => config(&home)?.codex,
+        None => config.codex,
     };
+    let ceilings = config.limits.ceilings().map_err(|reason| bad_config(&file, &reason))?;
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
     let launcher = own_program()?;
     // A relative folder of the PATH would mean another one in every folder.
     let path = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-    Ok(Host { home, path, codex, launcher })
+    Ok(Host { home, path, codex, launcher, ceilings })
 }
 
 /// Returns the file of this program.
@@ -125,17 +163,21 @@ fn home() -> Result<PathBuf, Failure> {
     }
 }
 
-fn config(home: &Path) -> Result<Config, Failure> {
+/// Reads the configuration; returns it with the file that it is, or would be.
+fn config(home: &Path) -> Result<(Config, PathBuf), Failure> {
     let base = match std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
         Some(dir) if dir.is_absolute() => dir,
         _ => home.join(".config"),
     };
     let path = base.join("eufm/config.toml");
     let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((Config::default(), path));
+        }
         text => text.map_err(|error| bad_config(&path, &error.to_string()))?,
     };
-    toml::from_str(&text).map_err(|error| bad_config(&path, &error.to_string()))
+    let config = toml::from_str(&text).map_err(|error| bad_config(&path, &error.to_string()))?;
+    Ok((config, path))
 }
 
 fn bad_config(path: &Path, reason: &str) -> Failure {

@@ -202,6 +202,8 @@ impl<'a> Dispatcher<'a> {
                 }
                 Ok(())
             }
+            // What is said before the run begins comes too late here.
+            Message::Note(_) | Message::Prepared => Ok(()),
             Message::Signal(signal) => {
                 self.halt(Stop::Signal(signal));
                 Ok(())

@@ -26,6 +26,9 @@ pub enum RunError {
     /// The run's state is damaged or cannot be written.
     #[error("{0}")]
     State(String),
+    /// A signal came before the run had begun or gone on.
+    #[error("stopped by signal {0} while environments were prepared; the same command goes on")]
+    Stopped(i32),
     /// Another runner holds the lock.
     #[error("{0}")]
     Locked(String),

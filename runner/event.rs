@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::limits::{Exceeded, Facility};
 use crate::process::ProcessId;
 use crate::protections::Guarded;
 
@@ -44,6 +45,11 @@ pub enum RunEvent {
     },
     /// How this runner's host keeps apart what runs.
     Guarded(Guarded),
+    /// How this runner's host holds the limits on what runs.
+    Limited {
+        /// Each limit, with how well it is held and by what.
+        facilities: Vec<Facility>,
+    },
     /// Failed, blocked and cancelled nodes were given new attempts by a person.
     Reopened,
     /// Nothing happened for a while; carries the active time over a crash.
@@ -176,6 +182,19 @@ pub enum Ending {
     },
     /// It ran into the node's cap on time.
     TimedOut,
+    /// It ran into another limit, such as its cap on memory; another try would
+    /// run into it too.
+    Exceeded {
+        /// What it used and what it may use, one line.
+        reason: String,
+    },
+}
+
+impl Ending {
+    /// Makes the ending of an attempt that passed a limit.
+    pub(crate) fn exceeded(limit: Exceeded) -> Self {
+        Self::Exceeded { reason: limit.to_string() }
+    }
 }
 
 /// How a run ended, the worst first in [`Outcome::worse`].

@@ -14,11 +14,37 @@ use crate::process::ProcessId;
 pub(crate) struct Sample {
     /// Processes in the tree.
     pub processes: u32,
+    /// Their threads, at least one each.
+    pub threads: u64,
     /// Processor time of the living processes and of the children they have
     /// reaped, in clock ticks (1/100 s on Linux).
     pub cpu_ticks: u64,
     /// Resident memory, in bytes; shared pages count once a process.
     pub rss_bytes: u64,
+}
+
+/// The processes of a tree at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Tree(Vec<(u32, Usage)>);
+
+impl Tree {
+    /// Adds up what they use.
+    #[must_use]
+    pub(crate) fn sample(&self) -> Sample {
+        let mut total = Sample::default();
+        for (_, usage) in &self.0 {
+            total.processes += 1;
+            total.threads += usage.threads;
+            total.cpu_ticks += usage.cpu_ticks;
+            total.rss_bytes += usage.rss_bytes();
+        }
+        total
+    }
+
+    /// Lists them, each with its resident memory in bytes.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.0.iter().map(|(pid, usage)| (*pid, usage.rss_bytes()))
+    }
 }
 
 /// Compares samples of one process tree over time.
@@ -42,7 +68,7 @@ impl ProgressMonitor {
     /// # Errors
     /// Fails when /proc cannot be read.
     pub(crate) fn has_worked(&mut self, idle_ticks: u64) -> io::Result<bool> {
-        let sample = sample(self.root)?;
+        let sample = tree(self.root)?.sample();
         let worked = sample.processes != self.last.processes
             || sample.cpu_ticks > self.last.cpu_ticks + idle_ticks;
         self.last = sample;
@@ -50,11 +76,11 @@ impl ProgressMonitor {
     }
 }
 
-/// Samples a process tree; an ended one is empty.
+/// Finds the processes of a tree; an ended one has none.
 ///
 /// # Errors
 /// Fails when /proc cannot be read.
-pub(crate) fn sample(root: ProcessId) -> io::Result<Sample> {
+pub(crate) fn tree(root: ProcessId) -> io::Result<Tree> {
     let mut all = BTreeMap::new();
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
@@ -65,30 +91,34 @@ pub(crate) fn sample(root: ProcessId) -> io::Result<Sample> {
         children.entry(usage.parent).or_default().push(pid);
         all.insert(pid, usage);
     }
-    let mut total = Sample::default();
+    let mut found = Tree::default();
     if !root.is_alive() {
-        return Ok(total);
+        return Ok(found);
     }
     let mut queue = vec![root.pid];
     while let Some(pid) = queue.pop() {
-        if let Some(usage) = all.get(&pid) {
-            total.processes += 1;
-            total.cpu_ticks += usage.cpu_ticks;
-            total.rss_bytes += usage.rss_pages * rustix::param::page_size() as u64;
-        }
+        found.0.extend(all.remove(&pid).map(|usage| (pid, usage)));
         queue.extend(children.remove(&pid).unwrap_or_default());
     }
-    Ok(total)
+    Ok(found)
 }
 
+#[derive(Debug)]
 struct Usage {
     parent: u32,
     cpu_ticks: u64,
+    threads: u64,
     rss_pages: u64,
 }
 
-/// Reads the fields 4 (parent), 14 to 17 (times) and 24 (resident pages) of
-/// proc_pid_stat(5), counted behind the name in parentheses.
+impl Usage {
+    fn rss_bytes(&self) -> u64 {
+        self.rss_pages * rustix::param::page_size() as u64
+    }
+}
+
+/// Reads the fields 4 (parent), 14 to 17 (times), 20 (threads) and 24 (resident
+/// pages) of proc_pid_stat(5), counted behind the name in parentheses.
 fn usage(pid: u32) -> Option<Usage> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(')')?;
@@ -97,6 +127,7 @@ fn usage(pid: u32) -> Option<Usage> {
     Some(Usage {
         parent: u32::try_from(number(4)?).ok()?,
         cpu_ticks: (14..=17).map(number).sum::<Option<u64>>()?,
+        threads: number(20)?,
         rss_pages: number(24)?,
     })
 }
@@ -123,10 +154,10 @@ mod tests {
             .start(null(), null())
             .expect("sh");
         std::fs::read(&fifo).expect("both children are there");
-        let found = sample(handle.process()).expect("/proc");
-        assert_eq!(found.processes, 3);
+        let found = tree(handle.process()).expect("/proc").sample();
+        assert_eq!((found.processes, found.threads), (3, 3));
         assert!(found.rss_bytes > 0);
         handle.end().expect("ended");
-        assert_eq!(sample(handle.process()).expect("/proc"), Sample::default());
+        assert_eq!(tree(handle.process()).expect("/proc").sample(), Sample::default());
     }
 }

@@ -7,17 +7,19 @@
 use std::path::{Path, PathBuf};
 
 use eufm_plan::lockfile::Locked;
-use eufm_plan::{Environment, Plan, Work};
+use eufm_plan::{Plan, Work};
 
 use crate::agents::{AgentBackend, Installation, Search, backend};
 use crate::confine::Closed;
 use crate::doctor::Isolation;
+use crate::environments::{self, Sharing};
 use crate::error::RunError;
 use crate::gates;
 use crate::guard::{self, Allowed};
+use crate::limits::Ceilings;
 use crate::nest::Tools;
 use crate::protections::Guarded;
-use crate::sandbox::{Mount, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::trial;
 
 /// What the host offers, gathered by the command line.
@@ -31,6 +33,8 @@ pub struct Host {
     pub codex: Option<PathBuf>,
     /// This program.
     pub launcher: PathBuf,
+    /// The limits that everything has, whatever its plan says.
+    pub ceilings: Ceilings,
 }
 
 /// A plan that this host can run, with what it runs it with.
@@ -45,7 +49,9 @@ pub(crate) struct Admitted {
     /// The agents' programs, by agent.
     pub installations: Vec<Installation>,
     /// What each environment shows, by environment.
-    pub environments: Vec<Tools>,
+    pub tools: Vec<Tools>,
+    /// How everyone gets the folders that they keep.
+    pub sharing: Sharing,
 }
 
 /// Checks a plan against the host. `scratch` is a folder of the state.
@@ -63,7 +69,8 @@ pub(crate) fn admit(
         return Err(RunError::Host(message));
     }
     kinds_are_known(&locked.plan)?;
-    let environments = environments(&locked.plan, host)?;
+    let tools = locked.plan.environments.iter().map(|it| environments::tools(it, &host.home));
+    let tools = tools.collect::<Result<Vec<_>, _>>().map_err(RunError::Host)?;
     let (sandbox, guarded) = sandbox(&locked.plan, host, scratch, allowed)?;
     let search = Search { configured: host.codex.clone(), path: host.path.clone() };
     let installations = locked
@@ -77,8 +84,11 @@ pub(crate) fn admit(
                 .map_err(|error| RunError::Unavailable(format!("agent {}: {error}", agent.name)))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let admitted = Admitted { locked, sandbox, guarded, installations, environments };
-    admitted.probe(&scratch.join("probe"))?;
+    let sharing = Sharing::Layers;
+    let mut admitted = Admitted { locked, sandbox, guarded, installations, tools, sharing };
+    if needs_sandbox(&admitted.locked.plan) {
+        admitted.probe(host, &scratch.join("probe"))?;
+    }
     Ok(admitted)
 }
 
@@ -99,6 +109,13 @@ fn sandbox(
                        a namespace to reach the gateway, and makes its own sandbox with \
                        namespaces\n  help: install bubblewrap and allow user namespaces, or \
                        leave the agents out of the plan";
+        return Err(RunError::Host(message.to_owned()));
+    }
+    let keeps = plan.environments.iter().any(|environment| !environment.keep.is_empty());
+    if guarded.isolation > Isolation::B && (keeps || reaches_hosts(plan)) {
+        let message = "folders that environments keep and hosts that commands reach need \
+                       bubblewrap: there is no namespace to show them in\n  help: install \
+                       bubblewrap and allow user namespaces";
         return Err(RunError::Host(message.to_owned()));
     }
     Ok((sandbox, Some(guarded)))
@@ -126,47 +143,10 @@ fn kinds_are_known(plan: &Plan) -> Result<(), RunError> {
     Ok(())
 }
 
-fn environments(plan: &Plan, host: &Host) -> Result<Vec<Tools>, RunError> {
-    let tools = |environment: &Environment| {
-        let mut tools = Tools::default();
-        for tool in &environment.tools {
-            let path = tool_path(tool, host).map_err(|reason| {
-                RunError::Host(format!("environment {}: {tool}: {reason}", environment.name))
-            })?;
-            tools.mounts.push(Mount::read_only(&path, &path));
-            // A folder of programs, or one that has such a folder.
-            tools.path.push(path.join("bin"));
-            tools.path.push(path);
-        }
-        Ok(tools)
-    };
-    plan.environments.iter().map(tools).collect()
-}
-
-fn tool_path(tool: &str, host: &Host) -> Result<PathBuf, String> {
-    let path = match tool.strip_prefix("~/") {
-        Some(rest) => host.home.join(rest),
-        None => PathBuf::from(tool),
-    };
-    if !path.is_dir() {
-        return Err("there is no such folder on this host".to_owned());
-    }
-    // A link may lead to a folder that shows everything.
-    let real = path.canonicalize().map_err(|error| error.to_string())?;
-    let home = host.home.canonicalize().unwrap_or_else(|_| host.home.clone());
-    if home.starts_with(&real) {
-        return Err(format!("it would show the whole of {}", home.display()));
-    }
-    Ok(path)
-}
-
 impl Admitted {
     /// Runs a command in exactly the nest of the model's commands: the agent's
     /// sandbox within ours, behind the launcher.
-    fn probe(&self, folder: &Path) -> Result<(), RunError> {
-        if self.installations.is_empty() {
-            return Ok(());
-        }
+    fn probe(&mut self, host: &Host, folder: &Path) -> Result<(), RunError> {
         let state =
             |error: std::io::Error| RunError::State(format!("{}: {error}", folder.display()));
         crate::orphans::end_all(folder).map_err(state)?;
@@ -175,8 +155,20 @@ impl Admitted {
         let result = agents.try_for_each(|(agent, installation)| {
             self.probe_agent(folder, backend_of(&agent.kind)?, installation)
         });
-        std::fs::remove_dir_all(folder).map_err(state)?;
-        result
+        let result = result.and_then(|()| self.find_sharing(host, folder));
+        crate::remove::remove_all(folder).map_err(state)?;
+        self.sharing = result?;
+        Ok(())
+    }
+
+    /// Finds out how folders are kept, if any are.
+    fn find_sharing(&self, host: &Host, folder: &Path) -> Result<Sharing, RunError> {
+        if self.locked.plan.environments.iter().all(|environment| environment.keep.is_empty()) {
+            return Ok(Sharing::Layers);
+        }
+        Sharing::find(&self.sandbox, &host.launcher, &host.path, folder).map_err(|lacks| {
+            RunError::Host(format!("folders that environments keep need what is not here: {lacks}"))
+        })
     }
 
     fn probe_agent(
@@ -205,4 +197,13 @@ fn needs_sandbox(plan: &Plan) -> bool {
 #[must_use]
 pub(crate) fn needs_model(plan: &Plan) -> bool {
     plan.nodes.iter().any(|node| matches!(node.work, Work::Agent { .. }))
+}
+
+/// Tells whether the plan names hosts that something may reach.
+#[must_use]
+pub(crate) fn reaches_hosts(plan: &Plan) -> bool {
+    let commands = plan.nodes.iter().filter_map(|node| node.work.command());
+    let mut of_commands = commands.map(|command| &command.network);
+    let mut of_environments = plan.environments.iter().map(|environment| &environment.network);
+    of_commands.any(|hosts| !hosts.is_empty()) || of_environments.any(|hosts| !hosts.is_empty())
 }

@@ -97,6 +97,16 @@ impl Command {
         self
     }
 
+    /// Puts the program behind another one, which gets `words`, then the program
+    /// and its arguments, and becomes it.
+    #[must_use]
+    pub fn behind(mut self, program: impl AsRef<OsStr>, mut words: Vec<OsString>) -> Self {
+        words.push(std::mem::replace(&mut self.program, program.as_ref().to_owned()));
+        words.append(&mut self.args);
+        self.args = words;
+        self
+    }
+
     /// Returns what is ended together with it.
     #[must_use]
     pub fn body(&self) -> Body {
@@ -136,6 +146,13 @@ impl Command {
     /// Fails when the program cannot be started.
     pub fn pass_through(program: &OsStr, args: &[OsString]) -> io::Result<Exit> {
         Ok(Exit::of(duct::cmd(program, args).unchecked().run()?.status))
+    }
+
+    /// Becomes another program, with the same number, streams and environment;
+    /// returns why that was not possible.
+    #[must_use]
+    pub fn replace_self(program: &OsStr, args: &[OsString]) -> io::Error {
+        std::process::Command::new(program).args(args).exec()
     }
 
     fn expression(&self) -> duct::Expression {
@@ -476,7 +493,7 @@ fn signal(pid: u32, send: impl FnOnce(Pid) -> rustix::io::Result<()>) {
 }
 
 /// Lists the children of a process with one thread (proc_tid_children(5)).
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()

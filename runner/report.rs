@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Outcome;
 use crate::gates::Verdict;
 use crate::gateway::Usage;
+use crate::limits::Facility;
 use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RunState};
 
@@ -43,6 +44,8 @@ pub struct RunReport {
     pub usage: Usage,
     /// How the last runner's host kept apart what ran.
     pub guarded: Option<Guarded>,
+    /// How the last runner's host held the limits.
+    pub limits: Vec<Facility>,
     /// The nodes in plan order.
     pub nodes: Vec<NodeReport>,
     /// Where the run's journal, logs and sessions lie.
@@ -122,6 +125,7 @@ impl RunReport {
             active_ms: state.at_ms,
             usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
             guarded: state.guarded.clone(),
+            limits: state.limits.clone(),
             nodes: nodes.map(report).collect(),
             state: context.dir.root().to_owned(),
         })

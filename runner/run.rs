@@ -5,20 +5,21 @@
 //! the state. Unaware of what the nodes do.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
 
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
+use crate::environments::{self, Shelf};
 use crate::error::RunError;
 use crate::event::{NodeEvent, Outcome, RunEvent};
 use crate::executors::GO_ON;
 use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
 use crate::git::{CommitId, Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Journal, JournalError};
-use crate::output::Outputs;
+use crate::limits::{Limits, RUNNER_BYTES};
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::process::ProcessId;
 use crate::protections::Protection;
@@ -30,7 +31,7 @@ use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
 use crate::supervise::Pulse;
-use crate::workshop::{Courier, Refusals, StepError, Workshop};
+use crate::workshop::{Courier, Refusals, Site, StepError, Workshop};
 
 /// What is to be run, and where.
 #[derive(Debug)]
@@ -114,20 +115,33 @@ pub fn run(
     let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
     // Before anything runs: what it rests on is a part of what happened.
     first.extend(admitted.guarded.clone().map(RunEvent::Guarded));
+    std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
+    let site = Site {
+        run: found.name,
+        base: found.base,
+        vault,
+        dir: dir.clone(),
+        checkout: order.repository,
+        shelf: Shelf::new(store.environments()?),
+        host: host.clone(),
+    };
+    let limits = limits(&admitted.locked.plan, host, &dir)?;
+    first.push(RunEvent::Limited { facilities: limits.facilities() });
+    let shop = workshop((admitted, limits), site, order.cassette, courier)?;
+    if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
+        clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
+        return Err(error);
+    }
     if replayed.records == 0 {
         // The journal comes last: without it there is no run yet.
         write_whole(&dir.plan(), order.text.as_bytes())
             .map_err(|error| state(&dir.plan(), &error))?;
-        vault.pin(&found.name, &found.base).map_err(|error| git_state(&error))?;
+        shop.vault.pin(&shop.run, &shop.base).map_err(|error| git_state(&error))?;
     }
-    let checkout = order.repository;
-    std::fs::create_dir_all(dir.work()).map_err(|error| state(&dir.work(), &error))?;
     let journal = match replayed.journal.take() {
         Some(journal) => journal,
         None => Journal::create(&dir.journal(), digest)?,
     };
-    let places = (dir.clone(), checkout);
-    let shop = workshop(admitted, found, vault, places, order.cassette, host, courier)?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let start = Start { shop, scheduler, journal, times, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
@@ -138,11 +152,11 @@ pub fn run(
     Ok(Done { report, nodes, stop, was_finished: false })
 }
 
-fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
+pub(crate) fn search_path(host: &Host) -> Result<std::ffi::OsString, RunError> {
     std::env::join_paths(&host.path).map_err(|error| RunError::Usage(format!("PATH: {error}")))
 }
 
-fn usage(error: &GitError) -> RunError {
+pub(crate) fn usage(error: &GitError) -> RunError {
     RunError::Usage(error.to_string())
 }
 
@@ -151,7 +165,8 @@ fn git_state(error: &GitError) -> RunError {
 }
 
 fn state(path: &std::path::Path, error: &std::io::Error) -> RunError {
-    RunError::State(format!("{}: {error}", path.display()))
+    let help = "make room, or make it writable; then the same command goes on";
+    RunError::State(format!("{}: {error}\n  help: {help}", path.display()))
 }
 
 /// The run that is meant.
@@ -298,43 +313,34 @@ fn check_checkout(order: &Order) -> Result<(), RunError> {
     )))
 }
 
+/// Finds out how this host holds the limits of a plan.
+pub(crate) fn limits(plan: &Plan, host: &Host, dir: &RunDir) -> Result<Limits, RunError> {
+    let memory = plan.budget.memory.map(|bytes| bytes.0);
+    if let Some(memory) = plan.budget.memory.filter(|bytes| bytes.0 <= RUNNER_BYTES) {
+        let runner = eufm_plan::units::Bytes(RUNNER_BYTES);
+        return Err(RunError::Host(format!(
+            "budget: `memory <= {memory}` leaves nothing for the nodes: the runner itself has \
+             {runner} of it\n  help: raise it in the spec and compile again"
+        )));
+    }
+    Limits::open(&host.launcher, dir.root(), host.ceilings, memory)
+        .map_err(|error| RunError::Host(format!("the limits cannot be set: {error}")))
+}
+
+/// Makes what the steps share.
 fn workshop(
-    admitted: Admitted,
-    found: Found,
-    vault: Vault,
-    (dir, checkout): (RunDir, PathBuf),
+    (admitted, limits): (Admitted, Limits),
+    site: Site,
     cassette: Option<Cassette>,
-    host: &Host,
     courier: Courier,
 ) -> Result<Workshop, RunError> {
-    let plan = admitted.locked.plan;
-    let pulses: Arc<Vec<Pulse>> = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
-    let refusals = Arc::new(Refusals::default());
-    let gateway = if needs_model(&plan) {
-        let gateway = gateway(&plan, cassette, &courier, &pulses, &refusals)?;
-        Some(gateway)
-    } else {
-        None
-    };
-    Ok(Workshop {
-        plan,
-        run: found.name,
-        base: found.base,
-        vault,
-        dir,
-        sandbox: admitted.sandbox,
-        gateway,
-        installations: admitted.installations,
-        environments: admitted.environments,
-        host: host.clone(),
-        checkout,
-        branch: Mutex::new(()),
-        running: crate::running::Running::default(),
-        outputs: Outputs::default(),
-        pulses,
-        refusals,
-        courier,
-    })
+    let mut shop = Workshop::new(admitted, limits, site, courier)
+        .map_err(|error| RunError::Host(format!("the proxy does not start: {error}")))?;
+    if needs_model(&shop.plan) {
+        let gateway = gateway(&shop.plan, cassette, &shop.courier, &shop.pulses, &shop.refusals)?;
+        shop.gateway = Some(gateway);
+    }
+    Ok(shop)
 }
 
 fn gateway(
@@ -400,6 +406,7 @@ fn clear_leftovers(
         }
         Ok(())
     };
+    crate::limits::clear(dir.root()).map_err(|error| RunError::State(error.to_string()))?;
     if !dir.work().exists() {
         return Ok(());
     }

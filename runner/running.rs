@@ -5,6 +5,7 @@
 //! Unaware of why a run is stopped and of what the processes do.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::process::{Body, ProcessId};
@@ -18,28 +19,52 @@ pub(crate) struct Running {
 #[derive(Debug, Default)]
 struct Inner {
     stopping: bool,
-    processes: BTreeMap<u32, (ProcessId, Body)>,
+    processes: BTreeMap<u32, Process>,
+}
+
+#[derive(Debug)]
+struct Process {
+    id: ProcessId,
+    body: Body,
+    /// The file that kills its group, if this host has one.
+    kill_file: Option<PathBuf>,
+}
+
+impl Process {
+    /// The group first: it has what left the body. Then the body, which may not
+    /// have joined its group yet.
+    fn kill(&self) {
+        if let Some(file) = &self.kill_file {
+            // A group that is gone has nothing to kill.
+            let _ = std::fs::write(file, "1");
+        }
+        self.id.kill(self.body);
+    }
 }
 
 impl Running {
     /// Registers a process until the returned guard is dropped.
     #[must_use]
-    pub(crate) fn register(&self, process: ProcessId, body: Body) -> Registered<'_> {
+    pub(crate) fn register(
+        &self,
+        id: ProcessId,
+        body: Body,
+        kill_file: Option<PathBuf>,
+    ) -> Registered<'_> {
         let mut inner = self.lock();
-        inner.processes.insert(process.pid, (process, body));
+        let process = Process { id, body, kill_file };
         if inner.stopping {
-            process.kill(body);
+            process.kill();
         }
-        Registered { running: self, pid: process.pid }
+        inner.processes.insert(id.pid, process);
+        Registered { running: self, pid: id.pid }
     }
 
     /// Kills everything that runs, and everything that will be registered.
     pub(crate) fn stop(&self) {
         let mut inner = self.lock();
         inner.stopping = true;
-        for (process, body) in inner.processes.values() {
-            process.kill(*body);
-        }
+        inner.processes.values().for_each(Process::kill);
     }
 
     /// Tells whether the stop was called.
@@ -79,7 +104,7 @@ mod tests {
         running.stop();
         let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
         let handle = Command::new("/bin/sleep").arg("600").start(null(), null()).expect("sleep");
-        let _registered = running.register(handle.process(), handle.body());
+        let _registered = running.register(handle.process(), handle.body(), None);
         assert_eq!(handle.wait().expect("wait"), Exit::Signal(9));
     }
 }

@@ -58,6 +58,7 @@ impl Fate {
             0..82 => Ending::Completed,
             82..94 => Ending::Failed { reason: reason() },
             94..97 => Ending::Unavailable { reason: reason() },
+            97 | 98 => Ending::Exceeded { reason: reason() },
             _ => Ending::TimedOut,
         }
     }
@@ -184,7 +185,7 @@ fn attempt_all(
             Ending::Completed => {}
             Ending::Failed { .. } => continue,
             Ending::Unavailable { .. } => return Outcome::Unavailable,
-            Ending::TimedOut => return Outcome::BudgetExhausted,
+            Ending::TimedOut | Ending::Exceeded { .. } => return Outcome::BudgetExhausted,
         }
         let gates = 0..plan.nodes[position].gates.len();
         let passes = |gate| fate.verdict(node, attempt, gate) == Verdict::Pass;

@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
+use crate::limits::Facility;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
 
@@ -31,6 +32,8 @@ pub struct RunState {
     pub opened: Option<Opened>,
     /// How the last runner's host kept apart what ran; `None` before format 2.
     pub guarded: Option<Guarded>,
+    /// How the host of the last runner holds the limits.
+    pub limits: Vec<Facility>,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
     /// Set at the end.
@@ -90,6 +93,7 @@ impl RunState {
             head: None,
             opened: None,
             guarded: None,
+            limits: Vec::new(),
             wall_exhausted: false,
             finished: None,
             at_ms: 0,
@@ -147,6 +151,7 @@ impl RunState {
             _ if self.opened.is_none() => false,
             RunEvent::Resumed { .. }
             | RunEvent::Guarded(_)
+            | RunEvent::Limited { .. }
             | RunEvent::Heartbeat
             | RunEvent::Stopped { .. } => true,
             // New attempts do not lift the cap on the run's time.
@@ -214,6 +219,7 @@ impl RunState {
                 self.head = Some(base.clone());
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
+            RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
             RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),
@@ -301,6 +307,9 @@ impl RunState {
             Ending::TimedOut => {
                 let reason = "its wall budget is used up".to_owned();
                 self.fail(node, Outcome::BudgetExhausted, reason);
+            }
+            Ending::Exceeded { reason } => {
+                self.fail(node, Outcome::BudgetExhausted, reason.clone());
             }
         }
     }

@@ -314,6 +314,7 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
     let facts = [
         ("opened", opened()),
         ("resumed", RunEvent::Resumed { runner: ProcessId { pid: 1, start_ticks: 1 } }),
+        ("limited", RunEvent::Limited { facilities: Vec::new() }),
         ("reopened", RunEvent::Reopened),
         ("heartbeat", RunEvent::Heartbeat),
         ("wall", RunEvent::WallExhausted),
@@ -322,15 +323,19 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
     ];
     let places: &[RunPlace] = &[
         ("new", |_| {}, &["opened"]),
-        ("opened", |s| tell(s, opened()), &["resumed", "heartbeat", "wall", "stopped"]),
-        ("all failed", all_failed, &["resumed", "heartbeat", "wall", "stopped", "finished"]),
+        ("opened", |s| tell(s, opened()), &["resumed", "limited", "heartbeat", "wall", "stopped"]),
+        (
+            "all failed",
+            all_failed,
+            &["resumed", "limited", "heartbeat", "wall", "stopped", "finished"],
+        ),
         (
             "finished",
             |s| {
                 all_failed(s);
                 tell(s, RunEvent::Finished { outcome: Outcome::Failed });
             },
-            &["resumed", "heartbeat", "wall", "stopped", "reopened"],
+            &["resumed", "limited", "heartbeat", "wall", "stopped", "reopened"],
         ),
         (
             "wall",
@@ -338,7 +343,7 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
                 tell(s, opened());
                 tell(s, RunEvent::WallExhausted);
             },
-            &["resumed", "heartbeat", "stopped", "finished"],
+            &["resumed", "limited", "heartbeat", "stopped", "finished"],
         ),
         (
             "finished by the wall",
@@ -347,7 +352,7 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
                 tell(s, RunEvent::WallExhausted);
                 tell(s, RunEvent::Finished { outcome: Outcome::BudgetExhausted });
             },
-            &["resumed", "heartbeat", "stopped"],
+            &["resumed", "limited", "heartbeat", "stopped"],
         ),
     ];
     for (name, way, accepted) in places {

@@ -115,6 +115,26 @@ impl Store {
         self.root.join("vault.git")
     }
 
+    /// Returns the folder of rehearsals, which is like that of a run and no run.
+    ///
+    /// # Errors
+    /// Fails when it cannot be made.
+    pub(crate) fn rehearsal(&self) -> Result<RunDir, StoreError> {
+        let root = self.root.join("rehearsal");
+        private_dir(&root)?;
+        Ok(RunDir { root })
+    }
+
+    /// Returns the folder of prepared environments, making it if it is not there.
+    ///
+    /// # Errors
+    /// Fails when it cannot be made.
+    pub(crate) fn environments(&self) -> Result<PathBuf, StoreError> {
+        let path = self.root.join("environments");
+        private_dir(&path)?;
+        Ok(path)
+    }
+
     /// Returns a run's folder, making it if it is not there.
     ///
     /// # Errors

@@ -1,14 +1,16 @@
 //! Watches one sandboxed process to its end, within its limits.
 //!
 //! The process is ended when its time is up, when it has been silent and idle
-//! for too long, or when the run is stopped; then nothing of it is left, since
-//! the sandbox is a PID namespace. Unaware of what the process is for.
+//! for too long, when its guard says that it took more than it may, or when the
+//! run is stopped; then nothing of it is left, since the sandbox is a PID
+//! namespace. All times are monotonic. Unaware of what the process is for.
 
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::limits::{Exceeded, Guard};
 use crate::monitor::ProgressMonitor;
 use crate::process::{Body, Command, Exit, ProcessId};
 use crate::running::Running;
@@ -89,8 +91,25 @@ pub(crate) enum End {
     TimedOut,
     /// Ended after it had been silent and idle for its limit.
     Stalled,
+    /// Ended because it passed another limit.
+    Exceeded(Exceeded),
     /// Ended because the run is stopped.
     Stopped,
+}
+
+/// What is started, and what watches it.
+#[derive(Debug)]
+pub(crate) struct Charge<'a> {
+    /// The process.
+    pub command: Command,
+    /// Where its output goes: standard output, standard error.
+    pub streams: (File, File),
+    /// How long it may take.
+    pub limits: Limits,
+    /// What it may take beside time; `None` where nothing limits it.
+    pub guard: Option<Guard>,
+    /// Its signs of life.
+    pub pulse: &'a Pulse,
 }
 
 /// Starts a process and watches it to its end; `spawned` is told its number.
@@ -99,53 +118,87 @@ pub(crate) enum End {
 /// Fails when it cannot be started or watched; it does not run then.
 pub(crate) fn supervise(
     running: &Running,
-    command: &Command,
-    (stdout, stderr): (File, File),
-    limits: Limits,
-    pulse: &Pulse,
+    mut charge: Charge<'_>,
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
-    let end = watch(running, command, (stdout, stderr), limits, pulse, spawned);
-    if command.body() == Body::Sandbox {
+    let mut guard = charge.guard.take();
+    if let Some(guard) = &guard {
+        charge.command = guard.command(charge.command);
+    }
+    let body = charge.command.body();
+    let end = watch(running, charge, guard.as_mut(), spawned);
+    if body == Body::Sandbox {
         crate::process::reap_sandboxes()?;
     }
+    guard.map_or(Ok(()), |guard| guard.close())?;
     end
 }
 
 fn watch(
     running: &Running,
-    command: &Command,
-    (stdout, stderr): (File, File),
-    limits: Limits,
-    pulse: &Pulse,
+    charge: Charge<'_>,
+    mut guard: Option<&mut Guard>,
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
+    let Charge { command, streams: (stdout, stderr), limits, pulse, .. } = charge;
     let started = Instant::now();
     let handle = command.start(stdout, stderr)?;
-    let _registered = running.register(handle.process(), handle.body());
+    let kill_file = guard.as_ref().and_then(|guard| guard.kill_file());
+    let _registered = running.register(handle.process(), handle.body(), kill_file);
     pulse.beat();
     spawned(handle.process());
-    let mut monitor = ProgressMonitor::new(handle.process());
-    let look = limits.look_interval();
+    let mut life = Life::new(handle.process(), limits);
     loop {
         let rest = limits.wall.map(|wall| wall.saturating_sub(started.elapsed()));
-        if let Some(exit) = handle.wait_for(rest.unwrap_or(look).min(look))? {
+        let look = guard.as_ref().map_or(life.due(), |guard| life.due().min(guard.interval()));
+        if let Some(exit) = handle.wait_for(rest.map_or(look, |rest| look.min(rest)))? {
+            let after = guard.and_then(|guard| guard.after(exit)).map(End::Exceeded);
             let stopped = running.is_stopping() && was_killed(exit);
-            return Ok(if stopped { End::Stopped } else { End::Exited(exit) });
+            return Ok(if stopped { End::Stopped } else { after.unwrap_or(End::Exited(exit)) });
         }
-        let end = if rest.is_some_and(|rest| rest <= look) {
-            Some(End::TimedOut)
-        } else {
-            if monitor.has_worked(limits.idle_ticks()).unwrap_or(true) {
-                pulse.beat();
-            }
-            let silent = limits.silence.is_some_and(|limit| pulse.silence() >= limit);
-            silent.then_some(End::Stalled)
+        let exceeded = match &mut guard {
+            Some(guard) => guard.look(handle.process())?.map(End::Exceeded),
+            None => None,
+        };
+        let end = match exceeded {
+            None if rest.is_some_and(|rest| rest <= look) => Some(End::TimedOut),
+            None => life.is_over(pulse).then_some(End::Stalled),
+            exceeded => exceeded,
         };
         if let Some(end) = end {
             handle.end()?;
             return Ok(if running.is_stopping() { End::Stopped } else { end });
         }
+    }
+}
+
+/// Looks for signs of life, seldom.
+struct Life {
+    monitor: ProgressMonitor,
+    limits: Limits,
+    looked: Instant,
+}
+
+impl Life {
+    fn new(process: ProcessId, limits: Limits) -> Self {
+        Self { monitor: ProgressMonitor::new(process), limits, looked: Instant::now() }
+    }
+
+    /// Returns the time until the next look.
+    fn due(&self) -> Duration {
+        self.limits.look_interval().saturating_sub(self.looked.elapsed())
+    }
+
+    /// Looks if it is time to; tells whether the silence has lasted too long.
+    fn is_over(&mut self, pulse: &Pulse) -> bool {
+        if self.due() > Duration::ZERO {
+            return false;
+        }
+        self.looked = Instant::now();
+        if self.monitor.has_worked(self.limits.idle_ticks()).unwrap_or(true) {
+            pulse.beat();
+        }
+        self.limits.silence.is_some_and(|limit| pulse.silence() >= limit)
     }
 }
 
@@ -162,8 +215,10 @@ mod tests {
         let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
         let command = Command::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
         let running = Running::default();
-        supervise(&running, &command, (null(), null()), limits, &Pulse::new(), |_| {})
-            .expect("runs")
+        let streams = (null(), null());
+        let pulse = &Pulse::new();
+        let charge = Charge { command, streams, limits, guard: None, pulse };
+        supervise(&running, charge, |_| {}).expect("runs")
     }
 
     #[test]
@@ -197,9 +252,9 @@ mod tests {
         let command = Command::new("/bin/sleep").arg("600");
         let running = Running::default();
         let limits = Limits { wall: None, silence: None };
-        let end = supervise(&running, &command, (null(), null()), limits, &Pulse::new(), |_| {
-            running.stop();
-        });
+        let (streams, pulse) = ((null(), null()), &Pulse::new());
+        let charge = Charge { command, streams, limits, guard: None, pulse };
+        let end = supervise(&running, charge, |_| running.stop());
         assert_eq!(end.expect("runs"), End::Stopped);
     }
 }

@@ -4,6 +4,8 @@
 //! A plan says more than a runner of this version holds. Whoever adds the rest
 //! takes its line away here. Pure; unaware of the host.
 
+use std::path::Path;
+
 use eufm_plan::schema::{KindSchema, ParamType};
 use eufm_plan::{Accept, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
 
@@ -41,18 +43,7 @@ pub(crate) fn check(plan: &Plan) -> Result<(), RunError> {
 #[must_use]
 pub fn refusals(plan: &Plan) -> Vec<String> {
     let mut all = of_run(plan);
-    for environment in &plan.environments {
-        let parts = [
-            ("prepare", &environment.prepare, "nothing is prepared"),
-            ("network", &environment.network, "nothing is prepared"),
-            ("key", &environment.key, "nothing is prepared"),
-            ("keep", &environment.keep, "no folder is kept"),
-        ];
-        let given = parts.into_iter().filter(|(_, list, _)| !list.is_empty());
-        all.extend(given.map(|(key, _, why)| {
-            format!("environment {}: `{key}`: {why} for nodes yet", environment.name)
-        }));
-    }
+    all.extend(plan.nodes.iter().filter_map(|node| of_environments(plan, node)));
     for agent in &plan.agents {
         let schema = agents::backend(&agent.kind).map(agents::AgentBackend::schema);
         let of = unknown_params(schema, &agent.params);
@@ -83,7 +74,6 @@ fn of_run(plan: &Plan) -> Vec<String> {
     refuse(budget.cost.is_some(), "budget: `cost`: money is not metered yet");
     refuse(budget.rate.is_some(), "budget: `rate`: money is not metered yet");
     refuse(budget.tokens.is_some(), "budget: `tokens`: tokens are counted, but not limited yet");
-    refuse(budget.memory.is_some(), "budget: `memory`: memory is not limited yet");
     if let Some(constitution) = &plan.constitution {
         all.push(format!("constitution {}: rules are not checked yet", constitution.path));
     }
@@ -113,6 +103,26 @@ fn unknown_params<'a>(
     })
 }
 
+/// Finds folders that a node is to keep one within the other: neither could be
+/// shown as it was prepared.
+fn of_environments(plan: &Plan, node: &Node) -> Option<String> {
+    let environments = node.env.iter().map(|index| &plan.environments[index.get()]);
+    let kept: Vec<(&str, &str)> = environments
+        .flat_map(|it| it.keep.iter().map(|keep| (it.name.as_str(), keep.as_str())))
+        .collect();
+    let mut pairs = kept
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| kept[at + 1..].iter().map(move |other| (*one, *other)));
+    let ((one, folder), (other, within)) = pairs.find(|((_, one), (_, other))| {
+        Path::new(one).starts_with(other) || Path::new(other).starts_with(one)
+    })?;
+    Some(format!(
+        "{}: `env`: {one} keeps {folder} and {other} keeps {within}: one folder within another",
+        node.name
+    ))
+}
+
 fn of_node(node: &Node, all: &mut Vec<String>) {
     let mut refuse = |is_given: bool, what: &str| {
         if is_given {
@@ -126,8 +136,6 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         Work::Approval { .. } => refuse(true, "an approval: people are not asked yet"),
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
-            let network = "`network`: commands reach nothing yet";
-            refuse(!command.network.is_empty(), network);
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
         }
     }
@@ -144,15 +152,14 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
     let budget = &node.budget;
     refuse(budget.cost.is_some(), "`cost`: money is not metered yet");
     refuse(budget.tokens.is_some(), "`tokens`: tokens are counted, but not limited yet");
-    refuse(budget.memory.is_some(), "`memory`: memory is not limited yet");
 }
 
 #[cfg(test)]
 mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
-        Agent, AgentIndex, Command, Constitution, Digest, Environment, Generated, Input, InputPart,
-        NodeIndex, QualityGate, Recovery,
+        Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated,
+        Input, InputPart, NodeIndex, QualityGate, Recovery,
     };
 
     use super::*;
@@ -177,6 +184,8 @@ mod tests {
     fn what_this_version_does_is_not_refused() {
         let done = refused(|plan| {
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
+            plan.budget.memory = Some(Bytes(1));
+            plan.nodes[0].budget.memory = Some(Bytes(1));
             plan.source = Some("docs/feature.md".to_owned());
             plan.omitted = vec!["n9".to_owned()];
             plan.origin.params = vec![("env".to_owned(), "x".to_owned())];
@@ -188,6 +197,7 @@ mod tests {
                 ok: vec![0, 1],
                 stdout: Some("out".to_owned()),
                 shell: true,
+                network: vec!["registry.example".to_owned()],
                 ..Command::new(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()])
             }));
         });
@@ -203,7 +213,6 @@ mod tests {
             (|plan| plan.budget.cost = Some(money()), "budget: `cost`"),
             (|plan| plan.budget.rate = Some(Rate(money())), "budget: `rate`"),
             (|plan| plan.budget.tokens = Some(Tokens(1)), "budget: `tokens`"),
-            (|plan| plan.budget.memory = Some(Bytes(1)), "budget: `memory`"),
             (
                 |plan| {
                     plan.constitution = Some(Constitution {
@@ -239,9 +248,23 @@ mod tests {
             key: list(),
             keep: list(),
         };
-        let refused = refused(|plan| plan.environments = vec![environment]);
-        let keys: Vec<_> = refused.iter().filter_map(|text| text.split('`').nth(1)).collect();
-        assert_eq!(keys, ["prepare", "network", "key", "keep"]);
+        let two = |one: &str, other: &str| {
+            refused(|plan| {
+                let keep = |folder: &str| Environment {
+                    keep: vec!["~/.cache".to_owned(), folder.to_owned()],
+                    ..environment.clone()
+                };
+                let mut second = keep(other);
+                second.keep.remove(0);
+                plan.environments = vec![keep(one), second];
+                plan.nodes[0].env = [0, 1].map(EnvironmentIndex::new).to_vec();
+            })
+        };
+        assert_eq!(two("target", "targets"), Vec::<String>::new());
+        for (one, other) in [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("x", "~/.cache/y")] {
+            let refused = two(one, other);
+            assert!(matches!(&refused[..], [one] if one.contains("`env`: ")), "{refused:?}");
+        }
     }
 
     #[test]
@@ -287,7 +310,6 @@ mod tests {
                 },
                 "n0: a deploy",
             ),
-            (|plan| command(plan, |it| it.network = vec!["h".to_owned()]), "n0: `network`"),
             (|plan| command(plan, |it| it.secrets = vec!["S".to_owned()]), "n0: `secrets`"),
             (
                 |plan| {
@@ -302,7 +324,6 @@ mod tests {
             (|plan| plan.nodes[0].on_fail = OnFail::Escalate, "n0: `on_fail = escalate`"),
             (|plan| plan.nodes[0].budget.cost = Some(money()), "n0: `cost`"),
             (|plan| plan.nodes[0].budget.tokens = Some(Tokens(1)), "n0: `tokens`"),
-            (|plan| plan.nodes[0].budget.memory = Some(Bytes(1)), "n0: `memory`"),
         ];
         for (change, place) in changes {
             let refused = refused(change);

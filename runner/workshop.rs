@@ -4,20 +4,23 @@
 //! state is the dispatcher's alone, and steps reach it only by telling facts.
 //! Unaware of which step comes next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eufm_plan::{EnvironmentIndex, Node, NodeIndex, Plan};
+use eufm_plan::{Node, NodeIndex, Plan};
 use thiserror::Error;
 
 use crate::agents::Installation;
+use crate::environments::{Environments, Shelf};
 use crate::event::NodeEvent;
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
-use crate::nest::Tools;
+use crate::limits::{Guard, Limits, Subject};
 use crate::output::Outputs;
-use crate::preflight::Host;
+use crate::preflight::{Admitted, Host, reaches_hosts};
+use crate::proxy::{Proxy, RECORD};
+use crate::reach::Reach;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::store::RunDir;
@@ -38,12 +41,16 @@ pub(crate) struct Workshop {
     pub dir: RunDir,
     /// Makes sandboxes.
     pub sandbox: Sandbox,
+    /// How the limits on what runs are held.
+    pub limits: Limits,
     /// The model endpoint; absent in a plan without agents.
     pub gateway: Option<Gateway>,
+    /// The way to the hosts that the plan names; absent where it names none.
+    pub proxy: Option<Proxy>,
     /// The agents' programs, by agent.
     pub installations: Vec<Installation>,
-    /// What each environment shows inside a sandbox.
-    pub environments: Vec<Tools>,
+    /// The environments, prepared or to be prepared.
+    pub environments: Environments,
     /// What the host offers.
     pub host: Host,
     /// The user's own checkout, in which trusted commands run.
@@ -62,23 +69,105 @@ pub(crate) struct Workshop {
     pub courier: Courier,
 }
 
+/// Where a run works, and on what.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The run's name.
+    pub run: String,
+    /// The commit that everything starts from.
+    pub base: CommitId,
+    /// The runner's own clone of the repository.
+    pub vault: Vault,
+    /// Where the run keeps its files.
+    pub dir: RunDir,
+    /// The user's repository.
+    pub checkout: PathBuf,
+    /// Where prepared environments lie.
+    pub shelf: Shelf,
+    /// What the host offers.
+    pub host: Host,
+}
+
 impl Workshop {
+    /// Makes the workshop of an admitted plan, without a way to the model.
+    ///
+    /// # Errors
+    /// Fails when the plan names hosts and the proxy cannot be started.
+    pub(crate) fn new(
+        admitted: Admitted,
+        limits: Limits,
+        site: Site,
+        courier: Courier,
+    ) -> std::io::Result<Self> {
+        let plan = admitted.locked.plan;
+        let proxy = if reaches_hosts(&plan) { Some(Proxy::start()?) } else { None };
+        let pulses = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
+        Ok(Self {
+            plan,
+            run: site.run,
+            base: site.base,
+            vault: site.vault,
+            dir: site.dir,
+            sandbox: admitted.sandbox,
+            limits,
+            gateway: None,
+            proxy,
+            installations: admitted.installations,
+            environments: Environments::new(site.shelf, admitted.tools, admitted.sharing),
+            host: site.host,
+            checkout: site.checkout,
+            branch: Mutex::new(()),
+            running: Running::default(),
+            outputs: Outputs::default(),
+            pulses,
+            refusals: Arc::default(),
+            courier,
+        })
+    }
+
     /// Returns a node of the plan.
     #[must_use]
     pub(crate) fn node(&self, node: NodeIndex) -> &Node {
         &self.plan.nodes[node.get()]
     }
 
-    /// Returns what a node's environments show, all together.
-    #[must_use]
-    pub(crate) fn tools(&self, environments: &[EnvironmentIndex]) -> Tools {
-        let mut all = Tools::default();
-        for environment in environments {
-            let tools = &self.environments[environment.get()];
-            all.mounts.extend(tools.mounts.iter().cloned());
-            all.path.extend(tools.path.iter().cloned());
-        }
-        all
+    /// Opens the way to the hosts that the plan names for a process. Its socket
+    /// lies in `folder`, which is made, and its record among the `logs`.
+    ///
+    /// # Errors
+    /// Fails when one of them cannot be made.
+    pub(crate) fn reach(
+        &self,
+        hosts: &[String],
+        folder: &Path,
+        logs: &Path,
+    ) -> std::io::Result<Reach> {
+        Reach::open(self.proxy.as_ref(), hosts, folder, &logs.join(RECORD), &self.host.launcher)
+    }
+
+    /// Makes the guard of what a step starts at a node; `scratch` is the step's
+    /// folder, `folders` what it can fill.
+    pub(crate) fn guard(
+        &self,
+        node: NodeIndex,
+        scratch: &Path,
+        folders: Vec<PathBuf>,
+    ) -> std::io::Result<Option<Guard>> {
+        let memory = self.node(node).budget.memory.map(|bytes| bytes.0);
+        self.guard_of(scratch, folders, memory)
+    }
+
+    /// Makes the guard of what is started at no node, or at one whose cap on
+    /// memory, in bytes, is known.
+    pub(crate) fn guard_of(
+        &self,
+        scratch: &Path,
+        folders: Vec<PathBuf>,
+        memory: Option<u64>,
+    ) -> std::io::Result<Option<Guard>> {
+        let name = scratch.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let trusted = folders.is_empty();
+        self.limits.guard(Subject { name, memory, folders, trusted })
     }
 
     /// Returns the folder of a step at a node, which does not outlive the step.
@@ -138,6 +227,10 @@ pub(crate) enum Message {
         /// How.
         result: Result<(), StepError>,
     },
+    /// A remark for people, before the run begins.
+    Note(String),
+    /// Preparing has come to its end, well or not.
+    Prepared,
     /// A signal of the system, by number.
     Signal(i32),
 }

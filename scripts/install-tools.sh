@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the demo and the tests need, and prints the path of the Codex
-# CLI: bubblewrap, git and pytest from Debian, as root or by sudo, and the pinned
-# Codex CLI from npm. What is there is left as it is.
+# CLI: bubblewrap, git, strace and pytest from Debian, as root or by sudo, and
+# the pinned Codex CLI from npm. What is there is left as it is.
 #
 # usage: install-tools.sh [--where]
 #
@@ -33,6 +33,7 @@ has_pytest() { (cd / && env -i /usr/bin/python3 -m pytest --version) >/dev/null 
 missing_packages() {
     command -v bwrap >/dev/null || echo bubblewrap
     command -v git >/dev/null || echo git
+    command -v strace >/dev/null || echo strace
     has_pytest || echo python3-pytest
 }
 

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, Running, until};
+use crate::support::{Project, until};
 
 /// Waits in its command until somebody writes to `pipe`.
 const WAITING: &str = r#"edition 1
@@ -43,28 +43,5 @@ fn the_lock_of_a_killed_holder_is_free_within_a_second() {
     let last = project.exec().start();
     project.send("pipe", "go");
     last.wait().expect(0);
-    project.nothing_is_left();
-}
-
-#[test]
-fn of_two_that_start_together_exactly_one_runs() {
-    let project = Project::of_spec(WAITING);
-    for _ in 0..20 {
-        let mut pair = [project.exec().start(), project.exec().start()];
-        // One of the two gives up; until then the other may not end.
-        let loser =
-            until("one of the two to give up", || pair.iter_mut().position(Running::has_ended));
-        let [a, b] = pair;
-        let (loser, winner) = if loser == 0 { (a, b) } else { (b, a) };
-        let pid = winner.pid();
-        loser.wait().expect(75).says(&[&format!("process {pid} ")]);
-        winner.kill();
-    }
-    // A dying command must not get what the last one waits for.
-    project.nothing_runs();
-    let last = project.exec().start();
-    project.send("pipe", "go");
-    last.wait().expect(0);
-    assert_eq!(project.facts("waits", "committed").len(), 1);
     project.nothing_is_left();
 }

@@ -145,7 +145,6 @@ command two {
         "budget: `tokens`",
         "one: `on_fail = stop`",
         "go: an approval",
-        "two: `network`",
         "help: remove these from the spec and compile it again, or wait for",
     ];
     project.exec().run().expect(8).says(&places);

@@ -107,7 +107,7 @@ struct Listeners {
     neighbour: Neighbour,
     tcp: TcpListener,
     udp: UdpSocket,
-    _forwarder: Option<TcpListener>,
+    _forwarder: TcpListener,
     _unix: UnixListener,
     _abstract: UnixListener,
 }
@@ -120,8 +120,10 @@ impl Listeners {
             tcp: TcpListener::bind("127.0.0.1:0").expect("a port is free"),
             udp: UdpSocket::bind("127.0.0.1:0").expect("a port is free"),
             // The forwarder's port is open inside the agent's sandbox; here it
-            // stands open for the control. Another test may hold it as well.
-            _forwarder: TcpListener::bind(("127.0.0.1", forward::PORT)).ok(),
+            // stands open for the control. Another test may hold it for a while.
+            _forwarder: until("the forwarder's port", || {
+                TcpListener::bind(("127.0.0.1", forward::PORT)).ok()
+            }),
             _unix: UnixListener::bind(root.join("listener")).expect("a socket can be made"),
             _abstract: UnixListener::bind_addr(&address).expect("a socket can be made"),
         }

@@ -2,21 +2,28 @@
 
 use std::path::Path;
 
-use eufm_runner::doctor;
+use eufm_runner::{doctor, rehearsal};
 
+use super::exec;
 use crate::args::DoctorArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::{host, render};
 
-/// Tries the host and shows what was found. It ends with 8 when no plan could
-/// run here.
+/// Tries the host and shows what was found, with a plan also what comes of its
+/// environments and gates. It ends with 8 when no plan could run here, or when
+/// something of this one cannot be prepared or judged.
 ///
 /// # Errors
-/// Fails when there is no folder for the trials.
+/// Fails when there is no folder for the trials, or the plan does not fit.
 pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus, Failure> {
-    // Any name stands for a plan that would lie in this folder.
-    let repository = host::repository_of(Path::new("plan.lock"));
-    let folder = repository.or_else(host::working_folder).unwrap_or_default();
+    let folder = match &args.plan {
+        Some(plan) => host::repository(args.repo.as_deref(), plan)?,
+        None => {
+            // Any name stands for a plan that would lie in this folder.
+            let repository = host::repository_of(Path::new("plan.lock"));
+            repository.or_else(host::working_folder).unwrap_or_default()
+        }
+    };
     let state = host::state(args.state.as_deref(), &folder)?;
     let host = host::host(args.codex.as_deref())?;
     let found = doctor::examine(&host, &state, &args.allowed).map_err(|error| {
@@ -28,10 +35,21 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus, Failure> {
             ),
         )
     })?;
+    let runs = found.verdicts.commands.runs;
+    let rehearsal = match &args.plan {
+        // Without a sandbox there is nothing to rehearse in.
+        Some(plan) if runs => {
+            let locked = exec::read_plan(plan, &exec::read_text(plan)?)?;
+            let mut note = |text: &str| render::note(text);
+            Some(rehearsal::rehearse(locked, &folder, &state, &host, &mut note)?)
+        }
+        _ => None,
+    };
     if args.json {
-        render::doctor::json(&found);
+        render::doctor::json(&found, rehearsal.as_ref());
     } else {
-        render::doctor::text(&found);
+        render::doctor::text(&found, rehearsal.as_ref());
     }
-    Ok(if found.verdicts.commands.runs { ExitStatus::DONE } else { ExitStatus::HOST })
+    let is_possible = rehearsal.is_none_or(|rehearsal| rehearsal.is_possible());
+    Ok(if runs && is_possible { ExitStatus::DONE } else { ExitStatus::HOST })
 }

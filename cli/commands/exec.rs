@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eufm_compiler::{Request, Setting};
-use eufm_plan::lockfile;
+use eufm_plan::lockfile::{self, Locked};
 use eufm_runner::gateway::Cassette;
 use eufm_runner::{Order, RunError};
 
@@ -26,9 +26,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         render::summary(&done, args.cassette.is_some());
         return Ok(ExitStatus::DONE);
     }
-    let locked = lockfile::read(&text).map_err(|error| {
-        Failure::new(ExitStatus::STALE, format!("{}: {error}", args.plan.display()))
-    })?;
+    let locked = read_plan(&args.plan, &text)?;
     let cassette = match &args.cassette {
         Some(path) => Some(
             Cassette::read(path)
@@ -62,7 +60,20 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+/// Reads the text of a plan.
+///
+/// # Errors
+/// Fails when it is not one that `compile` would write.
+pub(super) fn read_plan(path: &Path, text: &str) -> Result<Locked, Failure> {
+    lockfile::read(text)
+        .map_err(|error| Failure::new(ExitStatus::STALE, format!("{}: {error}", path.display())))
+}
+
+/// Reads the file of a plan.
+///
+/// # Errors
+/// Fails when it is not there.
+pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let help = "  help: make it with `eufm compile SPEC`";
         Failure::new(ExitStatus::USAGE, format!("{}: {error}\n{help}", path.display()))

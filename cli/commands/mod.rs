@@ -10,5 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod forward;
 pub(crate) mod init;
+pub(crate) mod layers;
+pub(crate) mod limit;
 pub(crate) mod prices;
 pub(crate) mod verify;

@@ -4,6 +4,7 @@
 
 use eufm_runner::doctor::{Examination, Line, Verdict};
 use eufm_runner::printable;
+use eufm_runner::rehearsal::Rehearsal;
 use serde::Serialize;
 
 /// The version of the document's form.
@@ -14,20 +15,25 @@ struct Document<'a> {
     schema: u32,
     #[serde(flatten)]
     found: &'a Examination,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsal: Option<&'a Rehearsal>,
 }
 
 /// Prints it for programs.
-pub(crate) fn json(found: &Examination) {
-    super::print(&document(found));
+pub(crate) fn json(found: &Examination, rehearsal: Option<&Rehearsal>) {
+    super::print(&document(found, rehearsal));
 }
 
 /// Prints it for people.
-pub(crate) fn text(found: &Examination) {
+pub(crate) fn text(found: &Examination, rehearsal: Option<&Rehearsal>) {
     super::print(&page(found));
+    if let Some(rehearsal) = rehearsal {
+        super::print(&super::rehearsal::page(rehearsal));
+    }
 }
 
-fn document(found: &Examination) -> String {
-    let document = Document { schema: SCHEMA, found };
+fn document(found: &Examination, rehearsal: Option<&Rehearsal>) -> String {
+    let document = Document { schema: SCHEMA, found, rehearsal };
     let text = serde_json::to_string_pretty(&document)
         .expect("invariant: texts and words can always be written");
     text + "\n"
@@ -70,6 +76,8 @@ mod tests {
     use std::path::Path;
 
     use eufm_runner::Host;
+    use eufm_runner::gates::Verdict;
+    use eufm_runner::rehearsal::{Preparation, Trial};
     use serde_json::Value;
 
     use super::*;
@@ -81,16 +89,54 @@ mod tests {
             path: Vec::new(),
             codex: None,
             launcher: "/nonexistent/eufm".into(),
+            ceilings: eufm_runner::limits::Ceilings::default(),
         };
         eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state"), &[]).unwrap()
+    }
+
+    fn rehearsal() -> Rehearsal {
+        let environment = Preparation {
+            environment: "warm".to_owned(),
+            failure: Some("`sh` ended with exit status 3".to_owned()),
+            output: "no\u{1b}[31m mirror".to_owned(),
+            log: Some("/state/output.log".into()),
+        };
+        let gate = Trial {
+            gate: "unit".to_owned(),
+            environments: vec!["warm".to_owned()],
+            verdict: Verdict::Unknown,
+            reason: "environment warm: not prepared".to_owned(),
+            ran: false,
+            log: None,
+        };
+        let base = "0123456789abcdef0123".to_owned();
+        Rehearsal { base, environments: vec![environment], gates: vec![gate] }
+    }
+
+    #[test]
+    fn the_page_of_a_plan_says_what_could_not_be_prepared_and_run() {
+        let page = crate::render::rehearsal::page(&rehearsal());
+        let expected = "
+the plan on its base 0123456789ab
+
+  environment warm  cannot be prepared: `sh` ended with exit status 3
+    | no[31m mirror
+    log: /state/output.log
+  gate unit with warm  could not run: environment warm: not prepared
+";
+        assert_eq!(page, expected);
     }
 
     #[test]
     fn the_document_fits_the_published_schema() {
         let schema: Value =
             serde_json::from_str(include_str!("../../docs/schemas/doctor.schema.json")).unwrap();
-        let document: Value = serde_json::from_str(&document(&found())).unwrap();
+        let document: Value =
+            serde_json::from_str(&document(&found(), Some(&rehearsal()))).unwrap();
         fits(&document, &schema, &schema).unwrap();
+        assert_eq!(document["rehearsal"]["gates"][0]["verdict"], "unknown");
+        let without: Value = serde_json::from_str(&super::document(&found(), None)).unwrap();
+        fits(&without, &schema, &schema).unwrap();
         assert_eq!(document["commands"]["runs"], false);
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod json;
 mod kinds;
 mod plan;
 pub(crate) mod prices;
+mod rehearsal;
 #[cfg(test)]
 mod schema_test;
 mod summary;
@@ -34,6 +35,11 @@ pub(crate) use summary::summary;
 /// Shows why a command failed.
 pub(crate) fn failure(message: &str) {
     say(&format!("error: {}", eufm_runner::printable::lines(message)));
+}
+
+/// Says what is going on.
+pub(crate) fn note(text: &str) {
+    say(&eufm_runner::printable::lines(text));
 }
 
 /// Names a file that was written.

@@ -198,6 +198,7 @@ mod tests {
             path: std::env::split_paths(&path).collect(),
             codex: None,
             launcher: "/nonexistent/eufm".into(),
+            ceilings: crate::limits::Ceilings::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! as it comes; a turn's end is a fact only when the agent says so, and even
 //! then the gates decide. Unaware of which backend it is.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::nest::Nest;
 use crate::printable;
 use crate::process::{Command, Exit};
 use crate::state::Feedback;
-use crate::supervise::{End, Limits, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{Message, StepError, Workshop};
 
 /// How long an agent may say nothing, ask the model nothing and use no
@@ -73,10 +74,11 @@ impl Executor for AgentExecutor {
             sessions: &sessions,
             door: &door_dir,
         };
-        let tools = shop.tools(&shop.node(attempt.node).env);
+        let tools = attempt.outfit.tools.clone();
         let confined = nest.agent(invocation, attempt.place.mounts(), tools);
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
-        turn_of(shop, attempt, backend, &command)
+        let command = attempt.outfit.behind(command);
+        turn_of(shop, attempt, backend, command, sessions)
     }
 }
 
@@ -103,7 +105,8 @@ fn turn_of(
     shop: &Workshop,
     attempt: &Attempt<'_>,
     backend: &'static dyn AgentBackend,
-    command: &Command,
+    command: Command,
+    sessions: PathBuf,
 ) -> Result<Ran, StepError> {
     let (sender, events) = channel();
     let (stdout, out) = Capture::start(&attempt.logs.join("events.jsonl"), move |line| {
@@ -115,10 +118,13 @@ fn turn_of(
     let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;
     let limits = Limits { wall: attempt.limit, silence: Some(SILENCE_MAX) };
     let pulse = &shop.pulses[attempt.node.get()];
+    let folders = vec![attempt.place.worktree().dir().to_owned(), sessions];
+    let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
+    let charge = Charge { command, streams: (out, err), limits, guard, pulse };
     std::thread::scope(|scope| {
         let listener = scope.spawn(move || listen(shop, attempt, events));
         let mut told = Ok(());
-        let end = supervise(&shop.running, command, (out, err), limits, pulse, |process| {
+        let end = supervise(&shop.running, charge, |process| {
             told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
         });
         stdout.finish()?;
@@ -130,6 +136,7 @@ fn turn_of(
             (End::Stopped, _) => Ran::Stopped,
             (_, Some(reason)) => Ran::Ended(Ending::Unavailable { reason }),
             (End::TimedOut, _) => Ran::Ended(Ending::TimedOut),
+            (End::Exceeded(limit), _) => Ran::Ended(Ending::exceeded(limit)),
             (End::Stalled, _) => {
                 let minutes = SILENCE_MAX.as_secs() / 60;
                 let reason = format!("it was silent and idle for {minutes} min");

@@ -1,4 +1,4 @@
-//! Runs a command node in the sandbox, without network.
+//! Runs a command node in the sandbox, with a way to the hosts it names.
 //!
 //! Its output becomes a file of the worktree if the plan says so; whether that
 //! lies within `writes` is up to the harvest. Unaware of who wrote the command:
@@ -16,7 +16,7 @@ use crate::event::{Ending, NodeEvent};
 use crate::nest;
 use crate::process::Exit;
 use crate::sandbox::Confined;
-use crate::supervise::{End, Limits, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// The executor of commands.
@@ -31,27 +31,34 @@ impl Executor for CommandExecutor {
     fn execute(&self, shop: &Workshop, attempt: &Attempt<'_>) -> Result<Ran, StepError> {
         let node = shop.node(attempt.node);
         let Work::Command(work) = &node.work else { return Err(StepError::Left) };
-        let confined = Confined {
+        let reach = shop.reach(&work.network, &attempt.place.beside("proxy"), attempt.logs)?;
+        let confined = reach.confine(Confined {
             cwd: work.cwd.clone(),
             vars: work.vars.clone(),
-            ..nest::command(&work.run, attempt.place.mounts(), shop.tools(&node.env))
-        };
+            ..nest::command(&work.run, attempt.place.mounts(), attempt.outfit.tools.clone())
+        });
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
+        let command = attempt.outfit.behind(command);
         let log = attempt.logs.join("stdout.log");
         let (stdout, out) = Capture::start(&log, |_| {})?;
         let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;
         let limits = Limits { wall: attempt.limit, silence: None };
         let pulse = &shop.pulses[attempt.node.get()];
         let mut told = Ok(());
-        let end = supervise(&shop.running, &command, (out, err), limits, pulse, |process| {
+        let folders = vec![attempt.place.worktree().dir().to_owned()];
+        let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
+        let charge = Charge { command, streams: (out, err), limits, guard, pulse };
+        let end = supervise(&shop.running, charge, |process| {
             told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
         })?;
         told?;
         let output = stdout.finish()?;
         let last = last_line(&stderr.finish()?.tail);
+        let refused = reach.close()?;
         Ok(match end {
             End::Stopped => Ran::Stopped,
             End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
+            End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
             End::Exited(exit) if is_success(work, exit) => {
                 let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
                 Ran::Ended(match kept? {
@@ -59,7 +66,10 @@ impl Executor for CommandExecutor {
                     Some(reason) => Ending::Failed { reason },
                 })
             }
-            End::Exited(exit) => Ran::Ended(Ending::Failed { reason: reason(exit, &last) }),
+            End::Exited(exit) => {
+                let reason = reason(exit, &last, refused.as_deref());
+                Ran::Ended(Ending::Failed { reason })
+            }
         })
     }
 }
@@ -100,8 +110,15 @@ fn keep(
     }
 }
 
-fn reason(exit: Exit, last: &str) -> String {
-    if last.is_empty() { exit.to_string() } else { format!("{exit}: {last}") }
+/// Says why a command failed: how it ended, what it said last, and which hosts
+/// it was not let through to.
+pub(crate) fn reason(exit: Exit, last: &str, refused: Option<&str>) -> String {
+    let said = Some(last).filter(|last| !last.is_empty());
+    let parts = [said, refused].into_iter().flatten();
+    parts.fold(exit.to_string(), |reason, part| {
+        let sign = if Some(part) == refused { ';' } else { ':' };
+        format!("{reason}{sign} {part}")
+    })
 }
 
 /// Returns the last line that says something, for a reason of one line.

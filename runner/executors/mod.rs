@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use eufm_plan::{NodeIndex, Work};
 
+use crate::environments::Outfit;
 use crate::event::Ending;
 use crate::state::Feedback;
 use crate::steps::Place;
@@ -47,6 +48,8 @@ pub(crate) struct Attempt<'a> {
     pub node: NodeIndex,
     /// The worktree and what is around it.
     pub place: &'a Place,
+    /// What it sees of its environments.
+    pub outfit: &'a Outfit,
     /// Where its logs go.
     pub logs: &'a Path,
     /// The agent's session to go on with.

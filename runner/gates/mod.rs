@@ -15,6 +15,8 @@ use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::environments::Failure;
+use crate::limits::Exceeded;
 use crate::process::Exit;
 
 /// All gate kinds, sorted by name.
@@ -68,6 +70,8 @@ pub enum Finish {
     Exited(Exit),
     /// It was ended when its time was up.
     TimedOut,
+    /// It was ended because it passed another limit.
+    Exceeded(Exceeded),
 }
 
 impl Finish {
@@ -80,7 +84,7 @@ impl Finish {
     pub fn status(self) -> Option<i32> {
         match self {
             Self::Exited(Exit::Status(status)) if (0..124).contains(&status) => Some(status),
-            Self::Exited(_) | Self::TimedOut => None,
+            Self::Exited(_) | Self::TimedOut | Self::Exceeded(_) => None,
         }
     }
 }
@@ -89,6 +93,7 @@ impl fmt::Display for Finish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => f.write_str("the command timed out"),
+            Self::Exceeded(limit) => write!(f, "the command was ended: {limit}"),
             Self::Exited(Exit::Signal(signal)) => {
                 write!(f, "the command was ended by signal {signal}")
             }
@@ -149,6 +154,13 @@ pub struct Judgement {
 impl Judgement {
     fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
         Self { verdict, reason: reason.into(), measured: Vec::new() }
+    }
+
+    /// Judges a result for which an environment cannot be prepared: that is the
+    /// result's failure, since it was prepared for the base.
+    #[must_use]
+    pub(crate) fn unprepared(failure: &Failure) -> Self {
+        Self::new(Verdict::Fail, crate::printable::line(&failure.to_string(), 400))
     }
 
     /// Makes the text that goes back to the agent when the gate did not pass:
@@ -317,6 +329,7 @@ mod unit {
             (Finish::Exited(Exit::Status(139)), None, "exit status 139 (signal 11)"),
             (Finish::Exited(Exit::Signal(9)), None, "was ended by signal 9"),
             (Finish::TimedOut, None, "timed out"),
+            (Finish::Exceeded(Exceeded::Processes { cap: 9 }), None, "ended: it had as many"),
         ] {
             assert_eq!(finish.status(), status);
             assert!(finish.to_string().contains(text), "{finish}");

@@ -1,5 +1,5 @@
 //! The local model endpoint: an HTTP service inside the runner, the only way
-//! in which agents reach a model, and the only folder that speaks HTTP.
+//! in which agents reach a model. It alone speaks HTTP with them.
 //!
 //! Each attempt has a socket and a token of its own, so who asks is known
 //! before anything is read. What is answered comes from a [`Provider`]; a

@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -207,40 +206,13 @@ fn make_empty(dir: &Path) -> Result<PathBuf, Error> {
 
 /// Removes a folder (or file) with all below it; nothing is no error.
 fn remove_all(path: &Path) -> Result<(), Error> {
-    let done = match fs::symlink_metadata(path) {
-        Err(error) => Err(error),
-        Ok(metadata) if !metadata.is_dir() => fs::remove_file(path),
-        Ok(_) => match fs::remove_dir_all(path) {
-            // Tools close folders to writing (Go's module cache does).
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                open_folders(path).and_then(|()| fs::remove_dir_all(path))
-            }
-            done => done,
-        },
-    };
-    match done {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Gives us all rights on a folder and those below, links not followed.
-fn open_folders(top: &Path) -> std::io::Result<()> {
-    let mut folders = vec![top.to_owned()];
-    while let Some(folder) = folders.pop() {
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            }
-        }
-    }
-    Ok(())
+    crate::remove::remove_all(path).map_err(Error::io("remove", path))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::git::fixture::{Fixture, plain_git, write, writes};
 
@@ -277,10 +249,6 @@ mod tests {
         std::os::unix::fs::symlink(&outside, dir.join("link")).unwrap();
         write(&dir, "cache/mod/x", "x");
         fs::set_permissions(dir.join("cache/mod"), fs::Permissions::from_mode(0o500)).unwrap();
-        open_folders(&dir).unwrap();
-        let mode = fs::metadata(dir.join("cache/mod")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
-        assert_ne!(fs::metadata(&outside).unwrap().permissions().mode() & 0o777, 0o700);
         worktree.remove().unwrap();
         assert!(!dir.exists() && outside.join("keep").exists());
     }

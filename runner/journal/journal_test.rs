@@ -11,6 +11,7 @@ use super::line::{hexadecimal, seal};
 use super::*;
 use crate::event::{Event, NodeEvent, RunEvent};
 use crate::gates::Verdict;
+use crate::limits::{Facility, Level};
 use crate::state_test::{Sketch, commit, opened, plan_of};
 
 /// A folder with a journal of a few records in it.
@@ -41,11 +42,14 @@ fn events() -> Vec<Event> {
         // As hostile as an agent's output may be: a record in the text.
         feedback: Some("äöü \n00000000 2 3 4 {}\n \u{0} \"quoted\" \\".to_owned()),
     };
+    let facility =
+        Facility { name: "memory".to_owned(), level: Level::Holds, how: "cgroup v2".to_owned() };
     vec![
         Event::Run(opened()),
         at(started),
         at(NodeEvent::Session { id: "0199".to_owned() }),
         Event::Run(RunEvent::Heartbeat),
+        Event::Run(RunEvent::Limited { facilities: vec![facility] }),
         at(judged),
         at(NodeEvent::Committed { commit: commit(3) }),
         Event::Run(RunEvent::Stopped { reason: "signal 15".to_owned() }),

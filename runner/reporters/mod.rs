@@ -99,6 +99,10 @@ fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
             Some("the run's wall budget is used up; nothing more starts".to_owned())
         }
         E::Stopped { reason } => Some(format!("stopped: {reason}")),
+        E::Limited { facilities } => {
+            let all: Vec<String> = facilities.iter().map(ToString::to_string).collect();
+            Some(format!("limits: {}", all.join(", ")))
+        }
         E::Heartbeat | E::Finished { .. } => None,
     }
 }
@@ -186,5 +190,8 @@ fn status(view: &View<'_>) -> String {
     let of = view.plan.nodes.len();
     let failed = if failed == 0 { String::new() } else { format!(", {failed} not") };
     let running = if running.is_empty() { "nothing runs".to_owned() } else { running.join(", ") };
-    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}"))
+    // What the host does not hold by itself, a reader of the log should know.
+    let watched = view.state.limits.iter().filter(|it| it.name == "memory");
+    let memory = watched.map(|it| format!("; memory {}", it.level)).collect::<String>();
+    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{memory}"))
 }

@@ -3,11 +3,14 @@
 //! What lies outside of the node's `writes` is refused with its paths, and the
 //! attempt has failed; nothing is dropped in silence. Unaware of gates.
 
+use std::path::Path;
+
 use eufm_plan::NodeIndex;
 
 use super::place::Place;
+use crate::environments::in_worktree;
 use crate::event::NodeEvent;
-use crate::git::{CodeImplementation, CommitId, HarvestError, Ref, Stamp, Writes};
+use crate::git::{CodeImplementation, CommitId, HarvestError, Ref, Stamp, Writes, meet};
 use crate::workshop::{StepError, Workshop};
 
 pub(super) fn perform(
@@ -26,6 +29,13 @@ pub(super) fn perform(
     // Preflight lets no node through whose writes are not listed.
     let writes = Writes::new(shop.node(node).writes.globs().unwrap_or_default())?;
     let fact = match place.worktree().harvest(base, &writes) {
+        Ok(implementation) if let Some(path) = kept(shop, node, &implementation) => {
+            let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
+            let reason = format!(
+                "{path}: an environment keeps this folder, and nothing is taken back from there"
+            );
+            NodeEvent::Refused { reason, salvage }
+        }
         Ok(implementation) => {
             let work = commit(shop, node, &implementation, (start, attempt), base, stamp)?;
             let changes = implementation.changes.len() as u64;
@@ -41,6 +51,15 @@ pub(super) fn perform(
     };
     shop.courier.tell(node, fact)?;
     place.remove()
+}
+
+/// Finds a change that lies where an environment keeps a folder: a later
+/// sandbox could not show that folder there.
+fn kept(shop: &Workshop, node: NodeIndex, made: &CodeImplementation) -> Option<String> {
+    let environments = shop.node(node).env.iter().map(|it| &shop.plan.environments[it.get()]);
+    let folders: Vec<&str> = environments.flat_map(in_worktree).collect();
+    let paths = made.changes.iter().map(|change| &change.path);
+    paths.filter(|path| folders.iter().any(|it| meet(Path::new(path), it))).min().cloned()
 }
 
 /// Commits the result on the node's base, under a ref; a result that changes

@@ -17,7 +17,7 @@ use crate::git::Stamp;
 use crate::orphans;
 use crate::output::Output;
 use crate::process::Command;
-use crate::supervise::{End, Limits, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// Runs an attempt to its end.
@@ -48,6 +48,7 @@ pub(super) fn perform(
             return shop.courier.tell(node, NodeEvent::Interrupted { salvage: None });
         }
         Ok(End::TimedOut | End::Stalled) => Ending::TimedOut,
+        Ok(End::Exceeded(limit)) => Ending::exceeded(limit),
         Ok(End::Exited(exit)) if is_success(work, exit) => Ending::Completed,
         Ok(End::Exited(exit)) if last.is_empty() => failed(exit.to_string()),
         Ok(End::Exited(exit)) => failed(format!("{exit}: {last}")),
@@ -94,14 +95,16 @@ fn run(
     let pulse = &shop.pulses[node.get()];
     let streams = output.streams()?;
     // A stop that comes here finds the process registered and ends it.
-    supervise(&shop.running, &command, streams, limits, pulse, |process| {
+    let guard = shop.guard(node, output.path(), Vec::new())?;
+    let charge = Charge { command, streams, limits, guard, pulse };
+    supervise(&shop.running, charge, |process| {
         shop.courier.post(node, NodeEvent::Spawned { process });
     })
 }
 
 fn command(shop: &Workshop, node: NodeIndex, work: &Work, output: &Path) -> Command {
     let folder = work.cwd.as_ref().map_or(shop.checkout.clone(), |cwd| shop.checkout.join(cwd));
-    let tools = shop.tools(&shop.node(node).env);
+    let tools = shop.environments.tools(&shop.node(node).env);
     let mut path = tools.path;
     path.extend(shop.host.path.iter().cloned());
     let path = std::env::join_paths(path).unwrap_or_default();

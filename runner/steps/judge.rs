@@ -1,29 +1,23 @@
 //! Lets a gate judge a node's work in a sandbox of its own.
 //!
 //! The gate sees a fresh worktree of the harvested commit, without network,
-//! and its own files as they are in the base commit: an agent cannot pass by
-//! editing its test. Unaware of what the kinds of gates look for.
+//! and the environments as that commit needs them. Unaware of what the kinds
+//! of gates look for.
 
-use std::io::Read as _;
-use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use eufm_plan::id::slug;
-use eufm_plan::{GateIndex, NodeIndex, QualityGate};
+use eufm_plan::{GateIndex, NodeIndex};
 
+use super::gate::{self, Bench, Ruling};
 use super::place::Place;
-use crate::beneath;
-use crate::capture::Capture;
+use crate::environments::Unready;
 use crate::event::NodeEvent;
-use crate::gates::{self, Evidence, Finish};
+use crate::gates::Judgement;
 use crate::git::CommitId;
-use crate::nest;
-use crate::sandbox::Confined;
-use crate::supervise::{End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// How long a gate may run when neither its node nor the run has a cap.
-const LIMIT_DEFAULT: Duration = Duration::from_secs(60 * 60);
+pub(crate) const LIMIT_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn perform(
     shop: &Workshop,
@@ -34,27 +28,33 @@ pub(super) fn perform(
     rest_ms: Option<u64>,
 ) -> Result<(), StepError> {
     let gate = &shop.plan.gates[index.get()];
-    let kind = gates::kind(&gate.kind)
-        .ok_or_else(|| StepError::Host(format!("no gate kind {}", gate.kind)))?;
-    let run = kind.command(gate).map_err(|error| StepError::Host(error.to_string()))?;
     let folder = shop.scratch(node, start, &format!("gate{}", index.get()));
     let place = Place::make(shop, &folder, work)?;
-    place.worktree().restore(&shop.base, gates::cwd(gate).unwrap_or_default(), run)?;
-    let report = kind.report(gate);
-    if let Some(report) = &report {
-        // A report that the agent committed must not speak for the gate.
-        beneath::remove(place.worktree().dir(), report)?;
-    }
+    let began = Instant::now();
     let limit = rest_ms.map_or(LIMIT_DEFAULT, Duration::from_millis);
-    let Some((finish, output)) = run_gate(shop, node, gate, start, &place, run, limit)? else {
-        place.remove()?;
-        return Err(StepError::Left);
+    // A result that changes what an environment depends on is judged in that
+    // of its own.
+    let judged = match super::outfit(shop, node, work, &place, Some(limit)) {
+        Ok(outfit) => {
+            let logs = shop.node_dir(node).join(format!("{start}"));
+            let limit = limit.saturating_sub(began.elapsed());
+            let pulse = &shop.pulses[node.get()];
+            let memory = shop.node(node).budget.memory.map(|bytes| bytes.0);
+            let bench = Bench { place: &place, outfit: &outfit, logs: &logs, pulse, limit, memory };
+            let ruling = gate::judge(shop, gate, &bench)?;
+            ruling.map(|Ruling { judgement, output, .. }| (judgement, output))
+        }
+        Err(Unready::Failed(failure)) => {
+            let judgement = Judgement::unprepared(&failure);
+            Some((judgement, failure.output.into_bytes()))
+        }
+        Err(Unready::Stopped) => None,
+        Err(Unready::Step(error)) => return Err(error),
     };
-    let report = report.map(|path| read_report(place.worktree().dir(), &path));
-    let evidence = Evidence { finish, report: report.transpose()?.flatten() };
-    let judgement = kind.judge(gate, &evidence);
-    let feedback = judgement.feedback(gate, run, &output);
     place.remove()?;
+    let Some((judgement, output)) = judged else { return Err(StepError::Left) };
+    let (_, run) = gate::command(gate)?;
+    let feedback = judgement.feedback(gate, run, &output);
     let verdict = judgement.verdict;
     shop.courier.tell(
         node,
@@ -65,49 +65,4 @@ pub(super) fn perform(
             feedback: (!verdict.is_pass()).then_some(feedback),
         },
     )
-}
-
-/// Runs the gate's command; `None` when the run was stopped meanwhile.
-fn run_gate(
-    shop: &Workshop,
-    node: NodeIndex,
-    gate: &QualityGate,
-    start: u32,
-    place: &Place,
-    run: &[String],
-    limit: Duration,
-) -> Result<Option<(Finish, Vec<u8>)>, StepError> {
-    let tools = shop.tools(&shop.node(node).env);
-    let confined = Confined {
-        cwd: gates::cwd(gate).map(ToOwned::to_owned),
-        vars: gates::vars(gate),
-        ..nest::command(run, place.mounts(), tools)
-    };
-    let command = shop.sandbox.command(place.worktree().dir(), &confined);
-    let logs = shop.node_dir(node).join(format!("{start}"));
-    std::fs::create_dir_all(&logs)?;
-    let log = logs.join(format!("gate-{}.log", slug(&gate.name)));
-    // A gate that was cut off by a crash is judged again.
-    if log.exists() {
-        std::fs::remove_file(&log)?;
-    }
-    let (capture, writer) = Capture::start(&log, |_| {})?;
-    let streams = (writer.try_clone()?, writer);
-    let limits = Limits { wall: Some(limit), silence: None };
-    let pulse = &shop.pulses[node.get()];
-    let end = supervise(&shop.running, &command, streams, limits, pulse, |_| {})?;
-    let output = capture.finish()?.tail;
-    Ok(match end {
-        End::Exited(exit) => Some((Finish::Exited(exit), output)),
-        End::TimedOut | End::Stalled => Some((Finish::TimedOut, output)),
-        End::Stopped => None,
-    })
-}
-
-/// Reads a report that the gate wrote, up to the kind's limit.
-fn read_report(worktree: &Path, path: &str) -> Result<Option<Vec<u8>>, StepError> {
-    let Some(file) = beneath::read(worktree, path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(gates::REPORT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }

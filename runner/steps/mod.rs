@@ -5,6 +5,7 @@
 //! Unaware of what follows from the fact.
 
 mod commit;
+mod gate;
 mod harvest;
 mod in_place;
 mod judge;
@@ -13,13 +14,20 @@ mod place;
 mod recover;
 mod start;
 
+pub(crate) use gate::{
+    Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
+};
+pub(crate) use judge::LIMIT_DEFAULT as GATE_LIMIT_DEFAULT;
 pub(crate) use place::Place;
+
+use std::time::Duration;
 
 use eufm_plan::{GateIndex, NodeIndex};
 
+use crate::environments::{self, Outfit, Unready};
 use crate::git::{CommitId, Stamp};
 use crate::state::Feedback;
-use crate::workshop::{StepError, Workshop};
+use crate::workshop::{Message, StepError, Workshop};
 
 /// What a step is to do, with all it needs of the run's state.
 #[derive(Debug)]
@@ -91,6 +99,22 @@ pub(crate) struct StartJob {
     /// Whether the journal has its start already, since nothing was to be
     /// found out for it.
     pub is_told: bool,
+}
+
+/// Gives a step the environments that its node sees, as they are for a commit.
+fn outfit(
+    shop: &Workshop,
+    node: NodeIndex,
+    commit: &CommitId,
+    place: &Place,
+    limit: Option<Duration>,
+) -> Result<Outfit, Unready> {
+    let limit = limit.unwrap_or(environments::LIMIT_DEFAULT);
+    let tell = |text: &str| {
+        let text = crate::printable::line(text, 120);
+        shop.courier.send(Message::Activity { node, text });
+    };
+    environments::hand_out(shop, &shop.node(node).env, commit, place, limit, &tell)
 }
 
 /// How many paths of a conflict are written down.

@@ -57,7 +57,7 @@ impl Place {
             std::fs::remove_file(folder)?;
         } else if folder.exists() {
             vault.prune(&folder.join("tree"))?;
-            std::fs::remove_dir_all(folder)?;
+            crate::remove::remove_all(folder)?;
         }
         Ok(())
     }
@@ -65,6 +65,11 @@ impl Place {
     /// Returns the worktree.
     pub(crate) fn worktree(&self) -> &Worktree {
         &self.worktree
+    }
+
+    /// Returns the folder of the worktree and of what is beside it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Returns a folder beside the worktree, for what the step needs.
@@ -80,6 +85,6 @@ impl Place {
     /// Removes the worktree and all beside it.
     pub(crate) fn remove(self) -> Result<(), StepError> {
         self.worktree.remove()?;
-        Ok(std::fs::remove_dir_all(&self.folder)?)
+        Ok(crate::remove::remove_all(&self.folder)?)
     }
 }

@@ -4,14 +4,15 @@
 //! short by a stop keeps its work under a ref. Unaware of what an agent or a
 //! command is: that is the executor's.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eufm_plan::{NodeIndex, Work};
 
 use super::StartJob;
 use super::place::Place;
+use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
-use crate::executors::{Attempt, Ran, executor};
+use crate::executors::{Attempt, Executor, Ran, executor};
 use crate::git::{CommitId, MergeError, Stamp};
 use crate::workshop::{StepError, Workshop};
 
@@ -41,20 +42,7 @@ pub(super) fn perform(
         place.remove()?;
         return Err(error);
     }
-    let limit = job.rest_ms.map(Duration::from_millis);
-    let logs = shop.node_dir(node).join(format!("{}", job.start));
-    std::fs::create_dir_all(&logs)?;
-    let attempt = Attempt {
-        node,
-        place: &place,
-        logs: &logs,
-        session: job.session.as_deref(),
-        feedback: job.feedback.as_ref(),
-        heard: job.heard,
-        has_work: from != base,
-        limit,
-    };
-    match executor.execute(shop, &attempt)? {
+    match attempt(shop, node, job, (executor, &place), (&base, &from))? {
         Ran::Ended(Ending::Completed) => {
             let (ending, salvage) = (Ending::Completed, None);
             shop.courier.tell(node, NodeEvent::Exited { ending, salvage })
@@ -70,6 +58,42 @@ pub(super) fn perform(
             place.remove()
         }
     }
+}
+
+/// Runs the attempt in its place, with the environments it sees: those of its
+/// base, whatever earlier work it goes on with.
+fn attempt(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &StartJob,
+    (executor, place): (&dyn Executor, &Place),
+    (base, from): (&CommitId, &CommitId),
+) -> Result<Ran, StepError> {
+    let began = Instant::now();
+    let limit = job.rest_ms.map(Duration::from_millis);
+    let outfit = match super::outfit(shop, node, base, place, limit) {
+        Ok(outfit) => outfit,
+        Err(Unready::Stopped) => return Ok(Ran::Stopped),
+        Err(Unready::Failed(failure)) => {
+            let reason = failure.to_string();
+            return Ok(Ran::Ended(Ending::Failed { reason }));
+        }
+        Err(Unready::Step(error)) => return Err(error),
+    };
+    let logs = shop.node_dir(node).join(format!("{}", job.start));
+    std::fs::create_dir_all(&logs)?;
+    let attempt = Attempt {
+        node,
+        place,
+        outfit: &outfit,
+        logs: &logs,
+        session: job.session.as_deref(),
+        feedback: job.feedback.as_ref(),
+        heard: job.heard,
+        has_work: from != base,
+        limit: limit.map(|limit| limit.saturating_sub(began.elapsed())),
+    };
+    executor.execute(shop, &attempt)
 }
 
 /// Finds what the node starts from: the merge of what it depends on; `None`

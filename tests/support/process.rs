@@ -175,6 +175,13 @@ impl Ended {
         self
     }
 
+    /// Asserts that something is not said.
+    #[track_caller]
+    pub(crate) fn keeps_quiet_about(self, text: &str) -> Self {
+        assert!(!self.stderr.contains(text), "{text:?} is said:\n{}", self.stderr);
+        self
+    }
+
     /// Asserts that standard output shows all of these.
     #[track_caller]
     pub(crate) fn shows(self, texts: &[&str]) -> Self {

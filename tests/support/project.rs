@@ -92,6 +92,9 @@ impl Project {
             .args(["-c", "user.name=Test", "-c", "user.email=test@localhost"])
             .args(args)
             .current_dir(self.repo())
+            // The same files are the same commit, and so the same name of a run.
+            .env("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z")
+            .env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .output()

@@ -1,7 +1,8 @@
 //! Claims about every run of a plan: `[proof]`.
 //!
 //! One begins with `holds` only where the runner of this version holds it for
-//! this plan; what it does not do yet, it does not claim. Unaware of how the
+//! this plan on every host, with `watched` where some hosts let it pass a
+//! little first; what it does not do yet, it does not claim. Unaware of how the
 //! runner does it.
 
 use super::reach::network;
@@ -12,7 +13,7 @@ use crate::{Plan, Work, Writes};
 pub struct Proof {
     /// What it is about, the key in `[proof]`.
     pub name: &'static str,
-    /// `holds: …` or `not claimed: …`, with what it rests on.
+    /// `holds: …`, `watched: …` or `not claimed: …`, with what it rests on.
     pub claim: String,
 }
 
@@ -23,6 +24,9 @@ struct Uses {
     unprotected: bool,
     in_place: bool,
     secrets: bool,
+    /// Hosts that the proxy lets through to.
+    hosts: bool,
+    /// Hosts that nothing lets through to yet, or nothing holds.
     network: bool,
     deploy: bool,
 }
@@ -33,15 +37,17 @@ impl Uses {
         for node in &plan.nodes {
             uses.memory |= node.budget.memory.is_some();
             uses.unprotected |= node.writes == Writes::Unprotected;
-            uses.deploy |= matches!(node.work, Work::Deploy { .. });
+            let is_deploy = matches!(node.work, Work::Deploy { .. });
+            uses.deploy |= is_deploy;
             if let Some(command) = node.work.command() {
                 uses.in_place |= command.in_place;
                 uses.secrets |= !command.secrets.is_empty();
-                uses.network |= !command.network.is_empty();
+                uses.hosts |= !command.network.is_empty();
+                uses.network |= is_deploy && !command.network.is_empty();
             }
         }
+        uses.hosts |= plan.environments.iter().any(|environment| !environment.network.is_empty());
         uses.network |= uses.in_place
-            || plan.environments.iter().any(|environment| !environment.network.is_empty())
             || plan.agents.iter().any(|agent| !network(&agent.params).is_empty())
             || plan.gates.iter().any(|gate| !network(&gate.params).is_empty())
             || plan.generated.iter().any(|file| !file.network.is_empty());
@@ -61,6 +67,12 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         ("cost", "not claimed: this version of eufm does not meter money".to_owned()),
         ("wall", wall),
     ];
+    if uses.memory {
+        // Not `holds`: not every host has cgroups. Exec says which it is there.
+        let memory = "watched: what takes more than its cap, or most of what is more than the \
+                      run's, is ended; where the host has cgroups, the kernel holds it";
+        all.push(("memory", memory.to_owned()));
+    }
     let mut claim = |name, holds: bool, claim: &str, lacks: &str| {
         let claim = match holds {
             true => format!("holds: {claim}"),
@@ -68,9 +80,6 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         };
         all.push((name, claim));
     };
-    if uses.memory {
-        claim("memory", false, "", "does not limit memory");
-    }
     let gates = "a result is taken over only when every gate of its node passed on the harvested \
                  tree; unknown is not a pass";
     claim("gates", true, gates, "");
@@ -90,10 +99,16 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     claim("writers", is_listed, writers, lacks);
     let secrets = "no node has any; environments are cleared";
     claim("secrets", !uses.secrets, secrets, "does not hand secrets to nodes");
-    let reach = "agents reach nothing but the gateway, commands and gates reach nothing";
+    let reach = match uses.hosts {
+        true => {
+            "agents reach nothing but the gateway, commands and preparing only the hosts they name, \
+             through the proxy, gates nothing"
+        }
+        false => "agents reach nothing but the gateway, commands and gates reach nothing",
+    };
     let lacks_network = match uses.in_place {
         true => "does not hold commands that run in the user's checkout",
-        false => "does not open the network to single hosts",
+        false => "does not open the network to agents, gates, deploys and generated files",
     };
     claim("network", !uses.network, reach, lacks_network);
     if uses.deploy {
@@ -118,8 +133,25 @@ mod tests {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
         assert_eq!(claims(&everything(), "holds: "), ["wall", "gates"]);
-        let not = ["cost", "memory", "rules", "writers", "secrets", "network", "deploy"];
+        assert_eq!(claims(&everything(), "watched: "), ["memory"]);
+        let not = ["cost", "rules", "writers", "secrets", "network", "deploy"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
+    }
+
+    #[test]
+    fn the_claim_about_the_network_tells_whether_hosts_are_named() {
+        let claim = |plan: &Plan| {
+            let network = proofs(plan).into_iter().find(|proof| proof.name == "network");
+            network.expect("there is one").claim
+        };
+        let mut plan = hello();
+        assert!(claim(&plan).ends_with("commands and gates reach nothing"));
+        plan.environments[0].network = vec!["a.example".to_owned()];
+        assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+        let (path, run) = ("Cargo.lock".to_owned(), vec!["cargo".to_owned()]);
+        let network = vec!["a.example".to_owned()];
+        plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
+        assert!(claim(&plan).starts_with("not claimed: "));
     }
 
     #[test]
@@ -134,13 +166,13 @@ mod tests {
         assert_eq!(open(&|plan| plan.budget.wall = None), ["wall"]);
         assert_eq!(open(&|plan| plan.nodes[0].writes = Writes::Unprotected), ["writers"]);
         let host = || vec!["a.example".to_owned()];
-        assert_eq!(open(&|plan| plan.environments[0].network = host()), ["network"]);
+        assert_eq!(open(&|plan| plan.environments[0].network = host()), [""; 0]);
         let command = |plan: &mut Plan, change: &dyn Fn(&mut Command)| {
             if let Work::Command(command) = &mut plan.nodes[2].work {
                 change(command);
             }
         };
-        assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), ["network"]);
+        assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), [""; 0]);
         assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), ["secrets"]);
         assert_eq!(open(&|plan| command(plan, &|it| it.in_place = true)), ["writers", "network"]);
     }
