@@ -108,7 +108,8 @@ fn bare(dir: &Path, repository: &Path, codex: &Path, cassette: &str) -> Result<V
     let installation = Codex.locate(&agent, &search)?;
     let path: Vec<PathBuf> =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let sandbox = Sandbox::new(&path, &dir.join("accounts"))?;
+    let sandbox =
+        Sandbox::new(&path, &dir.join("accounts"), Path::new(env!("CARGO_BIN_EXE_eufm")))?;
     let cassette = Cassette::parse(cassette, "bench.toml")?;
     let provider = Provider::Cassette { cassette, go_on: String::new() };
     let gateway = Gateway::start(provider, |_| Ok(()))?;
@@ -139,9 +140,7 @@ impl Bare<'_> {
         })?;
         let endpoint = forward::endpoint();
         let turn = Turn { prompt: "Write it.", session: None, endpoint: &endpoint, token: "token" };
-        let launcher = Path::new(env!("CARGO_BIN_EXE_eufm"));
-        let nest =
-            Nest { launcher, installation: &self.installation, sessions: &sessions, door: &door };
+        let nest = Nest { installation: &self.installation, sessions: &sessions, door: &door };
         let invocation = Codex.command(&self.agent, &turn);
         let confined = nest.agent(invocation, Vec::new(), Tools::default());
         let command = self.sandbox.command(self.repository, &confined);

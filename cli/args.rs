@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use eufm_compiler::Setting;
 use eufm_plan::units::Bytes;
+use eufm_runner::protections::{self, PROTECTIONS, Protection};
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -47,12 +48,26 @@ pub(crate) enum Command {
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
     #[command(name = eufm_runner::gateway::forward::SUBCOMMAND, hide = true)]
     Forward(ForwardArgs),
+    /// Close files and system calls to a program, then run it (used where there is no bubblewrap)
+    #[command(name = eufm_runner::confine::SUBCOMMAND, hide = true)]
+    Confine(ConfineArgs),
+    /// Close dangerous system calls to a program, then run it (used inside sandboxes)
+    #[command(name = eufm_runner::confine::FILTER, hide = true)]
+    Filter(FilterArgs),
     /// Take limits, then become a program (used outside of sandboxes)
     #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
     Limit(LimitArgs),
     /// Mount folders that can be changed unseen, then become a program (used for sandboxes)
     #[command(name = eufm_runner::layers::SUBCOMMAND, hide = true)]
     Layers(LayersArgs),
+}
+
+/// Finds a protection by its name.
+fn protection(text: &str) -> Result<&'static Protection, String> {
+    protections::protection(text).ok_or_else(|| {
+        let names: Vec<&str> = PROTECTIONS.iter().map(|known| known.name).collect();
+        format!("no protection has this name; there are {}", names.join(", "))
+    })
 }
 
 /// Reads `NAME=VALUE`.
@@ -150,6 +165,9 @@ pub(crate) struct ExecArgs {
     /// Run every node anew instead of taking results of earlier runs over
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Run though this protection is missing here: bubblewrap, landlock or seccomp; may be repeated
+    #[arg(long = "allow-degraded", value_name = "NAME", value_parser = protection)]
+    pub(crate) allowed: Vec<&'static Protection>,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
@@ -247,6 +265,9 @@ pub(crate) struct DoctorArgs {
     /// Try this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
+    /// Judge as if this protection may be missing: bubblewrap, landlock or seccomp; may be repeated
+    #[arg(long = "allow-degraded", value_name = "NAME", value_parser = protection)]
+    pub(crate) allowed: Vec<&'static Protection>,
     /// Prepare the environments of this plan and run each of its gates on the base commit
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
@@ -371,6 +392,66 @@ pub(crate) struct ForwardArgs {
     /// The program to run and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The launcher of sandboxes without namespaces.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfineArgs {
+    /// Become the program instead of keeping it
+    #[arg(long)]
+    pub(crate) enter: bool,
+    /// The folder of the worktree
+    #[arg(long)]
+    pub(crate) worktree: PathBuf,
+    /// The folder for its home and its temporary files
+    #[arg(long)]
+    pub(crate) private: PathBuf,
+    /// Where it starts
+    #[arg(long)]
+    pub(crate) cwd: PathBuf,
+    /// The git directory of the worktree
+    #[arg(long)]
+    pub(crate) git: Option<PathBuf>,
+    /// What it may read beside the system
+    #[arg(long)]
+    pub(crate) read: Vec<PathBuf>,
+    /// What it may change beside its own folders
+    #[arg(long)]
+    pub(crate) write: Vec<PathBuf>,
+    /// A variable of the author's
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) var: Vec<(String, String)>,
+    /// What stays open
+    #[arg(long, value_enum)]
+    pub(crate) open: Vec<Open>,
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The filter inside sandboxes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FilterArgs {
+    /// A variable of the author's
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) var: Vec<(String, String)>,
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// What a host cannot close, and somebody permitted to do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Open {
+    /// Files and signals
+    Files,
+    /// The network and dangerous system calls
+    Calls,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
 
 /// The launcher of layers.

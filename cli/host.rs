@@ -66,9 +66,7 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
         None => config.codex,
     };
     let ceilings = config.limits.ceilings().map_err(|reason| bad_config(&file, &reason))?;
-    let launcher = std::env::current_exe().map_err(|error| {
-        Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
-    })?;
+    let launcher = own_program()?;
     Ok(Host { home, path: search_path(), codex, launcher, ceilings })
 }
 
@@ -77,6 +75,16 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
 pub(crate) fn search_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
     std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
+}
+
+/// Returns the file of this program.
+///
+/// # Errors
+/// Fails when the system does not tell.
+pub(crate) fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| {
+        Failure::new(ExitStatus::HOST, format!("this program cannot find itself: {error}"))
+    })
 }
 
 /// Returns the folder of the state of a repository's runs.

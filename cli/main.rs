@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Why(args) => commands::why::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
+        Command::Confine(args) => commands::confine::run(&args),
+        Command::Filter(args) => commands::confine::filter(&args),
         Command::Limit(args) => commands::limit::run(&args),
         Command::Layers(args) => commands::layers::run(&args),
     };

@@ -40,6 +40,7 @@ impl From<StoreError> for RunError {
             StoreError::Locked { .. } => {
                 Self::Locked(format!("{error}\n  help: wait for its end, or stop it with Ctrl-C"))
             }
+            StoreError::Shared { .. } => Self::Host(error.to_string()),
             StoreError::Exposed { .. } => Self::State(error.to_string()),
             StoreError::Io { .. } => Self::State(format!(
                 "{error}\n  help: make it readable and writable, or keep the state elsewhere \

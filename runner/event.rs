@@ -13,6 +13,7 @@ use crate::git::CommitId;
 use crate::key::NodeKey;
 use crate::limits::{Exceeded, Facility};
 use crate::process::ProcessId;
+use crate::protections::Guarded;
 
 /// One fact about the run or about a node of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum RunEvent {
         /// The new runner.
         runner: ProcessId,
     },
+    /// How this runner's host keeps apart what runs.
+    Guarded(Guarded),
     /// How this runner's host holds the limits on what runs.
     Limited {
         /// Each limit, with how well it is held and by what.

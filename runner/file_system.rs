@@ -81,7 +81,8 @@ impl FileSystem {
         Ok(Self { free_bytes: found.f_bavail.saturating_mul(block_bytes), ..Self::named(magic) })
     }
 
-    fn named(magic: u32) -> Self {
+    /// Describes the file system of a number, without its room.
+    pub(crate) fn named(magic: u32) -> Self {
         let known = KNOWN.iter().find(|(number, _, _)| *number == magic);
         let (name, place) =
             known.map_or(("unknown", Place::Disk), |(_, name, place)| (name, *place));
@@ -107,9 +108,24 @@ mod tests {
 
     #[test]
     fn those_of_other_hosts_are_told_from_those_of_this_one() {
-        let shared = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
-        for number in shared {
-            assert!(FileSystem::named(number).is_shared, "{number:x}");
+        let shared: &[(u32, &str)] = &[
+            (0x6969, "nfs"),
+            (0xff53_4d42, "cifs"),
+            (0xfe53_4d42, "smb2"),
+            (0x6573_5546, "fuse"),
+            (0x0102_1997, "9p"),
+            (0x00c3_6400, "ceph"),
+            (0x0bd0_0bd0, "lustre"),
+            (0x5346_414f, "afs"),
+            (0x7375_7245, "coda"),
+            (0x0116_1970, "gfs2"),
+            (0x7461_636f, "ocfs2"),
+            (0x4750_4653, "gpfs"),
+            (0x786f_4256, "vboxsf"),
+        ];
+        for (number, name) in shared {
+            let found = FileSystem::named(*number);
+            assert_eq!((found.name, found.is_shared), (*name, true), "{number:x}");
         }
         for number in [0xef53, 0x9123_683e, 0x5846_5342, 0x794c_7630, 0x0102_1994, 0x1234_5678] {
             assert!(!FileSystem::named(number).is_shared, "{number:x}");

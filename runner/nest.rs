@@ -10,13 +10,10 @@ use std::path::{Path, PathBuf};
 
 use crate::agents::{Installation, Invocation, SESSIONS};
 use crate::gateway::{SOCKET, forward};
-use crate::sandbox::{Confined, Mount, Nesting};
+use crate::sandbox::{Confined, LAUNCHER, Mount, Nesting};
 
 /// Where the gateway's socket is seen inside.
 const DOOR: &str = "/run/eufm/door";
-
-/// Where this program is seen inside.
-pub(crate) const LAUNCHER: &str = "/opt/eufm/eufm";
 
 /// An environment on this host: what it shows, and what leads the search path.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +27,6 @@ pub struct Tools {
 /// The folders of the host that an agent's sandbox shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Nest<'a> {
-    /// This program, which forwards to the gateway inside.
-    pub launcher: &'a Path,
     /// The agent's program.
     pub installation: &'a Installation,
     /// Where the agent keeps its sessions.
@@ -50,7 +45,6 @@ impl Nest<'_> {
             vec![LAUNCHER.into(), forward::SUBCOMMAND.into(), socket.into(), "--".into()];
         run.extend(invocation.run);
         let mut all = mounts;
-        all.push(Mount::read_only(self.launcher, LAUNCHER));
         all.extend(self.installation.mounts.iter().cloned());
         all.push(Mount::writable(self.sessions, SESSIONS));
         all.push(Mount::read_only(self.door, DOOR));

@@ -10,11 +10,15 @@ use eufm_plan::lockfile::Locked;
 use eufm_plan::{Plan, Work};
 
 use crate::agents::{AgentBackend, Installation, Search, backend};
+use crate::confine::Closed;
+use crate::doctor::Isolation;
 use crate::environments::{self, Sharing};
 use crate::error::RunError;
 use crate::gates;
+use crate::guard::{self, Allowed};
 use crate::limits::Ceilings;
 use crate::nest::Tools;
+use crate::protections::Guarded;
 use crate::sandbox::Sandbox;
 use crate::trial;
 
@@ -40,6 +44,8 @@ pub(crate) struct Admitted {
     pub locked: Locked,
     /// Makes sandboxes.
     pub sandbox: Sandbox,
+    /// How what runs is kept apart; `None` when nothing needs to be.
+    pub guarded: Option<Guarded>,
     /// The agents' programs, by agent.
     pub installations: Vec<Installation>,
     /// What each environment shows, by environment.
@@ -52,7 +58,12 @@ pub(crate) struct Admitted {
 ///
 /// # Errors
 /// Fails with everything that is missing, or with the agent that is not there.
-pub(crate) fn admit(locked: Locked, host: &Host, scratch: &Path) -> Result<Admitted, RunError> {
+pub(crate) fn admit(
+    locked: Locked,
+    host: &Host,
+    scratch: &Path,
+    allowed: Allowed<'_>,
+) -> Result<Admitted, RunError> {
     if !cfg!(target_os = "linux") {
         let message = "plans run on Linux only; compile and review work here".to_owned();
         return Err(RunError::Host(message));
@@ -60,12 +71,7 @@ pub(crate) fn admit(locked: Locked, host: &Host, scratch: &Path) -> Result<Admit
     kinds_are_known(&locked.plan)?;
     let tools = locked.plan.environments.iter().map(|it| environments::tools(it, &host.home));
     let tools = tools.collect::<Result<Vec<_>, _>>().map_err(RunError::Host)?;
-    let sandbox = Sandbox::new(&host.path, &scratch.join("accounts")).map_err(|error| {
-        RunError::Host(format!(
-            "no sandbox can be made: {error}\n  help: install bubblewrap (Debian: apt-get \
-             install bubblewrap)"
-        ))
-    })?;
+    let (sandbox, guarded) = sandbox(&locked.plan, host, scratch, allowed)?;
     let search = Search { configured: host.codex.clone(), path: host.path.clone() };
     let installations = locked
         .plan
@@ -79,11 +85,40 @@ pub(crate) fn admit(locked: Locked, host: &Host, scratch: &Path) -> Result<Admit
         })
         .collect::<Result<Vec<_>, _>>()?;
     let sharing = Sharing::Layers;
-    let mut admitted = Admitted { locked, sandbox, installations, tools, sharing };
+    let mut admitted = Admitted { locked, sandbox, guarded, installations, tools, sharing };
     if needs_sandbox(&admitted.locked.plan) {
         admitted.probe(host, &scratch.join("probe"))?;
     }
     Ok(admitted)
+}
+
+/// Chooses what keeps apart what runs; nothing is said of it where nothing of
+/// the plan runs in a sandbox.
+fn sandbox(
+    plan: &Plan,
+    host: &Host,
+    scratch: &Path,
+    allowed: Allowed<'_>,
+) -> Result<(Sandbox, Option<Guarded>), RunError> {
+    if !needs_sandbox(plan) {
+        return Ok((Sandbox::without_namespaces(&host.launcher, Closed::default()), None));
+    }
+    let (sandbox, guarded) = guard::choose(host, scratch, allowed)?;
+    if guarded.isolation > Isolation::B && !plan.agents.is_empty() {
+        let message = "agents do not run without bubblewrap: the Codex CLI needs the network of \
+                       a namespace to reach the gateway, and makes its own sandbox with \
+                       namespaces\n  help: install bubblewrap and allow user namespaces, or \
+                       leave the agents out of the plan";
+        return Err(RunError::Host(message.to_owned()));
+    }
+    let keeps = plan.environments.iter().any(|environment| !environment.keep.is_empty());
+    if guarded.isolation > Isolation::B && (keeps || reaches_hosts(plan)) {
+        let message = "folders that environments keep and hosts that commands reach need \
+                       bubblewrap: there is no namespace to show them in\n  help: install \
+                       bubblewrap and allow user namespaces";
+        return Err(RunError::Host(message.to_owned()));
+    }
+    Ok((sandbox, Some(guarded)))
 }
 
 fn backend_of(kind: &str) -> Result<&'static dyn AgentBackend, RunError> {
@@ -116,14 +151,11 @@ impl Admitted {
             |error: std::io::Error| RunError::State(format!("{}: {error}", folder.display()));
         crate::orphans::end_all(folder).map_err(state)?;
         std::fs::create_dir_all(folder).map_err(state)?;
-        let result = self.probe_sandbox(folder).and_then(|()| {
-            let agents = self.locked.plan.agents.iter().zip(&self.installations);
-            for (agent, installation) in agents {
-                let backend = backend_of(&agent.kind)?;
-                self.probe_agent(host, folder, backend, installation)?;
-            }
-            self.find_sharing(host, folder)
+        let mut agents = self.locked.plan.agents.iter().zip(&self.installations);
+        let result = agents.try_for_each(|(agent, installation)| {
+            self.probe_agent(folder, backend_of(&agent.kind)?, installation)
         });
+        let result = result.and_then(|()| self.find_sharing(host, folder));
         crate::remove::remove_all(folder).map_err(state)?;
         self.sharing = result?;
         Ok(())
@@ -139,20 +171,14 @@ impl Admitted {
         })
     }
 
-    fn probe_sandbox(&self, folder: &Path) -> Result<(), RunError> {
-        trial::of_commands(&self.sandbox, folder)
-            .map_err(|failed| refused(&failed, trial::ALLOW_NAMESPACES))
-    }
-
     fn probe_agent(
         &self,
-        host: &Host,
         folder: &Path,
         backend: &dyn AgentBackend,
         installation: &Installation,
     ) -> Result<(), RunError> {
         let help = "the agent's own sandbox does not start within ours; its commands would fail";
-        trial::of_agents(&self.sandbox, folder, &host.launcher, backend, installation)
+        trial::of_agents(&self.sandbox, folder, backend, installation)
             .map_err(|failed| refused(&failed, help))
     }
 }

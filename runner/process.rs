@@ -383,6 +383,82 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
+/// Lets this process be told by SIGTERM when the thread that started it goes,
+/// and end its children then: for a keeper, whose own end follows from theirs.
+///
+/// # Errors
+/// Fails when the signal cannot be heard.
+pub fn end_with_parent() -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    std::thread::Builder::new().name("parent".to_owned()).spawn(move || {
+        for _ in signals.forever() {
+            kill_children();
+        }
+    })?;
+    Ok(())
+}
+
+/// Ends all descendants of this process, which must have adopted those whose
+/// parents ended, and waits until they are gone. Best effort: one that forks
+/// faster than it is found has a start.
+///
+/// # Errors
+/// Fails when /proc cannot be read.
+pub fn end_descendants() -> io::Result<()> {
+    loop {
+        kill_children();
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::CHILD) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Kills what this process has started, without waiting: for an end at once.
+/// Sandboxes go with it; what runs bare gets SIGTERM, and its children SIGKILL.
+pub(crate) fn kill_started() {
+    for child in own_children() {
+        if let Ok(child) = ProcessId::of(child) {
+            child.kill(Body::Sandbox);
+            // Launchers and keepers end by it what may still be left of theirs.
+            signal(child.pid, |pid| rustix::process::kill_process_group(pid, Signal::TERM));
+        }
+    }
+}
+
+/// Sends SIGKILL to every child of this process.
+fn kill_children() {
+    for child in own_children() {
+        signal(child, |pid| rustix::process::kill_process(pid, Signal::KILL));
+    }
+}
+
+/// Lists the children of this process, of whichever thread.
+fn own_children() -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let mut found = Vec::new();
+    for task in tasks.filter_map(Result::ok) {
+        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
+}
+
+/// Becomes another program, with variables beside those that are set. Returns
+/// only if that fails.
+#[must_use]
+pub fn replace(run: &[OsString], vars: &[(String, String)]) -> io::Error {
+    let Some((program, args)) = run.split_first() else {
+        return io::Error::new(io::ErrorKind::InvalidInput, "no program was given");
+    };
+    let vars = vars.iter().map(|(name, value)| (name, value));
+    let error = std::process::Command::new(program).args(args).envs(vars).exec();
+    io::Error::new(error.kind(), format!("{}: {error}", program.to_string_lossy()))
+}
+
 /// Ends what is left of sandboxes whose launchers have ended, and waits until
 /// all of it is gone: a launcher ends as soon as its program has, a moment
 /// before the sandbox does.

@@ -10,9 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::forward;
-use crate::nest::LAUNCHER;
 use crate::proxy::{Passage, Proxy, SOCKET, own_hosts};
-use crate::sandbox::{Confined, Mount};
+use crate::sandbox::{Confined, LAUNCHER, Mount};
 
 /// Where the folder with the passage's socket is seen inside.
 const DOOR: &str = "/run/eufm/proxy";

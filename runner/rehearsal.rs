@@ -119,7 +119,7 @@ pub fn rehearse(
     };
     // Nobody listens: no fact is told.
     let (courier, _inbox) = Courier::new();
-    let admitted = admit(locked, host, store.root())?;
+    let admitted = admit(locked, host, store.root(), &[])?;
     let limits = limits(&admitted.locked.plan, host, &site.dir)?;
     let shop = Workshop::new(admitted, limits, site, courier)
         .map_err(|error| RunError::Host(format!("the proxy does not start: {error}")))?;

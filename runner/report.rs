@@ -13,6 +13,7 @@ use crate::event::Outcome;
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::limits::Facility;
+use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RunState};
 
 /// The version of the form of run.json.
@@ -43,6 +44,8 @@ pub struct RunReport {
     pub active_ms: u64,
     /// What the model's answers used.
     pub usage: Usage,
+    /// How the last runner's host kept apart what ran.
+    pub guarded: Option<Guarded>,
     /// How the last runner's host held the limits.
     pub limits: Vec<Facility>,
     /// The nodes in plan order.
@@ -126,6 +129,7 @@ impl RunReport {
             head: state.head.as_ref().map(ToString::to_string).unwrap_or_default(),
             active_ms: state.at_ms,
             usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
+            guarded: state.guarded.clone(),
             limits: state.limits.clone(),
             nodes: nodes.map(report).collect(),
             state: context.dir.root().to_owned(),

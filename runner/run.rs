@@ -24,6 +24,7 @@ use crate::journal::{self, Durability, Journal};
 use crate::limits::{Limits, RUNNER_BYTES};
 use crate::meant::{self, Meant, Question};
 use crate::preflight::{Admitted, Host, admit, needs_model};
+use crate::protections::Protection;
 use crate::replayed::Replayed;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -54,6 +55,8 @@ pub struct Order {
     pub new: bool,
     /// Whether results of earlier runs are taken over.
     pub takes_results: bool,
+    /// The protections that may be missing.
+    pub allowed: Vec<&'static Protection>,
 }
 
 /// How a run came to its end.
@@ -120,7 +123,9 @@ pub fn run(
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
     let mut first = replayed.first_facts(&order.locked, &found)?;
     let locked = order.locked.clone();
-    let admitted = admit(order.locked, host, store.root())?;
+    let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
+    // Before anything runs: what it rests on is a part of what happened.
+    first.extend(admitted.guarded.clone().map(RunEvent::Guarded));
     if let Some(run) = &replaced {
         give_up(&store, &vault, &locked, run, reporter)?;
     }

@@ -3,17 +3,25 @@
 //! Default-deny: a fresh file system with `/usr` read-only, the worktree at
 //! `/repo`, private `/tmp` and home, a PID namespace that dies with the runner
 //! and a network namespace without a way out. Whatever else is seen is named
-//! by a [`Mount`]. Unaware of what runs inside. Measured in docs/sandbox.md.
+//! by a [`Mount`]. Where there is no bubblewrap, the launcher of `confine`
+//! closes files and system calls instead, by paths of the host. Unaware of what
+//! runs inside. Measured in docs/sandbox.md.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::confine::{Closed, FILTER, SUBCOMMAND};
+use crate::git::View;
+use crate::orphans::MARK;
 use crate::process::Command;
 
 /// Where the worktree is, whatever the attempt: sessions and caches see one path.
 pub const REPO: &str = "/repo";
+
+/// Where this program is seen inside.
+pub const LAUNCHER: &str = "/opt/eufm/eufm";
 
 /// The private home folder.
 pub const HOME: &str = "/home/agent";
@@ -64,11 +72,31 @@ pub enum Nesting {
     Allowed,
 }
 
-/// The host's side: the program that makes sandboxes and the files they share.
+/// What makes sandboxes on this host.
 #[derive(Debug, Clone)]
-pub struct Sandbox {
+pub struct Sandbox(Mechanism);
+
+#[derive(Debug, Clone)]
+enum Mechanism {
+    Bubblewrap(Bubblewrap),
+    Launcher(Launcher),
+}
+
+/// bubblewrap, and the files that its sandboxes share.
+#[derive(Debug, Clone)]
+struct Bubblewrap {
     bwrap: PathBuf,
     accounts: PathBuf,
+    launcher: PathBuf,
+    /// Whether system calls are closed inside.
+    filters: bool,
+}
+
+/// This program as the launcher that closes what this host can close.
+#[derive(Debug, Clone)]
+struct Launcher {
+    program: PathBuf,
+    closed: Closed,
 }
 
 /// What one sandboxed process sees and does.
@@ -94,10 +122,11 @@ pub struct Confined {
 
 impl Sandbox {
     /// Finds bubblewrap, and writes the account files that sandboxes see.
+    /// `launcher` is this program, which closes system calls inside.
     ///
     /// # Errors
     /// Fails when bubblewrap is not there or the files cannot be written.
-    pub fn new(search_path: &[PathBuf], dir: &Path) -> io::Result<Self> {
+    pub fn new(search_path: &[PathBuf], dir: &Path, launcher: &Path) -> io::Result<Self> {
         let bwrap = search_path
             .iter()
             .map(|folder| folder.join("bwrap"))
@@ -106,12 +135,41 @@ impl Sandbox {
         std::fs::create_dir_all(dir)?;
         std::fs::write(dir.join("passwd"), PASSWD)?;
         std::fs::write(dir.join("group"), GROUP)?;
-        Ok(Self { bwrap, accounts: dir.to_owned() })
+        Ok(Self(Mechanism::Bubblewrap(Bubblewrap {
+            bwrap,
+            accounts: dir.to_owned(),
+            launcher: launcher.to_owned(),
+            filters: true,
+        })))
+    }
+
+    /// Leaves dangerous system calls open, where the host cannot close them.
+    #[must_use]
+    pub fn without_filter(mut self) -> Self {
+        if let Mechanism::Bubblewrap(bubblewrap) = &mut self.0 {
+            bubblewrap.filters = false;
+        }
+        self
+    }
+
+    /// Makes sandboxes without bubblewrap: by `launcher`, which is this program.
+    #[must_use]
+    pub fn without_namespaces(launcher: &Path, closed: Closed) -> Self {
+        Self(Mechanism::Launcher(Launcher { program: launcher.to_owned(), closed }))
     }
 
     /// Makes the command that runs a process in a sandbox on a worktree.
     #[must_use]
     pub fn command(&self, worktree: &Path, confined: &Confined) -> Command {
+        match &self.0 {
+            Mechanism::Bubblewrap(bubblewrap) => bubblewrap.command(worktree, confined),
+            Mechanism::Launcher(launcher) => launcher.command(worktree, confined),
+        }
+    }
+}
+
+impl Bubblewrap {
+    fn command(&self, worktree: &Path, confined: &Confined) -> Command {
         let mut args = Arguments::default();
         args.words("--unshare-user --uid").word(USER).words("--gid").word(USER);
         args.words("--cap-drop ALL --unshare-net --unshare-pid --unshare-ipc --unshare-uts");
@@ -120,6 +178,7 @@ impl Sandbox {
             args.words("--disable-userns");
         }
         self.system(&mut args);
+        args.words("--ro-bind").word(&self.launcher).word(LAUNCHER);
         args.words("--bind").word(worktree).word(REPO);
         for mount in &confined.mounts {
             args.words(if mount.writable { "--bind" } else { "--ro-bind" });
@@ -127,20 +186,33 @@ impl Sandbox {
         }
         // The root itself is a file system of bwrap's own, without a limit.
         args.words("--remount-ro /");
-        // Set inside only: in its own environment some would steer bwrap itself,
-        // such as LD_PRELOAD.
-        for (name, value) in &confined.vars {
-            args.words("--setenv").word(name).word(value);
-        }
         let start = confined.cwd.as_ref().map_or(REPO.to_owned(), |cwd| format!("{REPO}/{cwd}"));
-        args.words("--chdir").word(start).words("--");
+        args.words("--chdir").word(start);
+        self.variables(confined, &mut args);
         let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
         // Handed on by bwrap, whose own environment it is. As `--setenv` it
         // would stand in a command line that everyone inside can read.
-        for (name, value) in environment(confined) {
+        for (name, value) in environment(confined, Path::new(HOME), Path::new("/tmp")) {
             command = command.env(name, value);
         }
         command.stdin(confined.stdin.clone())
+    }
+
+    /// The author's variables, set for the program alone: in the environment of
+    /// bwrap or of the filter some would steer these, such as LD_PRELOAD.
+    fn variables(&self, confined: &Confined, args: &mut Arguments) {
+        if self.filters {
+            // Namespaces do not close keys, io_uring and the like.
+            args.words("--").word(LAUNCHER).words(FILTER);
+        }
+        for (name, value) in &confined.vars {
+            if self.filters {
+                args.words("--var").word(format!("{name}={value}"));
+            } else {
+                args.words("--setenv").word(name).word(value);
+            }
+        }
+        args.words("--");
     }
 
     /// The system as it is seen inside: programs and libraries, no state.
@@ -162,38 +234,96 @@ impl Sandbox {
             args.words("--ro-bind-try").word(path).word(path);
         }
         args.words("--proc /proc");
-        if owns_the_kernels_files() {
-            for name in OF_THE_KERNEL {
-                let path = Path::new("/proc").join(name);
-                args.words("--ro-bind-try").word(&path).word(path);
-            }
+        for path in settings_of_the_kernel() {
+            args.words("--ro-bind-try").word(&path).word(&path);
         }
         args.words("--dev /dev --tmpfs /tmp --dir /var --symlink ../tmp /var/tmp");
         args.words("--perms 0700 --tmpfs").word(HOME).words("--dir /run");
     }
 }
 
-/// What in /proc is a setting of the host, not of a process.
-const OF_THE_KERNEL: &[&str] =
-    &["sys", "sysrq-trigger", "acpi", "bus", "fs", "irq", "mtrr", "scsi"];
-
-/// Tells whether the runner owns the files of /proc/sys: then everyone inside
-/// does, without any capability, and could set up the host to run a program.
-fn owns_the_kernels_files() -> bool {
-    let user = rustix::process::geteuid().as_raw();
-    std::fs::metadata("/proc/sys").is_ok_and(|data| data.uid() == user)
+impl Launcher {
+    fn command(&self, worktree: &Path, confined: &Confined) -> Command {
+        let private = private(worktree);
+        let mut args = Arguments::default();
+        args.words(SUBCOMMAND).words("--worktree").word(worktree);
+        args.words("--private").word(&private);
+        args.words("--cwd")
+            .word(confined.cwd.as_ref().map_or(worktree.to_owned(), |cwd| worktree.join(cwd)));
+        for mount in &confined.mounts {
+            match mount.inside.strip_prefix(REPO) {
+                // Nothing can be shown over a file of the worktree: the keeper
+                // writes the pointer to the view of git itself.
+                Ok(_) => continue,
+                Err(_) if mount.inside == Path::new(View::SEEN_AT) => args.words("--git"),
+                Err(_) if mount.writable => args.words("--write"),
+                Err(_) => args.words("--read"),
+            };
+            args.word(&mount.host);
+        }
+        for (name, value) in &confined.vars {
+            args.words("--var").word(format!("{name}={value}"));
+        }
+        if !self.closed.files {
+            args.words("--open files");
+        }
+        if !self.closed.calls {
+            args.words("--open calls");
+        }
+        args.words("--");
+        let mut command = Command::new(&self.program).args(args.0).args(&confined.run);
+        for (name, value) in environment(confined, &private.join("home"), &private.join("tmp")) {
+            command = command.env(name, value);
+        }
+        // The host's is closed, and git takes that for an error.
+        command.env(MARK, worktree).env("GIT_CONFIG_NOSYSTEM", "1").stdin(confined.stdin.clone())
+    }
 }
 
-fn environment(confined: &Confined) -> Vec<(String, OsString)> {
+/// Lists the parts of /proc by which root sets the kernel, if this is root.
+///
+/// Inside, root has another number and no right, but owns root's files all the
+/// same: so it could write to core_pattern, and the host would run what stands
+/// there. To anybody else they are closed by their modes; covering them would
+/// keep Codex's sandbox from mounting a /proc of its own.
+fn settings_of_the_kernel() -> Vec<PathBuf> {
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let may_be_set = |entry: &std::fs::DirEntry| {
+        let is_process = entry.file_name().as_encoded_bytes()[0].is_ascii_digit();
+        let metadata = entry.metadata().ok().filter(|metadata| !metadata.is_symlink());
+        !is_process && metadata.is_some_and(|it| it.is_dir() || it.mode() & 0o222 != 0)
+    };
+    let mut found: Vec<PathBuf> = entries.filter(may_be_set).map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+/// The folder for the home and the temporary files of what runs on a worktree,
+/// where they have to be folders of the host. It goes with what is beside the
+/// worktree.
+fn private(worktree: &Path) -> PathBuf {
+    let mut name = worktree.file_name().unwrap_or_default().to_owned();
+    name.push(".private");
+    worktree.with_file_name(name)
+}
+
+fn environment(confined: &Confined, home: &Path, temporary: &Path) -> Vec<(String, OsString)> {
     let mut path = OsString::new();
     for folder in &confined.path {
         path.push(folder);
         path.push(":");
     }
     path.push(PATH);
-    let fixed = [("HOME", HOME), ("USER", "agent"), ("LOGNAME", "agent"), ("SHELL", "/bin/bash")];
-    let locale = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("TMPDIR", "/tmp"), ("TERM", "dumb")];
-    let mut all: Vec<(String, OsString)> = vec![("PATH".to_owned(), path)];
+    let fixed = [("USER", "agent"), ("LOGNAME", "agent"), ("SHELL", "/bin/bash")];
+    let locale = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("TERM", "dumb")];
+    let mut all: Vec<(String, OsString)> = vec![
+        ("PATH".to_owned(), path),
+        ("HOME".to_owned(), home.into()),
+        ("TMPDIR".to_owned(), temporary.into()),
+    ];
     all.extend(fixed.iter().chain(&locale).map(|(name, value)| ((*name).to_owned(), value.into())));
     all.extend(confined.env.iter().map(|(name, value)| (name.clone(), value.into())));
     all

@@ -1,15 +1,13 @@
 //! What the system's signals mean to a run.
 //!
 //! The first INT, TERM or HUP stops the run in order: what runs is ended, its
-//! work kept, the journal closed. A second one ends the process at once; the
-//! sandboxes die with it. Unaware of what stopping takes.
+//! work kept, the journal closed. A second one ends everything at once: what
+//! runs is killed, nothing of it is kept, and the next runner goes on from the
+//! journal. Unaware of what stopping takes.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::workshop::{Courier, Message};
@@ -22,21 +20,33 @@ pub(crate) struct Listening(Handle);
 /// # Errors
 /// Fails when the handlers cannot be installed.
 pub(crate) fn listen(courier: Courier) -> io::Result<Listening> {
-    let all = [SIGINT, SIGTERM, SIGHUP];
-    let once = Arc::new(AtomicBool::new(false));
-    for signal in all {
-        // The order matters: the first signal passes the shutdown and arms it.
-        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&once))?;
-        flag::register(signal, Arc::clone(&once))?;
-    }
-    let mut signals = Signals::new(all)?;
+    let ignored = ignored();
+    // What nohup(1) lets be ignored stays so.
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !ignored.contains(signal));
+    let mut signals = Signals::new(heard)?;
     let handle = signals.handle();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut is_first = true;
         for signal in signals.forever() {
+            if !is_first {
+                crate::process::kill_started();
+                // As if the signal had ended it: nobody's drop may hold it up.
+                signal_hook::low_level::exit(128 + signal);
+            }
+            is_first = false;
             courier.send(Message::Signal(signal));
         }
     })?;
     Ok(Listening(handle))
+}
+
+/// Lists the signals that this process was started with as ignored
+/// (proc_pid_status(5)).
+fn ignored() -> Vec<i32> {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    (1..=64).filter(|signal| mask & (1 << (signal - 1)) != 0).collect()
 }
 
 impl Drop for Listening {

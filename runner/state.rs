@@ -13,6 +13,7 @@ use crate::gates::Verdict;
 use crate::git::CommitId;
 use crate::limits::Facility;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
+use crate::protections::Guarded;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct RunState {
     pub head: Option<CommitId>,
     /// What the first record says.
     pub opened: Option<Opened>,
+    /// How the last runner's host kept apart what ran; `None` before format 2.
+    pub guarded: Option<Guarded>,
     /// How the host of the last runner holds the limits.
     pub limits: Vec<Facility>,
     /// Set when the run's time is used up.
@@ -91,6 +94,7 @@ impl RunState {
             merge_cursor: 0,
             head: None,
             opened: None,
+            guarded: None,
             limits: Vec::new(),
             wall_exhausted: false,
             closed: false,
@@ -151,6 +155,7 @@ impl RunState {
             _ if self.closed => false,
             RunEvent::Closed => self.finished.is_none(),
             RunEvent::Resumed { .. }
+            | RunEvent::Guarded(_)
             | RunEvent::Limited { .. }
             | RunEvent::Heartbeat
             | RunEvent::Stopped { .. } => true,
@@ -226,6 +231,7 @@ impl RunState {
             RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Closed => self.closed = true,
             RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
+            RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
                 self.wall_exhausted = true;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use eufm_plan::id::slug;
 use thiserror::Error;
 
+use crate::file_system::FileSystem;
 use crate::process::ProcessId;
 
 /// The state of one repository's runs, locked for this process.
@@ -43,6 +44,17 @@ pub enum StoreError {
         /// In which way.
         what: String,
     },
+    /// Other hosts may write to its file system, or a program stands in for it.
+    #[error(
+        "{}: it lies on {kind}, where locks and syncs do not hold\n  help: name a folder on a \
+         local disk with --state DIR", root.display()
+    )]
+    Shared {
+        /// The state's folder.
+        root: PathBuf,
+        /// The file system.
+        kind: &'static str,
+    },
     /// It cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -60,6 +72,8 @@ impl Store {
     /// Fails when another runner holds it, when others may write to it or when
     /// it cannot be made.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        // Before a folder is made there: the one above it lies on the same.
+        local(root)?;
         private_dir(root)?;
         // One spelling, without links: processes are found by their mounts.
         let root = &std::fs::canonicalize(root)
@@ -260,6 +274,22 @@ fn folder_name(node: &str, position: usize) -> String {
     format!("{position:04}-{}", slug.get(..SLUG_SHOWN_MAX).unwrap_or(&slug))
 }
 
+/// Refuses a folder on a file system that other hosts write to. One that is not
+/// there yet is judged by the nearest folder above it.
+fn local(root: &Path) -> Result<(), StoreError> {
+    let Some(nearest) = root.ancestors().find(|folder| folder.is_dir()) else { return Ok(()) };
+    let found = FileSystem::of(nearest)
+        .map_err(|source| StoreError::Io { path: nearest.to_owned(), source })?;
+    judge(root, found)
+}
+
+fn judge(root: &Path, found: FileSystem) -> Result<(), StoreError> {
+    if found.is_shared {
+        return Err(StoreError::Shared { root: root.to_owned(), kind: found.name });
+    }
+    Ok(())
+}
+
 /// Makes a folder that only its owner may enter, and refuses one that others
 /// may write to: whoever can write the journal decides what runs.
 ///
@@ -404,6 +434,19 @@ mod tests {
         std::fs::create_dir(&root).expect("made");
         std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o777)).expect("set");
         assert!(matches!(Store::open(&root), Err(StoreError::Exposed { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_other_hosts_write_to_is_refused_with_the_way_out() {
+        for (number, kind) in [(0x6969, "nfs"), (0xff53_4d42, "cifs"), (0x6573_5546, "fuse")] {
+            let refused = judge(Path::new("/far/state"), FileSystem::named(number));
+            let message = refused.expect_err("shared").to_string();
+            assert!(message.starts_with(&format!("/far/state: it lies on {kind}, ")), "{message}");
+            assert!(message.contains("--state DIR"), "{message}");
+        }
+        for number in [0xef53, 0x0102_1994, 0x794c_7630, 0x1234_5678] {
+            judge(Path::new("/near/state"), FileSystem::named(number)).expect("local");
+        }
     }
 
     #[test]

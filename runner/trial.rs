@@ -45,7 +45,8 @@ impl Failed {
     }
 }
 
-/// Runs `true` as commands and gates are run. `folder` stands for the worktree.
+/// Runs `true` as commands and gates are run. `folder` stands for the worktree;
+/// where folders for the home and temporary files are needed, they lie beside it.
 ///
 /// # Errors
 /// Fails when the sandbox does not work.
@@ -62,7 +63,6 @@ pub(crate) fn of_commands(sandbox: &Sandbox, folder: &Path) -> Result<(), Failed
 pub(crate) fn of_agents(
     sandbox: &Sandbox,
     folder: &Path,
-    launcher: &Path,
     backend: &dyn AgentBackend,
     installation: &Installation,
 ) -> Result<(), Failed> {
@@ -78,7 +78,7 @@ pub(crate) fn of_agents(
         env: vec![("CODEX_HOME".to_owned(), SESSIONS.to_owned())],
         stdin: Vec::new(),
     };
-    let nest = Nest { launcher, installation, sessions: &sessions, door: &door };
+    let nest = Nest { installation, sessions: &sessions, door: &door };
     try_out(sandbox, folder, &nest.agent(invocation, Vec::new(), Tools::default()))
 }
 

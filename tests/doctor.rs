@@ -72,7 +72,7 @@ fn a_host_without_bubblewrap_is_told_so_with_the_way_out() {
     let ended = doctor(&project, &["/usr/bin/env"], &[]).env("PATH", &bin).run().expect(8);
     ended.shows(&[
         "isolation C: ",
-        "  commands  cannot run: bubblewrap does not work here\n",
+        "  commands  cannot run: bubblewrap: missing; --allow-degraded=bubblewrap permits it, then ",
         "bwrap is not on the PATH\n",
         "help: install bubblewrap",
         "git                 enforced",

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus, Failure> {
     };
     let state = host::state(args.state.as_deref(), &folder)?;
     let host = host::host(args.codex.as_deref())?;
-    let found = doctor::examine(&host, &state).map_err(|error| {
+    let found = doctor::examine(&host, &state, &args.allowed).map_err(|error| {
         Failure::new(
             ExitStatus::HOST,
             format!(

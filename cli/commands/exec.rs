@@ -47,6 +47,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         retry: args.retry,
         new: args.new,
         takes_results: !args.no_cache,
+        allowed: args.allowed.clone(),
     };
     let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
     let mut reporter =

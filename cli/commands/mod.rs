@@ -3,6 +3,7 @@
 
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod confine;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod explain;

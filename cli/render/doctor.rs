@@ -91,7 +91,7 @@ mod tests {
             launcher: "/nonexistent/eufm".into(),
             ceilings: eufm_runner::limits::Ceilings::default(),
         };
-        eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state")).unwrap()
+        eufm_runner::doctor::examine(&host, Path::new("/nonexistent/state"), &[]).unwrap()
     }
 
     fn rehearsal() -> Rehearsal {

@@ -27,6 +27,12 @@ fn text(done: &Done, scripted: bool) -> String {
     lines.push(format!("  branch   {branch}"));
     lines.push(format!("  base     {}", short(&report.base)));
     lines.push(format!("  tokens   {}", tokens(report, scripted)));
+    if let Some(guarded) = &report.guarded {
+        let lacks: Vec<&str> = guarded.degraded.iter().map(|lack| lack.name.as_str()).collect();
+        let lacks = lacks.join(", ");
+        let lacks = if lacks.is_empty() { lacks } else { format!(", degraded: without {lacks}") };
+        lines.push(format!("  guarded  isolation {:?}{lacks}", guarded.isolation));
+    }
     lines.push(format!("  active   {}", seconds(report.active_ms)));
     lines.push(format!("  state    {}", report.state.display()));
     lines.push(format!("  logs     {}", report.state.join("nodes").display()));

@@ -27,7 +27,8 @@ fn examine(bench: &Bench<'_>) -> Finding {
     };
     let shown = format!("{version} at {}", program.display());
     let tried = bench.folder("bubblewrap").and_then(|folder| {
-        let sandbox = Sandbox::new(&bench.host.path, &folder.join("accounts"))?;
+        let sandbox =
+            Sandbox::new(&bench.host.path, &folder.join("accounts"), &bench.host.launcher)?;
         Ok(trial::of_commands(&sandbox, &folder))
     });
     match tried {

@@ -38,18 +38,20 @@ fn find(bench: &Bench<'_>) -> Result<Installation, String> {
 }
 
 fn examine_sandbox(bench: &Bench<'_>) -> Finding {
-    let untried = |reason: &str| Finding::missing(format!("not tried: {reason}"), INSTALL);
     let Ok(installation) = find(bench) else {
-        return untried("there is no Codex CLI");
+        return Finding::missing("not tried: there is no Codex CLI", INSTALL);
     };
     let tried = bench.folder("codex").and_then(|folder| {
-        let sandbox = Sandbox::new(&bench.host.path, &folder.join("accounts"))?;
-        let launcher = &bench.host.launcher;
-        Ok(trial::of_agents(&sandbox, &folder, launcher, &Codex, &installation))
+        let sandbox =
+            Sandbox::new(&bench.host.path, &folder.join("accounts"), &bench.host.launcher)?;
+        Ok(trial::of_agents(&sandbox, &folder, &Codex, &installation))
     });
     match tried {
         Ok(Ok(())) => Finding::enforced("a file was written from it, within the sandbox of agents"),
         Ok(Err(failed)) => Finding::missing(failed.line(), trial::ALLOW_NAMESPACES),
-        Err(error) => untried(&error.to_string()),
+        Err(error) => {
+            let help = "install bubblewrap (Debian: apt-get install bubblewrap)";
+            Finding::missing(format!("not tried: {error}"), help)
+        }
     }
 }

@@ -3,12 +3,13 @@
 //! Four levels, from namespaces with limits to nothing at all; and whether
 //! agents, commands and gates can run. Unaware of how facilities are tried.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Level, Line};
+use crate::protections::{PROTECTIONS, Protection};
 
 /// How well what runs is kept apart from the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Isolation {
     /// bubblewrap, and cgroups that can limit memory and processes.
     A,
@@ -58,9 +59,9 @@ pub struct Verdicts {
 /// What any plan needs, whatever it runs.
 const NEEDED: &[&str] = &["kernel", "state file system", "git"];
 
-pub(super) fn judge(found: &[Line]) -> (Isolation, Verdicts) {
+pub(super) fn judge(found: &[Line], allowed: &[&Protection]) -> (Isolation, Verdicts) {
     let isolation = isolation(found);
-    let commands = commands(found, isolation);
+    let commands = commands(found, isolation, allowed);
     let agents = agents(found, isolation, &commands);
     (isolation, Verdicts { agents, gates: commands.clone(), commands })
 }
@@ -73,37 +74,48 @@ fn isolation(found: &[Line]) -> Isolation {
         };
     }
     match (level(found, "landlock"), level(found, "seccomp")) {
-        (Level::Enforced, Level::Enforced) => Isolation::C,
-        _ => Isolation::D,
+        (Level::Missing, _) | (_, Level::Missing) => Isolation::D,
+        _ => Isolation::C,
     }
 }
 
-fn commands(found: &[Line], isolation: Isolation) -> Verdict {
+fn commands(found: &[Line], isolation: Isolation, allowed: &[&Protection]) -> Verdict {
     if let Some(name) = NEEDED.iter().find(|name| level(found, name) == Level::Missing) {
         return Verdict { runs: false, why: format!("{name}: missing") };
     }
-    match isolation {
-        Isolation::A | Isolation::B => {
-            Verdict { runs: true, why: "in a sandbox of bubblewrap, without network".to_owned() }
-        }
-        Isolation::C | Isolation::D => {
-            Verdict { runs: false, why: "bubblewrap does not work here".to_owned() }
-        }
+    if isolation <= Isolation::B {
+        let why = "in a sandbox of bubblewrap, without network".to_owned();
+        return Verdict { runs: true, why };
     }
+    let lacks: Vec<&Protection> = PROTECTIONS
+        .iter()
+        .filter(|protection| level(found, protection.name) == Level::Missing)
+        .collect();
+    let without: Vec<&str> = lacks.iter().map(|lack| lack.without).collect();
+    let without = without.join("; ");
+    if lacks.iter().all(|lack| allowed.contains(lack)) {
+        return Verdict { runs: true, why: format!("degraded: {without}") };
+    }
+    let names: Vec<&str> = lacks.iter().map(|lack| lack.name).collect();
+    let flags: Vec<String> = names.iter().map(|name| format!("--allow-degraded={name}")).collect();
+    let (names, flags) = (names.join(", "), flags.join(" "));
+    Verdict { runs: false, why: format!("{names}: missing; {flags} permits it, then {without}") }
 }
 
 fn agents(found: &[Line], isolation: Isolation, commands: &Verdict) -> Verdict {
     let needed = ["codex", "codex sandbox"];
     match needed.iter().find(|name| level(found, name) == Level::Missing) {
+        _ if isolation > Isolation::B => {
+            Verdict { runs: false, why: "agents need bubblewrap around them".to_owned() }
+        }
         _ if !commands.runs => commands.clone(),
         Some(name) => Verdict { runs: false, why: format!("{name}: missing") },
-        None if isolation <= Isolation::B => Verdict {
+        None => Verdict {
             runs: true,
             why: "in a sandbox of bubblewrap, whose one exit is the gateway; Codex's own \
                   sandbox within"
                 .to_owned(),
         },
-        None => Verdict { runs: false, why: "Codex needs bubblewrap around it".to_owned() },
     }
 }
 
@@ -119,6 +131,10 @@ mod tests {
 
     /// A host where everything holds but the named facilities.
     fn without(missing: &[&str]) -> (Isolation, Verdicts) {
+        judged(missing, &[])
+    }
+
+    fn judged(missing: &[&str], allowed: &[&Protection]) -> (Isolation, Verdicts) {
         let line = |facility: &super::super::Facility| Line {
             facility: facility.name,
             purpose: facility.purpose,
@@ -128,7 +144,7 @@ mod tests {
             },
         };
         let lines: Vec<Line> = FACILITIES.iter().map(line).collect();
-        judge(&lines)
+        judge(&lines, allowed)
     }
 
     #[test]
@@ -138,6 +154,22 @@ mod tests {
         assert_eq!(without(&["bubblewrap"]).0, Isolation::C);
         assert_eq!(without(&["bubblewrap", "landlock"]).0, Isolation::D);
         assert_eq!(without(&["bubblewrap", "seccomp"]).0, Isolation::D);
+    }
+
+    #[test]
+    fn commands_run_where_everything_that_is_missing_may_be() {
+        let named = |names: &[&str]| -> Vec<&'static Protection> {
+            names.iter().filter_map(|name| crate::protections::protection(name)).collect()
+        };
+        let missing = ["bubblewrap", "landlock"];
+        for (allowed, runs) in [(&[][..], false), (&missing[..1], false), (&missing[..], true)] {
+            let (_, verdicts) = judged(&missing, &named(allowed));
+            assert_eq!(verdicts.commands.runs, runs, "{allowed:?}: {verdicts:?}");
+            assert!(!verdicts.agents.runs);
+        }
+        let (_, verdicts) = judged(&missing, &[]);
+        let flags = "--allow-degraded=bubblewrap --allow-degraded=landlock";
+        assert!(verdicts.commands.why.contains(flags), "{verdicts:?}");
     }
 
     #[test]

@@ -9,15 +9,16 @@ use landlock::{
 };
 
 use super::{Bench, Facility, Finding};
+use crate::confine::ABI_MIN;
 
 pub(super) const FACILITY: Facility =
     Facility { name: "landlock", purpose: "closes files where there is no bubblewrap", examine };
 
-/// Since this version all that changes a file is covered, truncation too.
-const ABI_MIN: ABI = ABI::V3;
+/// Since this version signals to processes outside are closed, too.
+const ABI_SIGNALS: ABI = ABI::V6;
 
-const WAY_OUT: &str = "boot a kernel with Landlock (Linux 6.2 or newer, `landlock` among lsm=); in \
-                       a container, let its seccomp profile allow the landlock system calls";
+const WAY_OUT: &str = "boot a kernel with Landlock (Linux 6.12 or newer, `landlock` among lsm=); \
+                       in a container, let its seccomp profile allow the landlock system calls";
 
 fn examine(bench: &Bench<'_>) -> Finding {
     let file = match bench.folder("landlock").map(|folder| folder.join("closed")) {
@@ -52,11 +53,38 @@ fn judge(status: &LandlockStatus, closed: bool) -> Finding {
     };
     let version = kernel_abi.unwrap_or(*effective_abi as i32);
     let how = format!("version {version} of its interface; a closed file was tried");
-    match (closed, version >= ABI_MIN as i32) {
-        (true, true) => Finding::enforced(how),
-        (true, false) => {
-            Finding::best_effort(format!("{how}; too old to cover truncation"), WAY_OUT)
+    if !closed {
+        return Finding::missing(format!("{how}, and could be opened"), WAY_OUT);
+    }
+    if version < ABI_MIN as i32 {
+        return Finding::missing(format!("{how}; too old to close truncation"), WAY_OUT);
+    }
+    if version < ABI_SIGNALS as i32 {
+        return Finding::best_effort(format!("{how}; too old to close signals"), WAY_OUT);
+    }
+    Finding::enforced(how)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn an_older_interface_is_worth_less() {
+        let of = |effective_abi| LandlockStatus::Available { effective_abi, kernel_abi: None };
+        for (status, closed, level) in [
+            (LandlockStatus::NotEnabled, false, Level::Missing),
+            (LandlockStatus::NotImplemented, false, Level::Missing),
+            (of(ABI::V2), true, Level::Missing),
+            (of(ABI::V3), true, Level::BestEffort),
+            (of(ABI::V5), true, Level::BestEffort),
+            (of(ABI::V6), true, Level::Enforced),
+            (of(ABI::V6), false, Level::Missing),
+        ] {
+            assert_eq!(judge(&status, closed).level, level, "{status:?} {closed}");
         }
-        (false, _) => Finding::missing(format!("{how}, and could be opened"), WAY_OUT),
+        let newer = LandlockStatus::Available { effective_abi: ABI::V6, kernel_abi: Some(99) };
+        assert!(judge(&newer, true).how.starts_with("version 99 "));
     }
 }

@@ -24,6 +24,7 @@ pub use isolation::{Isolation, Verdict, Verdicts};
 use serde::Serialize;
 
 use crate::preflight::Host;
+use crate::protections::Protection;
 
 /// How far a facility can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -149,11 +150,26 @@ pub struct Examination {
     pub facilities: Vec<Line>,
 }
 
-/// Tries every facility of a host. `state` is where the state lies or would lie.
+/// Tries one facility, by its registered name. `scratch` is a folder of the state.
+pub(crate) fn one(name: &str, host: &Host, scratch: &Path) -> Finding {
+    let facility = FACILITIES.iter().find(|facility| facility.name == name);
+    let facility = facility.expect("invariant: facilities are asked for by their registered names");
+    let Ok(folder) = tempfile::Builder::new().prefix("trial-").tempdir_in(scratch) else {
+        return Finding::missing("no folder for a trial can be made", "make room in the state");
+    };
+    (facility.examine)(&Bench { host, state: scratch, scratch: folder.path() })
+}
+
+/// Tries every facility of a host. `state` is where the state lies or would lie;
+/// `allowed` are the protections that may be missing.
 ///
 /// # Errors
 /// Fails when no folder for the trials can be made.
-pub fn examine(host: &Host, state: &Path) -> io::Result<Examination> {
+pub fn examine(
+    host: &Host,
+    state: &Path,
+    allowed: &[&'static Protection],
+) -> io::Result<Examination> {
     // What a sandbox leaves behind for a moment falls to us, and is waited for.
     crate::process::adopt_orphans()?;
     let scratch = tempfile::Builder::new().prefix("eufm-doctor-").tempdir()?;
@@ -167,7 +183,7 @@ pub fn examine(host: &Host, state: &Path) -> io::Result<Examination> {
     };
     let facilities: Vec<Line> = FACILITIES.iter().map(line).collect();
     scratch.close()?;
-    let (isolation, verdicts) = isolation::judge(&facilities);
+    let (isolation, verdicts) = isolation::judge(&facilities, allowed);
     Ok(Examination { isolation, verdicts, facilities })
 }
 
@@ -189,7 +205,7 @@ mod tests {
     #[test]
     fn every_facility_has_a_line_and_what_is_not_enforced_has_a_way_out() {
         let state = tempfile::tempdir().expect("a temporary folder");
-        let found = examine(&host(), &state.path().join("not/there")).expect("examined");
+        let found = examine(&host(), &state.path().join("not/there"), &[]).expect("examined");
         let names: Vec<&str> = found.facilities.iter().map(|line| line.facility).collect();
         let all: Vec<&str> = FACILITIES.iter().map(|facility| facility.name).collect();
         assert_eq!(names, all);
@@ -205,7 +221,7 @@ mod tests {
     fn a_host_without_programs_is_told_so_and_not_trusted() {
         let bare = Host { path: Vec::new(), ..host() };
         let state = tempfile::tempdir().expect("a temporary folder");
-        let found = examine(&bare, state.path()).expect("examined");
+        let found = examine(&bare, state.path(), &[]).expect("examined");
         let level = |name: &str| {
             found.facilities.iter().find(|line| line.facility == name).expect("there").finding.level
         };

@@ -7,7 +7,7 @@ use super::{Bench, Facility, Finding};
 
 pub(super) const FACILITY: Facility = Facility {
     name: "seccomp",
-    purpose: "closes the network and dangerous system calls where there is no bubblewrap",
+    purpose: "closes dangerous system calls, and the network where there is no bubblewrap",
     examine,
 };
 

@@ -70,7 +70,6 @@ impl Executor for AgentExecutor {
         let turn = Turn { prompt: &prompt, session, endpoint: &forward::endpoint(), token: &token };
         let invocation = backend.command(agent, &turn);
         let nest = Nest {
-            launcher: &shop.host.launcher,
             installation: &shop.installations[index.get()],
             sessions: &sessions,
             door: &door_dir,

@@ -81,12 +81,23 @@ fn sentence(view: &View<'_>, event: &Event) -> Option<String> {
     sentence.map(|text| printable::lines(&text))
 }
 
+/// Says how what runs is kept apart, and what is missing.
+fn guarded_sentence(guarded: &crate::protections::Guarded) -> String {
+    let isolation = guarded.isolation;
+    let mut sentence = format!("isolation {isolation:?}: {}", isolation.meaning());
+    for degraded in &guarded.degraded {
+        sentence.push_str(&format!("; degraded: {degraded}"));
+    }
+    sentence
+}
+
 fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
     use crate::event::RunEvent as E;
     match event {
         E::Opened { run, base, .. } => Some(format!("run {run} on base {}", base.short())),
         E::Resumed { .. } => Some("taken up again where it stood".to_owned()),
         E::Closed => Some("closed: another run takes its place".to_owned()),
+        E::Guarded(guarded) => Some(guarded_sentence(guarded)),
         E::Reopened => Some("failed nodes get new attempts".to_owned()),
         E::WallExhausted => {
             Some("the run's wall budget is used up; nothing more starts".to_owned())

@@ -3,12 +3,13 @@
 Run with a JSON object of places: inside a sandbox nothing may be reached, and
 outside everything must be, so that a dead probe cannot pass for a closed door.
 """
-import ctypes, glob, json, os, re, socket, stat, sys
+import ctypes, glob, json, os, re, resource, socket, stat, struct, sys
 
 # Handed over backwards: the arguments stand in the agent's own records and in
 # /proc, where the probe looks for the words that they hold.
 place = json.loads(sys.argv[1][::-1])
 CANARY = place["canary"].encode()
+victim = place["victim"]
 reached = {}
 
 
@@ -86,17 +87,166 @@ def processes(pattern):
     return found
 
 
-def status(key):
-    lines = read("/proc/self/status").decode().splitlines()
-    return next(l.split(":", 1)[1].strip() for l in lines if l.startswith(key + ":"))
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(number, *arguments):
+    """Makes a system call; numbers are those that all architectures share, or x86-64's."""
+    return libc.syscall(ctypes.c_long(number), *arguments)
+
+
+def in_child(act):
+    """Tells whether `act` is true in a child: the probe itself stays as it is."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if act() else 1)
+        except BaseException:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def may_gain_privileges():
+    return libc.prctl(39, 0, 0, 0, 0) == 0
+
+
+def capability():
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    data = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, data) == 0
+    return data[0] | data[1] | data[3] | data[4]
+
+
+NEW_MOUNTS, NEW_UTS, NEW_NETWORK = 0x20000, 0x4000000, 0x40000000
+X86 = os.uname().machine == "x86_64"
 
 
 def user_namespace():
-    """In a child: the probe itself stays where it is."""
-    child = os.fork()
-    if child == 0:
-        os._exit(ctypes.CDLL(None).unshare(0x10000000) != 0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return in_child(lambda: libc.unshare(0x10000000) == 0)
+
+
+def mounted():
+    """In mounts of its own if it can have them; so nothing of the host changes."""
+    private, recursive = 1 << 18, 1 << 14
+    libc.unshare(NEW_MOUNTS)
+    libc.mount(None, b"/", None, ctypes.c_ulong(recursive | private), None)
+    return libc.mount(b"none", here.encode(), b"tmpfs", ctypes.c_ulong(0), None) == 0
+
+
+def joined():
+    """Goes into the mounts of a process of the host."""
+    return libc.setns(os.open("/proc/%d/ns/mnt" % victim, os.O_RDONLY), 0) == 0
+
+
+def read_memory():
+    """An address that nobody has: the kernel looks at the right to read first."""
+    word = ctypes.create_string_buffer(8)
+    local = (ctypes.c_void_p * 2)(ctypes.addressof(word), 8)
+    far = (ctypes.c_void_p * 2)(8, 8)
+    libc.process_vm_readv.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong,
+                                      ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
+    ctypes.set_errno(0)
+    libc.process_vm_readv(victim, local, 1, far, 1, 0)
+    return ctypes.get_errno() == 14
+
+
+def traced():
+    """Attaches without stopping; the end of the child lets go."""
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    return libc.ptrace(0x4206, victim, None, None) == 0
+
+
+def stolen_file():
+    process = call(434, victim, 0)
+    return process >= 0 and call(438, process, 0, 0) >= 0
+
+
+def typed():
+    """Types into a terminal of its own."""
+    import fcntl, termios
+    _, terminal = os.openpty()
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(terminal, termios.TIOCSTI, b"x")
+    return True
+
+
+def by_handle():
+    """Opens a file by its number, past every folder above it."""
+    handle = ctypes.create_string_buffer(struct.pack("II", 128, 0) + bytes(128))
+    mount = ctypes.c_int()
+    libc.name_to_handle_at.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p,
+                                       ctypes.c_void_p, ctypes.c_int]
+    assert libc.name_to_handle_at(-100, here.encode(), handle, ctypes.byref(mount), 0) == 0
+    folder = os.open(here, os.O_RDONLY)
+    return libc.open_by_handle_at(folder, handle, os.O_RDONLY) >= 0
+
+
+def opens(path, flags):
+    os.close(os.open(path, flags))
+    return True
+
+
+def made_device():
+    os.mknod("eufm-device", 0o600 | stat.S_IFCHR, os.makedev(1, 7))
+    os.remove("eufm-device")
+    return True
+
+
+def linked():
+    """Makes a second name for a file of the host, and takes it away again."""
+    os.link(place["root"] + "/home/secret", "eufm-link")
+    os.remove("eufm-link")
+    return True
+
+
+def through_link():
+    os.symlink(place["root"] + "/home/secret", "eufm-symlink")
+    try:
+        return read("eufm-symlink")
+    finally:
+        os.remove("eufm-symlink")
+
+
+def moved_out():
+    open("eufm-moved", "w").close()
+    there = place["root"] + "/home/eufm-moved"
+    try:
+        os.rename("eufm-moved", there)
+    except OSError:
+        os.remove("eufm-moved")
+        raise
+    os.remove(there)
+    return True
+
+
+def first_mount(kind):
+    lines = read("/proc/self/mountinfo").decode().splitlines()
+    return next(l.split()[4] for l in lines if " - %s " % kind in l)
+
+
+def other_family():
+    """Opens a socket of a family that is in no namespace, or needs rights."""
+    for family in (40, 38, 17, 21, 29, 30):
+        try:
+            socket.socket(family, socket.SOCK_SEQPACKET if family == 38 else socket.SOCK_DGRAM).close()
+            return True
+        except OSError:
+            pass
+    return False
+
+
+def vm_socket():
+    """Only opens it: nobody is spoken to."""
+    socket.socket(40, socket.SOCK_STREAM).close()
+    return True
+
+
+def cause(number, *arguments):
+    """Makes a system call that fails, and tells with which error."""
+    ctypes.set_errno(0)
+    call(number, *arguments)
+    return ctypes.get_errno()
 
 
 def writes(folder):
@@ -138,9 +288,64 @@ attempt("canary", canaries)
 attempt("key", lambda: processes(place["key"].encode()))
 attempt("token", lambda: processes(place["token"].encode() + rb"[=\0][0-9a-f]+"))
 attempt("runner", lambda: processes(rb"exec\0plan.lock"))
-attempt("may_gain_privileges", lambda: status("NoNewPrivs") == "0")
-attempt("capability", lambda: int(status("CapEff"), 16) | int(status("CapPrm"), 16))
+attempt("may_gain_privileges", may_gain_privileges)
+attempt("capability", capability)
 attempt("user_namespace", user_namespace)
+of = lambda name: "/proc/%d/%s" % (victim, name)
+state = place["root"] + "/state/"
+# Files of the user and of the runner.
+attempt("ssh_key", lambda: read(place["root"] + "/home/.ssh/id_ed25519"))
+attempt("plan_overwritten", lambda: opens(place["root"] + "/repo/plan.lock", os.O_WRONLY))
+attempt("journal_overwritten", lambda: opens(glob.glob(state + "runs/*/journal")[0], os.O_WRONLY))
+attempt("vault_overwritten", lambda: opens(state + "vault.git/HEAD", os.O_WRONLY))
+attempt("lock_opened", lambda: opens(state + "lock", os.O_RDWR))
+attempt("hard_link_out", linked)
+attempt("symbolic_link_out", through_link)
+attempt("moved_out", moved_out)
+attempt("by_handle", by_handle)
+# A process of the host.
+attempt("process_environment", lambda: CANARY in read(of("environ")))
+attempt("process_memory", lambda: opens(of("mem"), os.O_RDONLY))
+attempt("process_memory_written", lambda: opens(of("mem"), os.O_RDWR))
+attempt("process_root", lambda: os.listdir(of("root")))
+attempt("process_folder", lambda: os.readlink(of("cwd")))
+attempt("process_files", lambda: os.readlink(of("fd/0")))
+attempt("process_seen", lambda: os.path.exists(of("stat")))
+attempt("process_signalled", lambda: os.kill(victim, 0) is None)
+attempt("process_killed_by_group", lambda: os.killpg(victim, 0) is None)
+attempt("process_traced", lambda: in_child(traced))
+attempt("process_read", read_memory)
+attempt("process_file_stolen", stolen_file)
+attempt("process_limited", lambda: resource.prlimit(victim, resource.RLIMIT_CORE, (0, 0)) and True)
+attempt("process_scheduled", lambda: os.sched_setaffinity(victim, os.sched_getaffinity(victim)) is None)
+attempt("process_joined", lambda: in_child(joined))
+attempt("shared_memory", lambda: libc.shmget(place["memory"], 0, 0) >= 0)
+# Rights and namespaces.
+attempt("root_user", lambda: in_child(lambda: os.setuid(0) is None))
+attempt("other_user", lambda: in_child(lambda: os.setuid(4242) is None))
+attempt("mount", lambda: in_child(mounted))
+attempt("chroot", lambda: in_child(lambda: os.chroot("/") is None))
+attempt("network_namespace", lambda: in_child(lambda: libc.unshare(NEW_NETWORK) == 0))
+attempt("host_name", lambda: in_child(lambda: libc.unshare(NEW_UTS) == 0 and not libc.sethostname(b"x", 1)))
+# Devices and the kernel.
+attempt("device_node", made_device)
+attempt("kernel_messages", lambda: opens("/dev/kmsg", os.O_RDONLY))
+attempt("kernel_log", lambda: libc.klogctl(10, None, 0) > 0)
+attempt("core_pattern", lambda: opens("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+attempt("kernel_setting", lambda: opens("/proc/sys/vm/overcommit_memory", os.O_WRONLY))
+attempt("sys", lambda: opens("/sys/class/net/lo/mtu", os.O_WRONLY))
+attempt("control_group", lambda: opens(first_mount("cgroup2") + "/cgroup.procs", os.O_WRONLY))
+attempt("typed_into_terminal", lambda: in_child(typed))
+attempt("keys", lambda: call(250 if X86 else 219, 0, -3, 1) >= 0)
+attempt("key_added", lambda: call(248 if X86 else 217, b"user", b"eufm-probe", b"x", 1, -2) >= 0)
+attempt("io_uring", lambda: call(425, 1, ctypes.create_string_buffer(120)) >= 0)
+attempt("userfaultfd", lambda: call(323 if X86 else 282, 1) >= 0)
+attempt("bpf", lambda: cause(321 if X86 else 280, 0, None, 0) not in (1, 38))
+attempt("perf_events", lambda: cause(298 if X86 else 241, None, 0, -1, -1, 0) not in (1, 13, 38))
+attempt("fanotify", lambda: call(300 if X86 else 262, 0, 0) >= 0)
+attempt("raw_socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
+attempt("other_family", other_family)
+attempt("vm_socket", vm_socket)
 for folder in place["closed"]:
     if place["privileged"]:
         uncover(folder)

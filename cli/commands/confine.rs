@@ -1,0 +1,51 @@
+//! The launcher of sandboxes without namespaces: keeps a program, or closes
+//! files and system calls to itself and becomes it; and the filter of system
+//! calls inside other sandboxes.
+
+use std::ffi::OsString;
+
+use eufm_runner::confine::{self, Closed, Confinement};
+
+use crate::args::{ConfineArgs, FilterArgs, Open};
+use crate::exit::{ExitStatus, Failure};
+
+/// Keeps a program to its end, or becomes it.
+///
+/// # Errors
+/// Fails when something cannot be closed; the program does not run then.
+pub(crate) fn run(args: &ConfineArgs) -> Result<ExitStatus, Failure> {
+    let confinement = Confinement {
+        worktree: args.worktree.clone(),
+        private: args.private.clone(),
+        cwd: args.cwd.clone(),
+        git: args.git.clone(),
+        readable: args.read.clone(),
+        writable: args.write.clone(),
+        vars: args.var.clone(),
+        closed: Closed {
+            files: !args.open.contains(&Open::Files),
+            calls: !args.open.contains(&Open::Calls),
+        },
+    };
+    if args.enter {
+        return Err(failed(&confine::enter(&confinement, &args.run)));
+    }
+    let launcher = crate::host::own_program()?;
+    // The same words again, for the process that becomes the program.
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    words.insert(1, "--enter".into());
+    let exit = confine::keep(&confinement, &launcher, &words).map_err(|error| failed(&error))?;
+    Ok(ExitStatus::passed_on(exit))
+}
+
+/// Closes dangerous system calls and becomes the program.
+///
+/// # Errors
+/// Fails when they cannot be closed, or the program cannot be started.
+pub(crate) fn filter(args: &FilterArgs) -> Result<ExitStatus, Failure> {
+    Err(failed(&confine::filter(&args.run, &args.var)))
+}
+
+fn failed(error: &confine::ConfineError) -> Failure {
+    Failure::new(ExitStatus::HOST, error.to_string())
+}
