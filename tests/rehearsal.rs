@@ -55,6 +55,8 @@ fn every_gate_is_tried_once_in_its_environments_and_a_failing_one_is_no_fault() 
     assert_eq!(told, [(&passes, &pass, &yes), (&fails, &fail, &yes), (&report, &pass, &yes)]);
     // Nothing of a run has begun, and the run finds what is prepared.
     assert!(project.run_dirs().is_empty());
+    let groups = project.state().join("rehearsal/groups");
+    assert!(!groups.exists(), "control groups are left: {}", groups.display());
     assert_eq!(project.git(&["for-each-ref", "refs/heads/eufm", "refs/eufm"]), "");
     project.nothing_is_left();
     doctor(&project, false).expect(0).shows(&["fails on the base", "environment warm  prepared"]);
