@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
 
+use crate::admission::{Admission, Answer as Room, Short};
 use crate::clock::{Clock, unix_seconds};
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, RunEvent};
 use crate::git::{Author, Stamp};
 use crate::journal::{self, Journal};
 use crate::reporters::{Reporter, View};
+use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
 use crate::settled;
 use crate::state::Phase;
@@ -26,6 +28,16 @@ use crate::workshop::{Answer, Message, StepError, Workshop};
 
 /// How long the run may be silent before the reporter is told that time passed.
 const TICK: Duration = Duration::from_secs(15);
+
+/// How often starts that wait for room are tried again.
+const ROOM_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the free disk is looked at.
+const DISK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// With less free disk than this, 32 MiB, the run is stopped while its last
+/// records can still be written.
+const DISK_LEAST: u64 = 32 << 20;
 
 /// Runs a plan's nodes until nothing more is to be done.
 pub(crate) struct Dispatcher<'a> {
@@ -40,6 +52,13 @@ pub(crate) struct Dispatcher<'a> {
     /// What follows from the facts so far. A queue, not a recursion: a chain of
     /// facts that need no act may be as long as the plan.
     due: VecDeque<Action>,
+    /// Starts and judgements that wait for room on the host, in their order.
+    line: VecDeque<Action>,
+    admission: Admission,
+    /// What was last said of the head of the line.
+    held: Option<(NodeIndex, Short)>,
+    reserve: Reserve,
+    disk_looked: Instant,
     workers: Workers,
     steps: usize,
     stop: Option<Stop>,
@@ -53,6 +72,8 @@ pub enum Stop {
     Signal(i32),
     /// The host does not let a step come to its end.
     Host(String),
+    /// The host has no room for what is to be started.
+    Short(String),
 }
 
 /// What a dispatcher starts from.
@@ -65,6 +86,10 @@ pub(crate) struct Start<'a> {
     pub journal: Journal,
     /// The host's time of each node's last fact.
     pub times: Vec<u64>,
+    /// Asked before anything is started.
+    pub admission: Admission,
+    /// Makes way for the last records on a full disk.
+    pub reserve: Reserve,
     /// Shows the run.
     pub reporter: &'a mut dyn Reporter,
 }
@@ -93,6 +118,11 @@ impl<'a> Dispatcher<'a> {
             times: start.times,
             activity: BTreeMap::new(),
             due: VecDeque::new(),
+            line: VecDeque::new(),
+            admission: start.admission,
+            held: None,
+            reserve: start.reserve,
+            disk_looked: Instant::now(),
             workers: Workers::default(),
             steps: 0,
             stop: None,
@@ -159,7 +189,8 @@ impl<'a> Dispatcher<'a> {
     fn patience(&self) -> Duration {
         let tick = TICK.saturating_sub(self.last_shown.elapsed());
         let rest = self.rest_of_run().map(Duration::from_millis);
-        rest.map_or(tick, |rest| tick.min(rest)).max(Duration::from_millis(1))
+        let room = if self.line.is_empty() { DISK_INTERVAL } else { ROOM_INTERVAL };
+        rest.map_or(tick, |rest| tick.min(rest)).min(room).max(Duration::from_millis(1))
     }
 
     fn rest_of_run(&self) -> Option<u64> {
@@ -176,6 +207,7 @@ impl<'a> Dispatcher<'a> {
             self.shop.running.stop();
             return Ok(());
         }
+        self.look_at_disk();
         if self.last_shown.elapsed() >= TICK {
             self.take(&Event::Run(RunEvent::Heartbeat))?;
             self.last_shown = Instant::now();
@@ -183,6 +215,20 @@ impl<'a> Dispatcher<'a> {
             reporter.tick(&view);
         }
         Ok(())
+    }
+
+    /// Stops the run before its own records find no space any more.
+    fn look_at_disk(&mut self) {
+        if self.disk_looked.elapsed() < DISK_INTERVAL || self.stop.is_some() {
+            return;
+        }
+        self.disk_looked = Instant::now();
+        let disk = self.admission.room(self.now()).disk;
+        if let Some(free) = disk.filter(|free| *free < DISK_LEAST) {
+            self.reserve.release();
+            let free = crate::limits::Size(free);
+            self.halt(Stop::Short(format!("the disk with the state is full: {free} free")));
+        }
     }
 
     fn receive(&mut self, message: Message) -> Result<(), RunError> {
@@ -196,6 +242,7 @@ impl<'a> Dispatcher<'a> {
             }
             Message::StepEnded { node, result } => {
                 self.steps -= 1;
+                self.admission.release(node);
                 if let Err(StepError::Host(reason)) = result {
                     let name = &self.shop.node(node).name;
                     self.halt(Stop::Host(format!("{name}: {reason}")));
@@ -217,6 +264,8 @@ impl<'a> Dispatcher<'a> {
             self.reporter.note(&format!("stopping: {stop}; what runs is ended and its work kept"));
             self.stop = Some(stop);
         }
+        self.line.clear();
+        self.held = None;
         self.scheduler.drain();
         self.shop.running.stop();
     }
@@ -275,10 +324,68 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn act_all(&mut self) -> Result<(), RunError> {
-        while let Some(action) = self.due.pop_front() {
-            self.act(action)?;
+        loop {
+            while let Some(action) = self.due.pop_front() {
+                self.act(action)?;
+            }
+            self.admit()?;
+            // What was begun may have told a fact by itself.
+            if self.due.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Begins what has room, in the order of the line.
+    fn admit(&mut self) -> Result<(), RunError> {
+        while let Some(action) = self.line.front().copied() {
+            let (Action::Start(node) | Action::Judge(node, _)) = action else { break };
+            // The run's time may have been used up meanwhile.
+            if self.is_due(action) {
+                match self.admission.ask(node, self.now(), self.steps > 0) {
+                    Room::Admitted => self.begin(action)?,
+                    Room::Held(short) => {
+                        self.say_held(node, short);
+                        return Ok(());
+                    }
+                    Room::GivenUp(short) => {
+                        let name = &self.shop.node(node).name;
+                        self.halt(Stop::Short(format!("{name}: {short}")));
+                        return Ok(());
+                    }
+                }
+                if self.held.take_if(|(held, _)| *held == node).is_some() {
+                    let name = &self.shop.node(node).name;
+                    self.reporter.note(&format!("{name}: there is room for it now"));
+                }
+            }
+            self.line.pop_front();
         }
         Ok(())
+    }
+
+    fn is_due(&self, action: Action) -> bool {
+        let phase = |node| self.scheduler.state().node(node).phase;
+        match action {
+            Action::Start(node) => phase(node) == Phase::Ready,
+            Action::Judge(node, _) => matches!(phase(node), Phase::Harvested(_)),
+            _ => true,
+        }
+    }
+
+    /// Says that a start waits, once for each reason.
+    fn say_held(&mut self, node: NodeIndex, short: Short) {
+        let is_said = self.held.is_some_and(|(held, said)| held == node && said.is_like(&short));
+        if !is_said {
+            let name = &self.shop.node(node).name;
+            self.reporter.note(&format!("{name}: held: {short}"));
+        }
+        self.held = Some((node, short));
+    }
+
+    /// Returns the moment, on the run's own clock.
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.clock.at_ms())
     }
 
     fn show(&mut self, event: &Event) {
@@ -297,6 +404,7 @@ impl<'a> Dispatcher<'a> {
             state: self.scheduler.state(),
             at_ms: self.clock.at_ms(),
             activity: &self.activity,
+            held: self.held,
         };
         (view, &mut *self.reporter)
     }
@@ -309,6 +417,23 @@ impl<'a> Dispatcher<'a> {
         {
             return self.take(&Event::Node(node, event));
         }
+        match action {
+            _ if self.stop.is_some() => self.begin(action),
+            Action::Start(_) => {
+                self.line.push_back(action);
+                Ok(())
+            }
+            // Before new starts: it brings a node to its end.
+            Action::Judge(..) => {
+                self.line.push_front(action);
+                Ok(())
+            }
+            _ => self.begin(action),
+        }
+    }
+
+    /// Begins the step of an action.
+    fn begin(&mut self, action: Action) -> Result<(), RunError> {
         let Some((node, mut step)) = self.step(action) else { return Ok(()) };
         if let Step::Start(job) = &mut step
             && let Some(event) = settled::started(&self.shop.plan, self.scheduler.state(), node)
@@ -391,7 +516,7 @@ impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::Host(reason) => f.write_str(reason),
+            Self::Host(reason) | Self::Short(reason) => f.write_str(reason),
         }
     }
 }

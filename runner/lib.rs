@@ -4,6 +4,7 @@
 //! dispatcher writes each fact to the journal before it acts on it; the steps
 //! do the acts. It never sees the grammar or a spec. See docs/architecture.md.
 
+mod admission;
 pub mod agents;
 mod beneath;
 mod capture;
@@ -37,6 +38,7 @@ mod remove;
 mod replay;
 mod report;
 pub mod reporters;
+mod reserve;
 pub mod rules;
 mod run;
 mod running;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
 
+use crate::admission::Admission;
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
 use crate::environments::{self, Shelf};
@@ -25,6 +26,7 @@ use crate::process::ProcessId;
 use crate::replay::{self, Replay};
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
+use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
 use crate::state::RunState;
 use crate::steps::Place;
@@ -120,6 +122,8 @@ pub fn run(
         shelf: Shelf::new(store.environments()?),
         host: host.clone(),
     };
+    let path = store.root().join("reserve");
+    let reserve = Reserve::take(&path).map_err(|error| state(&path, &error))?;
     let limits = limits(&admitted.locked.plan, host, &dir)?;
     first.push(RunEvent::Limited { facilities: limits.facilities() });
     let shop = workshop((admitted, limits), site, order.cassette, courier)?;
@@ -138,7 +142,9 @@ pub fn run(
         None => Journal::create(&dir.journal(), digest)?,
     };
     let (scheduler, times) = (replayed.scheduler, replayed.times);
-    let start = Start { shop, scheduler, journal, times, reporter };
+    let root = store.root().to_owned();
+    let admission = Admission::new(&shop.plan, move || crate::limits::room(&root));
+    let start = Start { shop, scheduler, journal, times, admission, reserve, reporter };
     let Ended { shop, scheduler, stop } = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     clear_leftovers(&shop.vault, &dir, &shop.plan, &scheduler)?;

@@ -1,6 +1,7 @@
 //! The tests of the whole program: the real binary, git, bubblewrap and the
 //! real Codex CLI, with a cassette in place of the model. One topic a file.
 
+mod admission;
 mod check;
 mod commands;
 mod compile;

@@ -60,9 +60,9 @@ impl Record {
     pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
         use NodeEvent::{Committed, Merged, Replied, Started};
         match &self.event {
-            RecordedEvent::Run(RunEvent::Heartbeat | RunEvent::Resumed { .. }) => {
-                Durability::Grouped
-            }
+            RecordedEvent::Run(
+                RunEvent::Heartbeat | RunEvent::Resumed { .. } | RunEvent::Limited { .. },
+            ) => Durability::Grouped,
             RecordedEvent::Run(_) => Durability::Synced,
             RecordedEvent::Node(
                 Started { .. } | Replied { .. } | Committed { .. } | Merged { .. },

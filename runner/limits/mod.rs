@@ -9,6 +9,7 @@ mod cgroup;
 mod exceeded;
 mod guard;
 mod mounts;
+mod room;
 mod shim;
 mod survey;
 mod usage;
@@ -17,8 +18,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use exceeded::Exceeded;
+pub(crate) use exceeded::{Exceeded, Size};
 pub(crate) use guard::Guard;
+pub(crate) use room::room;
 pub use shim::{SUBCOMMAND, enter};
 pub use survey::{Facility, Level, survey};
 

@@ -10,6 +10,7 @@ use std::io::Write;
 
 use eufm_plan::{NodeIndex, Plan};
 
+use crate::admission::Short;
 use crate::event::Event;
 use crate::printable;
 use crate::state::RunState;
@@ -42,6 +43,8 @@ pub struct View<'a> {
     pub state: &'a RunState,
     /// The active time, in milliseconds.
     pub at_ms: u64,
+    /// The node that waits for room on the host, and what there is too little of.
+    pub held: Option<(NodeIndex, Short)>,
     /// What each running agent was last seen to do, by node.
     pub activity: &'a std::collections::BTreeMap<NodeIndex, String>,
 }
@@ -182,5 +185,8 @@ fn status(view: &View<'_>) -> String {
     // What the host does not hold by itself, a reader of the log should know.
     let watched = view.state.limits.iter().filter(|it| it.name == "memory");
     let memory = watched.map(|it| format!("; memory {}", it.level)).collect::<String>();
-    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{memory}"))
+    let held = view.held.map_or_else(String::new, |(node, short)| {
+        format!("; {} held: {short}", view.plan.nodes[node.get()].name)
+    });
+    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{held}{memory}"))
 }

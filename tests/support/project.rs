@@ -233,6 +233,22 @@ impl Project {
         lock.try_lock().expect("nobody holds the lock");
     }
 
+    /// Removes the control groups of runners that a test killed: nobody takes
+    /// their runs up again.
+    fn remove_groups(&self) {
+        for run in self.run_dirs() {
+            let groups = std::fs::read_to_string(run.join("groups")).unwrap_or_default();
+            for group in groups.lines().filter(|group| group.contains("/eufm-")) {
+                let found = Command::new("find").args([group, "-depth", "-type", "d"]).output();
+                let found = found.map(|output| output.stdout).unwrap_or_default();
+                for folder in String::from_utf8_lossy(&found).lines() {
+                    // One that is in use is not removed, and is no test's fault.
+                    let _ = std::fs::remove_dir(folder);
+                }
+            }
+        }
+    }
+
     /// Waits until nothing that was started for this project runs any more.
     #[track_caller]
     pub(crate) fn nothing_runs(&self) {
@@ -249,6 +265,7 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            self.remove_groups();
             return;
         }
         for process in survivors(self.root()) {
@@ -256,5 +273,6 @@ impl Drop for Project {
             // What is gone already needs no end.
             let _ = Command::new("kill").args(["-s", "KILL", pid]).status();
         }
+        self.remove_groups();
     }
 }
