@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::process::Command;
@@ -160,9 +161,27 @@ impl Sandbox {
         for path in ["/etc/ssl/certs", "/etc/alternatives", "/etc/ld.so.cache"] {
             args.words("--ro-bind-try").word(path).word(path);
         }
-        args.words("--proc /proc --dev /dev --tmpfs /tmp --dir /var --symlink ../tmp /var/tmp");
+        args.words("--proc /proc");
+        if owns_the_kernels_files() {
+            for name in OF_THE_KERNEL {
+                let path = Path::new("/proc").join(name);
+                args.words("--ro-bind-try").word(&path).word(path);
+            }
+        }
+        args.words("--dev /dev --tmpfs /tmp --dir /var --symlink ../tmp /var/tmp");
         args.words("--perms 0700 --tmpfs").word(HOME).words("--dir /run");
     }
+}
+
+/// What in /proc is a setting of the host, not of a process.
+const OF_THE_KERNEL: &[&str] =
+    &["sys", "sysrq-trigger", "acpi", "bus", "fs", "irq", "mtrr", "scsi"];
+
+/// Tells whether the runner owns the files of /proc/sys: then everyone inside
+/// does, without any capability, and could set up the host to run a program.
+fn owns_the_kernels_files() -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    std::fs::metadata("/proc/sys").is_ok_and(|data| data.uid() == user)
 }
 
 fn environment(confined: &Confined) -> Vec<(String, OsString)> {

@@ -3,6 +3,7 @@
 
 mod admission;
 mod check;
+mod clocks;
 mod commands;
 mod compile;
 mod corpus;
@@ -27,6 +28,7 @@ mod progress;
 mod refusals;
 mod rehearsal;
 mod resume;
+mod root;
 mod sandbox;
 mod specs;
 mod stdlib;
