@@ -328,3 +328,27 @@ task lifts by builder { prompt = "Lift.", writes = ["**"], budget { memory <= 45
     assert!(how == "cgroup v2" || seen == (2_u64 << 30).to_string(), "not lifted: {seen}");
     nothing_is_left(&project);
 }
+
+#[test]
+fn a_trusted_command_has_the_memory_it_was_given_and_no_other_limit() {
+    let spec = r#"edition 1
+pipeline trusted { base = "main" }
+command greedy {
+  in_place = true
+  run      = ["sh", "-c", "setsid python3 -c 'x = bytearray(200 << 20); import time; time.sleep(600)' & wait; sleep 600"]
+  budget { memory <= 100 MiB }
+}
+command many {
+  in_place = true
+  run      = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait"]
+  budget { memory <= 100 MiB }
+}
+"#;
+    for groups in ways() {
+        let project = Project::of_spec(spec);
+        configured(&project, "processes = 4\nfile = \"1 KiB\"");
+        exec(&project, groups).run().expect(5).shows(&["it may use 100 MiB"]);
+        assert_eq!(project.facts("many", "committed").len(), 1);
+        nothing_is_left(&project);
+    }
+}

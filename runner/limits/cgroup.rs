@@ -91,7 +91,7 @@ impl Groups {
     /// Forgets each group whose cell does not take a process.
     fn only_what_works(&mut self, works: &dyn Fn(&Cell) -> bool) {
         let tries = |groups: Self| {
-            let cell = groups.cell("trial", None, 16);
+            let cell = groups.cell("trial", None, Some(16));
             let good = cell.as_ref().is_ok_and(works);
             if let Ok(cell) = cell {
                 let _ = cell.remove();
@@ -116,11 +116,16 @@ impl Groups {
         }
     }
 
-    /// Makes a cell.
+    /// Makes a cell, with limits on its memory in bytes and its processes.
     ///
     /// # Errors
     /// Fails when the kernel refuses.
-    pub(super) fn cell(&self, name: &str, memory: Option<u64>, pids: u64) -> io::Result<Cell> {
+    pub(super) fn cell(
+        &self,
+        name: &str,
+        memory: Option<u64>,
+        pids: Option<u64>,
+    ) -> io::Result<Cell> {
         let at = |dir: &PathBuf| dir.join(name);
         let cell = Cell {
             memory: self.memory.as_ref().map(|(dir, version)| (at(dir), *version)),
@@ -133,8 +138,8 @@ impl Groups {
         if let (Some((dir, version)), Some(bytes)) = (&cell.memory, memory) {
             limit_memory(dir, *version, bytes)?;
         }
-        if let Some(dir) = &cell.pids {
-            write(&dir.join("pids.max"), &pids.to_string())?;
+        if let (Some(dir), Some(count)) = (&cell.pids, pids) {
+            write(&dir.join("pids.max"), &count.to_string())?;
         }
         Ok(cell)
     }

@@ -51,7 +51,8 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub(super) fn new(limits: &Limits, subject: Subject) -> io::Result<Self> {
-        let cell = limits.groups.cell(&subject.name, subject.memory, limits.ceilings.processes)?;
+        let processes = (!subject.trusted).then_some(limits.ceilings.processes);
+        let cell = limits.groups.cell(&subject.name, subject.memory, processes)?;
         let mut guard = Self {
             ceilings: limits.ceilings,
             cell,
@@ -174,7 +175,8 @@ impl Guard {
             Some(_) => 0,
             None => self.subject.memory.unwrap_or(u64::MAX),
         };
-        let used = usage::memory(root, &tree, enough);
+        let files = if self.subject.trusted { 0 } else { usage::files_in_memory(root) };
+        let used = usage::memory(&tree, files, enough);
         if let Some(cap) = self.subject.memory.filter(|cap| used > *cap) {
             return Ok(Some(Exceeded::Memory { used, cap }));
         }

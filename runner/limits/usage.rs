@@ -15,10 +15,9 @@ use crate::process::{ProcessId, children};
 /// The file systems in memory that a sandbox may fill.
 const IN_MEMORY: &[&str] = &["tmp", "home/agent", "dev"];
 
-/// Returns the memory of a process tree in bytes; up to `enough` it may be told
+/// Returns the memory of a process tree in bytes, `files` of it in files; up to `enough` it may be told
 /// too much, since looking closer costs more.
-pub(super) fn memory(root: ProcessId, tree: &monitor::Tree, enough: u64) -> u64 {
-    let files = files_in_memory(root);
+pub(super) fn memory(tree: &monitor::Tree, files: u64, enough: u64) -> u64 {
     // Shared pages count once for each process here; it cannot be more.
     let most = tree.sample().rss_bytes + files;
     if most <= enough {
@@ -36,17 +35,16 @@ fn proportional(pid: u32) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Looks at the file systems of a sandbox through its first process, whose root
-/// nobody inside can change.
-fn files_in_memory(root: ProcessId) -> u64 {
+/// Returns what the files in memory of a sandbox have, in bytes. They are seen
+/// through its first process, whose root nobody inside can change.
+pub(super) fn files_in_memory(root: ProcessId) -> u64 {
     let Some(first) = children(root.pid).first().copied() else { return 0 };
     let inside = Path::new("/proc").join(first.to_string()).join("root");
     let device = |path: &Path| std::fs::metadata(path).map(|it| it.dev()).ok();
-    let host = device(Path::new("/"));
     let used = |name: &&str| {
         let path = inside.join(name);
-        // Not yet set up, it would be the host's own.
-        if device(&path).is_none() || device(&path) == host {
+        // Until the sandbox is set up, they are the host's own.
+        if device(&path) == device(&Path::new("/").join(name)) {
             return 0;
         }
         let Ok(system) = rustix::fs::statfs(&path) else { return 0 };
