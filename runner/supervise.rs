@@ -156,10 +156,11 @@ fn watch(
             let stopped = running.is_stopping() && was_killed(exit);
             return Ok(if stopped { End::Stopped } else { after.unwrap_or(End::Exited(exit)) });
         }
-        let exceeded = match &mut guard {
-            Some(guard) => guard.look(handle.process())?.map(End::Exceeded),
-            None => None,
-        };
+        let found = guard.as_mut().map_or(Ok(None), |guard| guard.look(handle.process()));
+        if found.is_err() {
+            handle.end()?;
+        }
+        let exceeded = found?.map(End::Exceeded);
         let end = match exceeded {
             None if rest.is_some_and(|rest| rest <= look) => Some(End::TimedOut),
             None => life.is_over(pulse).then_some(End::Stalled),

@@ -40,7 +40,7 @@ pub(crate) struct Guard {
     holds: (bool, bool),
     together: Arc<Together>,
     counts: bool,
-    /// How many threads the host had before it began.
+    /// How many threads the host had at the last look.
     threads_before: u64,
     /// When it was last looked at as a whole.
     looked: Instant,
@@ -99,12 +99,13 @@ impl Guard {
     /// # Errors
     /// Fails when /proc cannot be read.
     pub(crate) fn look(&mut self, root: ProcessId) -> io::Result<Option<Exceeded>> {
-        let grown = usage::threads_of_host().unwrap_or(0).saturating_sub(self.threads_before);
+        let threads = usage::threads_of_host().unwrap_or(0);
+        let grown = threads.saturating_sub(self.threads_before);
         let may_be_many = self.watches_processes() && grown > self.ceilings.processes;
         if self.looked.elapsed() < LOOK_INTERVAL && !may_be_many {
             return Ok(None);
         }
-        self.looked = Instant::now();
+        (self.looked, self.threads_before) = (Instant::now(), threads);
         if let Some(exceeded) = self.kernel_says() {
             return Ok(Some(exceeded));
         }

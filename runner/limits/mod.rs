@@ -133,10 +133,14 @@ fn record(run: &Path) -> Record {
     Record(run.join("groups"))
 }
 
+/// How much of a run's name its group shows.
+const NAME_SHOWN_MAX: usize = 100;
+
 /// Names a run's group: by its name, for people, and by its whole path.
 fn group_name(run: &Path) -> String {
     let digest = eufm_plan::Digest::of(run.as_os_str().as_encoded_bytes());
     let name = run.file_name().and_then(|name| name.to_str()).unwrap_or("run");
+    let name = name.get(..NAME_SHOWN_MAX).unwrap_or(name);
     format!("{}{name}-{}", cgroup::PREFIX, digest.short(8))
 }
 
