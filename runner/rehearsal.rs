@@ -123,6 +123,7 @@ pub fn rehearse(
     clear(&shop)?;
     let result = on(&shop, note);
     clear(&shop)?;
+    crate::limits::clear(shop.dir.root()).map_err(|error| RunError::State(error.to_string()))?;
     result.map_err(|error| RunError::Host(error.to_string()))
 }
 
