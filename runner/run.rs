@@ -143,10 +143,10 @@ pub fn run(
         cache,
         takes_results: order.takes_results,
     };
-    let limits = limits(&admitted.locked.plan, host, &dir)?;
-    first.push(RunEvent::Limited { facilities: limits.facilities() });
     let reserve =
         Reserve::take(&store.reserve()).map_err(|error| state(&store.reserve(), &error))?;
+    let limits = limits(&admitted.locked.plan, host, &dir)?;
+    first.push(RunEvent::Limited { facilities: limits.facilities() });
     let shop = workshop((admitted, limits), site, order.cassette, courier)?;
     if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
