@@ -43,6 +43,12 @@ impl ExitStatus {
         Self(u8::try_from(code).unwrap_or(u8::MAX))
     }
 
+    /// Says that a program could not be started, as shells do: it is not there
+    /// (127), or it cannot be run (126).
+    pub(crate) fn not_started(error: &std::io::Error) -> Self {
+        Self(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
+    }
+
     /// Returns the status of a run that came to its end.
     pub(crate) fn of_outcome(outcome: Outcome) -> Self {
         match outcome {

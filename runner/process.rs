@@ -148,13 +148,6 @@ impl Command {
         Ok(Exit::of(duct::cmd(program, args).unchecked().run()?.status))
     }
 
-    /// Becomes another program, with the same number, streams and environment;
-    /// returns why that was not possible.
-    #[must_use]
-    pub fn replace_self(program: &OsStr, args: &[OsString]) -> io::Error {
-        std::process::Command::new(program).args(args).exec()
-    }
-
     fn expression(&self) -> duct::Expression {
         let mut expression = duct::cmd(&self.program, &self.args).full_env(&self.env).unchecked();
         if let Some(dir) = &self.dir {

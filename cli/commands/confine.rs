@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 
-use eufm_runner::confine::{self, Closed, Confinement};
+use eufm_runner::confine::{self, Closed, ConfineError, Confinement};
 
 use crate::args::{ConfineArgs, FilterArgs, Open};
 use crate::exit::{ExitStatus, Failure};
@@ -46,6 +46,10 @@ pub(crate) fn filter(args: &FilterArgs) -> Result<ExitStatus, Failure> {
     Err(failed(&confine::filter(&args.run, &args.var)))
 }
 
-fn failed(error: &confine::ConfineError) -> Failure {
-    Failure::new(ExitStatus::HOST, error.to_string())
+fn failed(error: &ConfineError) -> Failure {
+    let status = match error {
+        ConfineError::Program(error) => ExitStatus::not_started(error),
+        _ => ExitStatus::HOST,
+    };
+    Failure::new(status, error.to_string())
 }

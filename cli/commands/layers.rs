@@ -1,8 +1,7 @@
 //! The launcher of a sandbox with layers: mounts them in a namespace of its
 //! own, then becomes the sandbox.
 
-use eufm_runner::layers;
-use eufm_runner::process::Command;
+use eufm_runner::{layers, process};
 
 use crate::args::LayersArgs;
 use crate::exit::{ExitStatus, Failure};
@@ -16,8 +15,6 @@ pub(crate) fn run(args: &LayersArgs) -> Result<ExitStatus, Failure> {
     let host = |what: String| Failure::new(ExitStatus::HOST, what);
     layers::enter(&args.folders)
         .map_err(|error| host(format!("layers cannot be mounted: {error}")))?;
-    let (program, rest) =
-        args.run.split_first().ok_or_else(|| host("no program was given".to_owned()))?;
-    let error = Command::replace_self(program, rest);
-    Err(host(format!("{}: {error}", program.to_string_lossy())))
+    let error = process::replace(&args.run, &[]);
+    Err(Failure::new(ExitStatus::not_started(&error), error.to_string()))
 }

@@ -80,6 +80,9 @@ pub enum ConfineError {
     /// Rights could not be dropped.
     #[error("rights cannot be dropped: {0}")]
     Rights(io::Error),
+    /// The program could not be started.
+    #[error("{0}")]
+    Program(io::Error),
 }
 
 /// Keeps a program: runs `enter` with this program's arguments for it, waits for
@@ -112,7 +115,7 @@ pub fn keep(
 #[must_use]
 pub fn enter(confinement: &Confinement, run: &[OsString]) -> ConfineError {
     match close(confinement) {
-        Ok(()) => process::replace(run, &confinement.vars).into(),
+        Ok(()) => ConfineError::Program(process::replace(run, &confinement.vars)),
         Err(error) => error,
     }
 }
@@ -124,7 +127,7 @@ pub fn enter(confinement: &Confinement, run: &[OsString]) -> ConfineError {
 pub fn filter(run: &[OsString], vars: &[(String, String)]) -> ConfineError {
     let closed = rustix::thread::set_no_new_privs(true).map_err(io::Error::from);
     match closed.map_err(ConfineError::Rights).and_then(|()| calls::close(Around::Namespaces)) {
-        Ok(()) => process::replace(run, vars).into(),
+        Ok(()) => ConfineError::Program(process::replace(run, vars)),
         Err(error) => error,
     }
 }
