@@ -379,6 +379,9 @@ pub(crate) struct LimitArgs {
     /// How many processes the user may have
     #[arg(long)]
     pub(crate) processes: Option<u64>,
+    /// The process to die with
+    #[arg(long)]
+    pub(crate) parent: Option<u32>,
     /// The program to become and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,

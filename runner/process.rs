@@ -376,6 +376,21 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
+/// Has this process killed when the thread that started it goes, also once it
+/// has become another program; fails if `parent` has gone already.
+///
+/// # Errors
+/// Fails when the parent is gone, or the kernel does not know how.
+pub fn die_with(parent: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Asked afterwards: from here on it cannot go unnoticed.
+    let found = rustix::process::getppid().map(Pid::as_raw_nonzero).map(std::num::NonZero::get);
+    if found.and_then(|pid| u32::try_from(pid).ok()) == Some(parent) {
+        return Ok(());
+    }
+    Err(io::Error::other("the runner that started this is gone"))
+}
+
 /// Lets this process be told by SIGTERM when the thread that started it goes,
 /// and end its children then: for a keeper, whose own end follows from theirs.
 ///

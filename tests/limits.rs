@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Ended, Invocation, Project};
+use crate::support::{Ended, Invocation, Project, until};
 
 /// How a test's runs see the control groups of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,4 +351,37 @@ command many {
         assert_eq!(project.facts("many", "committed").len(), 1);
         nothing_is_left(&project);
     }
+}
+
+#[test]
+fn what_is_limited_dies_with_who_started_it_at_any_moment() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let eufm = env!("CARGO_BIN_EXE_eufm");
+    let script = format!(
+        "'{eufm}' __limit --parent $$ -- sleep 600 & echo $! > pid.new; mv pid.new pid; wait"
+    );
+    let mut shell = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(dir.path())
+        .spawn()
+        .expect("sh starts");
+    let pid = until("the number of what is limited", || {
+        std::fs::read_to_string(dir.path().join("pid")).ok()
+    });
+    let command = format!("/proc/{}/cmdline", pid.trim());
+    // A zombie has no words any more.
+    let words = || std::fs::read(&command).unwrap_or_default();
+    until("the program behind the limits", || words().starts_with(b"sleep\0").then_some(()));
+    shell.kill().expect("killed");
+    shell.wait().expect("ended");
+    until("the end of what was limited", || words().is_empty().then_some(()));
+
+    let late = std::process::Command::new(eufm)
+        .args(["__limit", "--parent", "1", "--", "touch", "late"])
+        .current_dir(dir.path())
+        .output()
+        .expect("it starts");
+    assert!(!late.status.success());
+    assert!(String::from_utf8_lossy(&late.stderr).contains("is gone"), "{late:?}");
+    assert!(!dir.path().join("late").exists(), "it ran without who started it");
 }

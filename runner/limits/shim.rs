@@ -40,15 +40,25 @@ pub(super) fn limited(
     for (name, value) in [("--file-bytes", file_bytes), ("--processes", processes)] {
         words.extend(value.into_iter().flat_map(|it| [name.into(), it.to_string().into()]));
     }
-    words.push("--".into());
+    // A sandbox watches its runner only once it stands.
+    words.extend(["--parent".into(), std::process::id().to_string().into(), "--".into()]);
     command.behind(launcher, words)
 }
 
 /// Takes the limits upon the calling process and all that it will start.
 ///
 /// # Errors
-/// Fails when a group cannot be joined or a limit not be set.
-pub fn enter(doors: &[PathBuf], file_bytes: Option<u64>, processes: Option<u64>) -> io::Result<()> {
+/// Fails when a group cannot be joined or a limit not be set, and when the
+/// runner with the number `parent` is gone.
+pub fn enter(
+    doors: &[PathBuf],
+    file_bytes: Option<u64>,
+    processes: Option<u64>,
+    parent: Option<u32>,
+) -> io::Result<()> {
+    if let Some(parent) = parent {
+        crate::process::die_with(parent)?;
+    }
     let named = |door: &Path, error: io::Error| {
         io::Error::new(error.kind(), format!("{}: {error}", door.display()))
     };
