@@ -9,7 +9,8 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use eufm_plan::id::slug;
 use thiserror::Error;
@@ -324,23 +325,33 @@ pub(crate) fn is_private(path: &Path) -> Result<(), StoreError> {
 
 /// How long the lock of a runner that is dead may still be held: by a child
 /// that it had begun to start, which lets go as soon as it has become another
-/// program.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+/// program. On a disk that is busy that takes its time.
+const LAST_BREATH: Duration = Duration::from_secs(10);
+
+/// How long to wait when nobody is known: the lock has become free since, or its
+/// holder lives in another PID namespace.
+const NOBODY: Duration = Duration::from_secs(1);
+
+/// How often to look whether somebody living has got it meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Waits for a lock whose holder is dead; a living holder is named at once.
 fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     let io = |source| StoreError::Io { path: root.join("lock"), source };
-    let known = kernel_holder(&lock);
-    // Nobody is known when the lock has become free since, or when its holder
-    // lives in another PID namespace; waiting does no harm in either case.
-    let is_dead = known.is_none_or(|pid| !ProcessId::of(pid).is_ok_and(ProcessId::is_alive));
-    if is_dead {
-        let (sender, locked) = std::sync::mpsc::channel();
-        let waiting = lock.try_clone().map_err(io)?;
-        // It may wait for ever if somebody else was faster; then this process
-        // ends and takes it along.
-        std::thread::spawn(move || sender.send(waiting.lock()));
-        if let Ok(result) = locked.recv_timeout(LAST_BREATH) {
+    let is_alive = |pid: u32| ProcessId::of(pid).is_ok_and(ProcessId::is_alive);
+    let started = Instant::now();
+    let mut waiter = None;
+    loop {
+        let known = kernel_holder(&lock);
+        let patience = if known.is_some() { LAST_BREATH } else { NOBODY };
+        if known.is_some_and(is_alive) || started.elapsed() >= patience {
+            break;
+        }
+        let locked = match &waiter {
+            Some(locked) => locked,
+            None => waiter.insert(wait_for(lock.try_clone().map_err(io)?)),
+        };
+        if let Ok(result) = locked.recv_timeout(LOOK) {
             return result.map(|()| lock).map_err(io);
         }
     }
@@ -348,6 +359,14 @@ fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     lock.read_to_string(&mut said).map_err(io)?;
     let holder = name_of_holder(said.trim(), kernel_holder(&lock));
     Err(StoreError::Locked { root: root.to_owned(), holder })
+}
+
+/// Waits for the lock in a thread. It may wait for ever if somebody else was
+/// faster; then this process ends and takes it along.
+fn wait_for(lock: File) -> Receiver<io::Result<()>> {
+    let (sender, locked) = channel();
+    std::thread::spawn(move || sender.send(lock.lock()));
+    locked
 }
 
 /// Says who works on the state at `root`, if somebody does. Looks only: trying
