@@ -30,7 +30,10 @@ impl Invocation {
 
     /// Makes a command line of another program, in the same environment.
     pub(crate) fn of(program: &Path, root: &Path, dir: &Path) -> Self {
-        let mut command = Command::new(program);
+        // Whoever runs the tests may have some ignored, as nohup does; then a
+        // program that honours that cannot be stopped by them.
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=INT,TERM,HUP").arg(program);
         command.current_dir(dir).env_clear().stdin(Stdio::null());
         command.env("HOME", root.join("home")).env("LC_ALL", "C");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
