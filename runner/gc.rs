@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,6 +133,9 @@ struct Run {
     bytes: u64,
     /// The host's time of its last record, in seconds since 1970.
     time: u64,
+    /// When its journal was written last, by the file system: several runs may
+    /// have come to their end in one second.
+    written: (i64, i64),
     end: End,
     /// The keys of its nodes.
     keys: BTreeSet<Digest>,
@@ -176,7 +180,7 @@ fn runs(store: &Store) -> io::Result<Vec<Run>> {
         let dir = RunDir::of(store.root(), &name);
         runs.push(run(&dir, size(dir.root())?));
     }
-    runs.sort_by(|a, b| (a.time, &a.name).cmp(&(b.time, &b.name)));
+    runs.sort_by(|a, b| (a.time, a.written, &a.name).cmp(&(b.time, b.written, &b.name)));
     Ok(runs)
 }
 
@@ -185,6 +189,8 @@ fn run(dir: &RunDir, bytes: u64) -> Run {
         name: dir.name().to_owned(),
         bytes,
         time: 0,
+        written: std::fs::metadata(dir.journal())
+            .map_or((0, 0), |journal| (journal.mtime(), journal.mtime_nsec())),
         end: End::Unfinished,
         keys: BTreeSet::new(),
         commits: BTreeSet::new(),
@@ -337,6 +343,7 @@ mod tests {
             name: name.to_owned(),
             bytes: 100,
             time: unix_seconds() - ago,
+            written: (0, 0),
             end,
             keys: BTreeSet::from([Digest::of(name.as_bytes())]),
             commits: BTreeSet::new(),
