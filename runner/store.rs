@@ -338,7 +338,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Waits for a lock whose holder is dead; a living holder is named at once.
 fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     let io = |source| StoreError::Io { path: root.join("lock"), source };
-    let is_alive = |pid: u32| ProcessId::of(pid).is_ok_and(ProcessId::is_alive);
+    // This process may have got it already, in the thread that waits.
+    let own = std::process::id();
+    let is_alive = |pid| pid != own && ProcessId::of(pid).is_ok_and(ProcessId::is_alive);
     let started = Instant::now();
     let mut waiter = None;
     loop {

@@ -37,7 +37,9 @@ fn race(project: &Project) -> (Running, Running) {
         until("a run at the barrier", || there.exists().then_some(()));
         std::fs::remove_file(there).expect("removed");
     }
-    let open = File::options().write(true).open(project.root().join("barrier"));
+    // For both, so that it never waits: a child of another test that is not yet
+    // another program may have held it open, and let the runs pass before.
+    let open = File::options().read(true).write(true).open(project.root().join("barrier"));
     let barrier = open.expect("the barrier");
     let loser = until("one to give up", || pair.iter_mut().position(Running::has_ended));
     drop(barrier);
