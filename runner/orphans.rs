@@ -8,6 +8,7 @@
 //! of the state: then every child of the dead runner has become bwrap, whose
 //! command line says so. Unaware of the journal.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -82,7 +83,8 @@ fn is_marked(pid: Pid, folder: &Path) -> bool {
     let Ok(all) = std::fs::read(path) else { return false };
     all.split(|&byte| byte == 0).any(|variable| {
         let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
-        value == Some(folder.as_os_str().as_bytes())
+        // Of one attempt, or of all below the folder of a run.
+        value.is_some_and(|value| Path::new(OsStr::from_bytes(value)).starts_with(folder))
     })
 }
 

@@ -164,6 +164,11 @@ pub fn run(
 /// Leaves nothing behind but the state, and closes the books.
 fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
     let Ended { shop, scheduler, stop } = ended;
+    if shop.plan.nodes.iter().any(|node| node.work.is_in_place()) {
+        // What has left the group of a trusted command outlives it, not the run.
+        crate::orphans::end_all(&dir.work())
+            .map_err(|error| RunError::Host(format!("what was started does not end: {error}")))?;
+    }
     if scheduler.state().finished.is_some() {
         let failed = |error| state(&dir.environments(), &error);
         shop.environments.forget_own().map_err(failed)?;

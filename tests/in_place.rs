@@ -65,17 +65,24 @@ command more { needs = [look], run = ["cp", "made.txt", "more.txt"], writes = ["
     project.nothing_is_left();
 }
 
-/// Leaves one process in its group and one that has left it; both hold the
-/// pipe open that the test reads to its end.
-const DAEMONS: &str = r#"command daemons {
-  run      = ["sh", "-c", "sleep 600 & setsid sleep 600 & setsid -f sh -c 'exec sleep 600' & [ -e again ] && exit 0; touch again ready; sleep 600"]
-  in_place = true
+/// Leaves a process in its group and two that have left it, and does `then`.
+fn daemons(then: &str) -> Project {
+    let left = "sleep 600 & setsid sleep 600 & setsid -f sh -c ': > left; exec sleep 600'; while [ ! -e left ]; do :; done";
+    project(&format!(
+        "command daemons {{ run = [\"sh\", \"-c\", \"{left}; {then}\"], in_place = true }}\n"
+    ))
 }
-"#;
+
+#[test]
+fn what_a_command_leaves_running_ends_with_the_run() {
+    let project = daemons("exit 0");
+    project.exec().run().expect(0);
+    project.nothing_is_left();
+}
 
 #[test]
 fn a_stop_ends_what_has_left_its_group_too() {
-    let project = project(DAEMONS);
+    let project = daemons("touch ready; sleep 600");
     let run = project.exec().start();
     wait_for(&project, "ready");
     run.signal("INT");
