@@ -69,7 +69,8 @@ command more { needs = [look], run = ["cp", "made.txt", "more.txt"], writes = ["
 fn daemons(then: &str) -> Project {
     let left = "sleep 600 & setsid sleep 600 & setsid -f sh -c ': > left; exec sleep 600'; while [ ! -e left ]; do :; done";
     project(&format!(
-        "command daemons {{ run = [\"sh\", \"-c\", \"{left}; {then}\"], in_place = true }}\n"
+        "command daemons {{ run = [\"sh\", \"-c\", \"{left}; {then}\"], in_place = true }}\n\
+         command after {{ needs = [daemons], run = [\"true\"], in_place = true }}\n"
     ))
 }
 
