@@ -46,7 +46,7 @@ pub(crate) fn unfinished(question: Question<'_>) -> Result<Option<Meant>, RunErr
     let Question { root, vault, locked, text } = question;
     for run in runs_below(root)? {
         let dir = RunDir::of(root, &run);
-        if !std::fs::read(dir.plan()).is_ok_and(|plan| plan == text.as_bytes()) {
+        if !dir.is_of(text) {
             continue;
         }
         let replayed = Replayed::read(locked, &dir)?;

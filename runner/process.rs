@@ -428,7 +428,7 @@ pub fn end_descendants() -> io::Result<()> {
 /// Kills what this process has started, without waiting: for an end at once.
 /// Sandboxes go with it; what runs bare gets SIGTERM, and its children SIGKILL.
 pub(crate) fn kill_started() {
-    for child in own_children() {
+    for child in own_children().unwrap_or_default() {
         if let Ok(child) = ProcessId::of(child) {
             child.kill(Body::Sandbox);
             // Launchers and keepers end by it what may still be left of theirs.
@@ -439,20 +439,19 @@ pub(crate) fn kill_started() {
 
 /// Sends SIGKILL to every child of this process.
 fn kill_children() {
-    for child in own_children() {
+    for child in own_children().unwrap_or_default() {
         signal(child, |pid| rustix::process::kill_process(pid, Signal::KILL));
     }
 }
 
 /// Lists the children of this process, of whichever thread.
-fn own_children() -> Vec<u32> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+fn own_children() -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
-    for task in tasks.filter_map(Result::ok) {
-        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
         found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
-    found
+    Ok(found)
 }
 
 /// Becomes another program, with variables beside those that are set. Returns
@@ -474,17 +473,14 @@ pub fn replace(run: &[OsString], vars: &[(String, String)]) -> io::Error {
 /// # Errors
 /// Fails when /proc cannot be read.
 pub fn reap_sandboxes() -> io::Result<()> {
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-        for pid in text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
-            // What we start leads a group but never a session; so a child that
-            // leads one is the first process of a sandbox that fell to us.
-            if stat(pid).is_ok_and(|stat| stat.session == pid) {
-                signal(pid, |pid| {
-                    let _ = rustix::process::kill_process(pid, Signal::KILL);
-                    rustix::process::waitpid(Some(pid), WaitOptions::empty()).map(drop)
-                });
-            }
+    for pid in own_children()? {
+        // What we start leads a group but never a session; so a child that
+        // leads one is the first process of a sandbox that fell to us.
+        if stat(pid).is_ok_and(|stat| stat.session == pid) {
+            signal(pid, |pid| {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                rustix::process::waitpid(Some(pid), WaitOptions::empty()).map(drop)
+            });
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::event::Outcome;
 use crate::git::{CommitId, Git, Vault};
 use crate::preflight::Host;
 use crate::report::RunReport;
-use crate::run::Done;
+use crate::run::{Done, search_path, usage};
 use crate::store::{RunDir, Store};
 
 /// The version of the form of a seal.
@@ -82,7 +82,7 @@ pub fn done_before(
     let mut sealed = Vec::new();
     for name in store.runs()? {
         let dir = RunDir::of(store.root(), &name);
-        if !is_of(&dir, text) {
+        if !dir.is_of(text) {
             continue;
         }
         // An unfinished run would be meant, whatever its base is.
@@ -90,12 +90,9 @@ pub fn done_before(
         sealed.push((dir, seal));
     }
     let Some((_, first)) = sealed.first() else { return Ok(None) };
-    let path = std::env::join_paths(&host.path)
-        .map_err(|error| RunError::Usage(format!("PATH: {error}")))?;
-    let usage = |error: crate::git::Error| RunError::Usage(error.to_string());
-    let git = Git::find(&path).map_err(usage)?;
-    let vault = Vault::open(&git, repository, &store.vault()).map_err(usage)?;
-    let base = vault.resolve(&first.revision).map_err(usage)?;
+    let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
+    let vault = Vault::open(&git, repository, &store.vault()).map_err(|error| usage(&error))?;
+    let base = vault.resolve(&first.revision).map_err(|error| usage(&error))?;
     // The last one that was begun on this base: their names differ in a number.
     let here = sealed.into_iter().filter(|(_, seal)| seal.base == base);
     let meant = here.max_by_key(|(dir, _)| (dir.name().len(), dir.name().to_owned()));
@@ -113,14 +110,6 @@ fn is_published(vault: &Vault, seal: &Seal) -> bool {
     let Some(branch) = &seal.report.branch else { return true };
     let head = vault.resolve(&format!("refs/heads/{branch}"));
     head.is_ok_and(|head| head.as_str() == seal.report.head)
-}
-
-/// Tells whether a run is one of the plan with this text.
-fn is_of(dir: &RunDir, text: &str) -> bool {
-    let path = dir.plan();
-    let bytes = std::fs::metadata(&path).map(|metadata| metadata.len());
-    bytes.is_ok_and(|bytes| bytes == text.len() as u64)
-        && std::fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes())
 }
 
 fn read(dir: &RunDir) -> Option<Seal> {

@@ -228,6 +228,16 @@ impl RunDir {
         self.root.join("plan.lock")
     }
 
+    /// Tells whether the run is one of the plan with this text: a run belongs to
+    /// its plan to the letter.
+    #[must_use]
+    pub(crate) fn is_of(&self, text: &str) -> bool {
+        let path = self.plan();
+        let bytes = std::fs::metadata(&path).map(|metadata| metadata.len());
+        bytes.is_ok_and(|bytes| bytes == text.len() as u64)
+            && std::fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes())
+    }
+
     /// Returns the seal on a run that is done.
     #[must_use]
     pub(crate) fn seal(&self) -> PathBuf {
