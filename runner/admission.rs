@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use eufm_plan::{NodeIndex, Plan};
 
-use crate::limits::{RUNNER_BYTES, Size};
+use crate::limits::RUNNER_BYTES;
+use crate::size::Size;
 
 /// The memory that is to be free before a start: 512 MiB, or the node's cap if
 /// that is less.

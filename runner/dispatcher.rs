@@ -226,7 +226,7 @@ impl<'a> Dispatcher<'a> {
         let disk = self.admission.room(self.now()).disk;
         if let Some(free) = disk.filter(|free| *free < DISK_LEAST) {
             self.reserve.release();
-            let free = crate::limits::Size(free);
+            let free = crate::size::Size(free);
             self.halt(Stop::Short(format!("the disk with the state is full: {free} free")));
         }
     }

@@ -61,6 +61,7 @@ mod seal;
 mod settled;
 mod sight;
 mod signals;
+mod size;
 mod state;
 #[cfg(test)]
 mod state_test;
@@ -81,3 +82,4 @@ pub use preflight::Host;
 pub use report::{GateReport, NodeReport, RunReport};
 pub use run::{Done, Order, run};
 pub use seal::done_before;
+pub use size::Size;

@@ -4,7 +4,7 @@
 //! decides what goes.
 
 use eufm_runner::gc::Swept;
-use eufm_runner::printable;
+use eufm_runner::{Size, printable};
 use serde::Serialize;
 
 /// The version of the document's form.
@@ -41,13 +41,13 @@ fn page(swept: &Swept) -> String {
     let mut lines: Vec<String> = swept
         .removed
         .iter()
-        .map(|run| format!("{verb} run {} ({}, {})", run.run, run.ended, bytes(run.bytes)))
+        .map(|run| format!("{verb} run {} ({}, {})", run.run, run.ended, Size(run.bytes)))
         .collect();
     lines.extend(
         swept
             .kept
             .iter()
-            .map(|run| format!("keeps run {} ({}): {}", run.run, bytes(run.bytes), run.why)),
+            .map(|run| format!("keeps run {} ({}): {}", run.run, Size(run.bytes), run.why)),
     );
     let results = super::count(swept.results_removed, "result");
     lines.push(format!("{verb} {results}, keeps {}", swept.results_kept));
@@ -59,28 +59,16 @@ fn page(swept: &Swept) -> String {
     );
     lines.push(match swept.bytes_after {
         Some(after) => {
-            let freed = bytes(swept.bytes_before.saturating_sub(after));
+            let freed = Size(swept.bytes_before.saturating_sub(after));
             format!(
                 "the state had {}, has {}: {freed} freed",
-                bytes(swept.bytes_before),
-                bytes(after)
+                Size(swept.bytes_before),
+                Size(after)
             )
         }
-        None => format!("the state has {}; nothing was done", bytes(swept.bytes_before)),
+        None => format!("the state has {}; nothing was done", Size(swept.bytes_before)),
     });
     lines.iter().map(|line| format!("{}\n", printable::line(line, 600))).collect()
-}
-
-/// Shows a size to a tenth of its unit, rounded down.
-fn bytes(bytes: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match units.iter().find(|(_, shift)| bytes >> shift > 0) {
-        Some((unit, shift)) => {
-            let tenths = (u128::from(bytes) * 10) >> shift;
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{bytes} B"),
-    }
 }
 
 #[cfg(test)]
@@ -117,11 +105,11 @@ mod tests {
              keeps run p-2 (12 B): it is not finished\n\
              removed 1 result, keeps 3\n\
              the objects of the vault were left as they are: git repack failed\n\
-             the state had 5.0 GiB, has 3.0 MiB: 4.9 GiB freed\n"
+             the state had 5 GiB, has 3 MiB: 4.9 GiB freed\n"
         );
         let dry = Swept { dry_run: true, bytes_after: None, not_packed: None, ..done };
         assert!(page(&dry).starts_with("would remove run p-1 (done, 1.5 KiB)\n"));
-        assert!(page(&dry).ends_with("the state has 5.0 GiB; nothing was done\n"));
+        assert!(page(&dry).ends_with("the state has 5 GiB; nothing was done\n"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Bench, Facility, Finding};
 use crate::file_system::FileSystem;
+use crate::size::Size;
 
 pub(super) const FACILITY: Facility = Facility {
     name: "state file system",
@@ -33,7 +34,7 @@ fn examine(bench: &Bench<'_>) -> Finding {
 }
 
 fn judge(found: &FileSystem, state: &Path) -> Finding {
-    let how = format!("{}, {} free, for {}", found.name, size(found.free_bytes), state.display());
+    let how = format!("{}, {} free, for {}", found.name, Size(found.free_bytes), state.display());
     if found.is_shared {
         return Finding::missing(
             format!("{how}: locks and syncs do not hold on it"),
@@ -53,29 +54,4 @@ fn judge(found: &FileSystem, state: &Path) -> Finding {
         );
     }
     Finding::enforced(how)
-}
-
-/// Spells a number of bytes for people: `23.1 GiB`.
-pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut tenths = u128::from(bytes) * 10 / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_one_decimal() {
-        assert_eq!(size(0), "0.0 KiB");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(1 << 40), "1.0 TiB");
-        assert_eq!(size(u64::MAX), "16384.0 PiB".replace("16384.0", "16383.9"));
-    }
 }

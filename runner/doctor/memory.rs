@@ -2,6 +2,8 @@
 //! limits: a host without cgroups has none to give.
 
 use super::{Bench, Facility, Finding};
+use crate::limits::meminfo_bytes;
+use crate::size::Size;
 
 pub(super) const FACILITY: Facility =
     Facility { name: "memory", purpose: "agents, builds and tests need it", examine };
@@ -13,13 +15,9 @@ const WAY_OUT: &str = "free some, or run with a smaller `parallel`";
 
 fn examine(_: &Bench<'_>) -> Finding {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    match (field(&text, "MemAvailable"), field(&text, "MemTotal")) {
+    match (meminfo_bytes(&text, "MemAvailable"), meminfo_bytes(&text, "MemTotal")) {
         (Some(free), Some(total)) => {
-            let how = format!(
-                "{} of {} available",
-                super::file_system::size(free),
-                super::file_system::size(total)
-            );
+            let how = format!("{} of {} available", Size(free), Size(total));
             if free >= FREE_MIN {
                 Finding::enforced(how)
             } else {
@@ -30,12 +28,6 @@ fn examine(_: &Bench<'_>) -> Finding {
     }
 }
 
-/// Reads a row of /proc/meminfo, in bytes.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let row = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    row.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,8 +35,8 @@ mod tests {
     #[test]
     fn rows_are_read_in_bytes_and_by_their_whole_name() {
         let text = "MemTotalX: 1 kB\nMemTotal:       2048 kB\nHugePages_Total:       0\n";
-        assert_eq!(field(text, "MemTotal"), Some(2 << 20));
-        assert_eq!(field(text, "MemAvailable"), None);
-        assert_eq!(field(text, "HugePages_Total"), None);
+        assert_eq!(meminfo_bytes(text, "MemTotal"), Some(2 << 20));
+        assert_eq!(meminfo_bytes(text, "MemAvailable"), None);
+        assert_eq!(meminfo_bytes(text, "HugePages_Total"), None);
     }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::size::Size;
+
 /// A limit that was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exceeded {
@@ -71,36 +73,9 @@ impl fmt::Display for Exceeded {
     }
 }
 
-/// A number of bytes, to a tenth of its unit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Size(pub u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, bytes) = match self.0 {
-            0..0x10_0000 => ("KiB", 1 << 10),
-            0x10_0000..0x4000_0000 => ("MiB", 1 << 20),
-            _ => ("GiB", 1 << 30),
-        };
-        let tenths = self.0.saturating_mul(10) / bytes;
-        match tenths % 10 {
-            0 => write!(f, "{} {unit}", tenths / 10),
-            tenth => write!(f, "{}.{tenth} {unit}", tenths / 10),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let show = |bytes| Size(bytes).to_string();
-        assert_eq!([show(0), show(1536), show(1 << 20)], ["0 KiB", "1.5 KiB", "1 MiB"]);
-        assert_eq!([show((5 << 30) / 2), show(8 << 30)], ["2.5 GiB", "8 GiB"]);
-        assert!(show(u64::MAX).ends_with(" GiB"));
-    }
 
     #[test]
     fn a_reason_says_what_was_used_and_what_may_be() {

@@ -18,9 +18,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use exceeded::{Exceeded, Size};
+pub(crate) use exceeded::Exceeded;
 pub(crate) use guard::Guard;
-pub(crate) use room::room;
+pub(crate) use room::{meminfo_bytes, room};
 pub use shim::{SUBCOMMAND, enter};
 pub use survey::{Facility, Level, survey};
 

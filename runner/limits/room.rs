@@ -13,7 +13,8 @@ use crate::admission::Room;
 pub(crate) fn room(state: &Path) -> Room {
     let groups = mounted(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
     let of_groups = groups.iter().filter_map(of_group);
-    let memory = available(&read("/proc/meminfo")).into_iter().chain(of_groups).min();
+    let meminfo = read("/proc/meminfo");
+    let memory = meminfo_bytes(&meminfo, "MemAvailable").into_iter().chain(of_groups).min();
     Room::new(memory, disk(state), pressure(&read("/proc/pressure/memory")))
 }
 
@@ -23,11 +24,10 @@ fn disk(folder: &Path) -> Option<u64> {
     Some(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// Reads `MemAvailable` of proc_meminfo(5), in bytes.
-fn available(meminfo: &str) -> Option<u64> {
-    let value = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
+/// Reads a row of proc_meminfo(5), in bytes.
+pub(crate) fn meminfo_bytes(meminfo: &str, name: &str) -> Option<u64> {
+    let row = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    row.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// Reads how much of the last ten seconds all tasks waited, in hundredths of a
@@ -75,8 +75,11 @@ mod tests {
 
     #[test]
     fn the_kernels_texts_are_read() {
-        assert_eq!(available("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"), Some(2 << 20));
-        assert_eq!(available("MemTotal: 9 kB\n"), None);
+        assert_eq!(
+            meminfo_bytes("MemTotal: 9 kB\nMemAvailable:   2048 kB\n", "MemAvailable"),
+            Some(2 << 20)
+        );
+        assert_eq!(meminfo_bytes("MemTotal: 9 kB\n", "MemAvailable"), None);
         let text = "some avg10=9.99 avg60=0.00 avg300=0.00 total=1\n\
                     full avg10=12.34 avg60=0.00 avg300=0.00 total=0\n";
         assert_eq!(pressure(text), Some(12_34));
