@@ -8,17 +8,18 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the result")]
 
-use std::error::Error;
+mod graph;
+
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use graph::{Result, milliseconds, needs, peak};
+
 /// How many nodes the graphs have, and how often each is measured.
 const SIZES: &[(usize, usize)] = &[(1_000, 15), (10_000, 9), (100_000, 5)];
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What one tool needed for one graph.
 struct Figures {
@@ -78,28 +79,9 @@ fn measure(folder: &Path, nodes: usize, rounds: usize, with_ninja: bool) -> Resu
 
 fn time(command: &mut Command) -> Result<Duration> {
     let start = Instant::now();
-    let status = command.stdout(null()?).stderr(null()?).status()?;
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     let time = start.elapsed();
     if status.success() { Ok(time) } else { Err(format!("{command:?}: {status}").into()) }
-}
-
-/// Runs a command and looks at its peak memory all the while.
-fn peak(command: &mut Command) -> Result<u64> {
-    let mut child = command.stdout(null()?).stderr(null()?).spawn()?;
-    let path = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait()?.is_none() {
-        let status = fs::read_to_string(&path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let size = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(size.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(peak)
-}
-
-fn null() -> Result<Stdio> {
-    Ok(File::options().write(true).open("/dev/null")?.into())
 }
 
 fn print(rows: &[Row]) {
@@ -135,22 +117,6 @@ fn print(rows: &[Row]) {
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1e3)
-}
-
-/// Returns what each node needs: two of the layer before, none in the first.
-fn needs(node: usize, nodes: usize) -> Vec<String> {
-    let width = nodes.isqrt() + usize::from(nodes.isqrt().pow(2) < nodes);
-    let (layer, column) = (node / width, node % width);
-    let Some(before) = layer.checked_sub(1) else {
-        return Vec::new();
-    };
-    let mut list = [before * width + column, before * width + (column + 1) % width];
-    list.sort_unstable();
-    list.iter().map(|need| format!("n{need}")).collect()
 }
 
 fn spec(nodes: usize) -> String {

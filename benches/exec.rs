@@ -9,20 +9,21 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the result")]
 
-use std::error::Error;
+mod graph;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use graph::{Result, milliseconds, needs, peak};
+
 /// The program that each node runs.
 const PROGRAM: &str = "/bin/true";
 
 /// How many run at once, on every side.
 const PARALLEL: usize = 2;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -235,38 +236,12 @@ impl Project {
         let _ = fs::remove_dir_all(self.dir.join("state"));
         let mut command = self.exec();
         command.current_dir(&self.dir).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let path = format!("/proc/{}/status", child.id());
-        let mut peak = 0_u64;
-        while child.try_wait()?.is_none() {
-            let status = fs::read_to_string(&path).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let size = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-            peak = peak.max(size.unwrap_or(0));
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(peak as f64 * 1_024.0 / 1e6)
+        Ok(peak(&mut command)? as f64 * 1_024.0 / 1e6)
     }
 
     fn plan_bytes(&self) -> Result<u64> {
         Ok(fs::metadata(self.dir.join("plan.lock"))?.len())
     }
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1e3)
-}
-
-/// Returns what each node needs: two of the layer before, none in the first.
-fn needs(node: usize, nodes: usize) -> Vec<String> {
-    let width = nodes.isqrt() + usize::from(nodes.isqrt().pow(2) < nodes);
-    let (layer, column) = (node / width, node % width);
-    let Some(before) = layer.checked_sub(1) else {
-        return Vec::new();
-    };
-    let mut all = vec![before * width + column, before * width + (column + 1) % width];
-    all.dedup();
-    all.iter().map(|node| format!("n{node}")).collect()
 }
 
 fn spec(nodes: usize) -> String {

@@ -63,12 +63,27 @@ impl Room {
 /// The answer to a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It may begin.
-    Admitted,
+    /// It may begin; its end is told with this.
+    Admitted(Ticket),
     /// It waits, for this reason.
     Held(Short),
     /// There will be no room: the run is to be stopped.
     GivenUp(Short),
+}
+
+/// Stands for one step that was admitted: a node may have two at once, one that
+/// ends and the one that follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// What a step was admitted for.
+#[derive(Debug, Clone, Copy)]
+struct Grant {
+    at: Duration,
+    /// What it may not have taken of the host's memory yet.
+    wanted: u64,
+    /// What it was given of the run's memory.
+    share: u64,
 }
 
 /// What there is too little of.
@@ -124,17 +139,17 @@ pub(crate) struct Admission {
     /// What the run may give out, and what a node without a cap gets of it.
     budget: Option<(u64, u64)>,
     caps: Vec<Option<u64>>,
-    /// What was given to the nodes at work.
-    given: BTreeMap<NodeIndex, u64>,
-    /// What starts of the last moments have not taken yet.
-    settling: Vec<(Duration, u64)>,
+    /// What the steps at work were admitted for.
+    grants: BTreeMap<Ticket, Grant>,
+    /// How many were admitted so far.
+    admitted: u64,
     /// Since when a start waits while nothing runs.
     idle_since: Option<Duration>,
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("given", &self.given).finish_non_exhaustive()
+        f.debug_struct("Admission").field("grants", &self.grants).finish_non_exhaustive()
     }
 }
 
@@ -150,8 +165,8 @@ impl Admission {
             last: None,
             budget,
             caps: plan.nodes.iter().map(|it| it.budget.memory.map(|bytes| bytes.0)).collect(),
-            given: BTreeMap::new(),
-            settling: Vec::new(),
+            grants: BTreeMap::new(),
+            admitted: 0,
             idle_since: None,
         }
     }
@@ -161,25 +176,21 @@ impl Admission {
     pub(crate) fn ask(&mut self, node: NodeIndex, now: Duration, runs: bool) -> Answer {
         let cap = self.caps[node.get()];
         let short = self.budget_for(cap).or_else(|| self.host_for(cap, now));
-        let Some(short) = short else {
-            self.admit(node, cap, now);
-            return Answer::Admitted;
-        };
+        let Some(short) = short else { return self.admit(cap, now) };
         if runs {
             self.idle_since = None;
             return Answer::Held(short);
         }
         let waited = now.saturating_sub(*self.idle_since.get_or_insert(now));
         if waited >= PATIENCE && self.has_the_least(now) {
-            self.admit(node, cap, now);
-            return Answer::Admitted;
+            return self.admit(cap, now);
         }
         if waited >= PATIENCE_MAX { Answer::GivenUp(short) } else { Answer::Held(short) }
     }
 
-    /// Takes back what a node was given: its step has ended.
-    pub(crate) fn release(&mut self, node: NodeIndex) {
-        self.given.remove(&node);
+    /// Takes back what a step was admitted for: it has ended.
+    pub(crate) fn release(&mut self, ticket: Ticket) {
+        self.grants.remove(&ticket);
     }
 
     /// Takes a reading, or the last one if it is fresh.
@@ -194,12 +205,13 @@ impl Admission {
         }
     }
 
-    fn admit(&mut self, node: NodeIndex, cap: Option<u64>, now: Duration) {
+    fn admit(&mut self, cap: Option<u64>, now: Duration) -> Answer {
         self.idle_since = None;
-        if let Some(share) = self.share(cap) {
-            self.given.insert(node, share);
-        }
-        self.settling.push((now, wanted(cap)));
+        self.admitted += 1;
+        let share = self.share(cap).unwrap_or(0);
+        let ticket = Ticket(self.admitted);
+        self.grants.insert(ticket, Grant { at: now, wanted: wanted(cap), share });
+        Answer::Admitted(ticket)
     }
 
     /// What a node gets of the run's memory: its cap, or an equal part.
@@ -209,15 +221,15 @@ impl Admission {
 
     fn budget_for(&self, cap: Option<u64>) -> Option<Short> {
         let (all, _) = self.budget?;
-        let free = all.saturating_sub(self.given.values().sum());
+        let free = all.saturating_sub(self.grants.values().map(|grant| grant.share).sum());
         let wanted = self.share(cap)?;
         (wanted > free).then_some(Short { what: What::Budget, free, wanted })
     }
 
     fn host_for(&mut self, cap: Option<u64>, now: Duration) -> Option<Short> {
         let room = self.room(now);
-        self.settling.retain(|(at, _)| now.saturating_sub(*at) < SETTLING);
-        let promised: u64 = self.settling.iter().map(|(_, bytes)| bytes).sum();
+        let settles = |grant: &&Grant| now.saturating_sub(grant.at) < SETTLING;
+        let promised: u64 = self.grants.values().filter(settles).map(|grant| grant.wanted).sum();
         let below = |what, free: Option<u64>, wanted: u64| {
             let free = free.filter(|free| *free < wanted)?;
             Some(Short { what, free, wanted })
@@ -272,9 +284,17 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    #[track_caller]
+    fn admitted(answer: &Answer, why: &str) -> Ticket {
+        match answer {
+            Answer::Admitted(ticket) => *ticket,
+            other => panic!("{}: {why}", said(other)),
+        }
+    }
+
     fn said(answer: &Answer) -> String {
         match answer {
-            Answer::Admitted => "admitted".to_owned(),
+            Answer::Admitted(_) => "admitted".to_owned(),
             Answer::Held(short) => format!("held: {short}"),
             Answer::GivenUp(short) => format!("given up: {short}"),
         }
@@ -283,8 +303,8 @@ mod tests {
     #[test]
     fn a_host_with_room_admits() {
         let (mut admission, _) = admission(None, None);
-        assert_eq!(admission.ask(node(0), at(0), false), Answer::Admitted);
-        assert_eq!(admission.ask(node(1), at(0), true), Answer::Admitted);
+        admitted(&admission.ask(node(0), at(0), false), "there is room");
+        admitted(&admission.ask(node(1), at(0), true), "there is room");
     }
 
     #[test]
@@ -301,11 +321,11 @@ mod tests {
             assert!(answer.starts_with("held: host is short of "), "{answer}");
             assert!(answer.contains(reason), "{answer}");
             *host.lock().unwrap() = PLENTY;
-            assert_eq!(admission.ask(node(0), at(1), true), Answer::Admitted);
+            admitted(&admission.ask(node(0), at(1), true), "there is room");
         }
         let (mut admission, host) = admission(None, None);
         *host.lock().unwrap() = Room::default();
-        assert_eq!(admission.ask(node(0), at(0), true), Answer::Admitted, "nothing is known");
+        admitted(&admission.ask(node(0), at(0), true), "nothing is known");
     }
 
     #[test]
@@ -313,35 +333,52 @@ mod tests {
         let (mut admission, host) = admission(None, Some(100 << 20));
         *host.lock().unwrap() = Room { memory: Some(200 << 20), ..PLENTY };
         assert!(matches!(admission.ask(node(1), at(0), true), Answer::Held(_)));
-        assert_eq!(admission.ask(node(0), at(0), true), Answer::Admitted);
+        admitted(&admission.ask(node(0), at(0), true), "there is room");
     }
 
     #[test]
     fn starts_at_one_moment_do_not_count_the_same_memory_twice() {
         let (mut admission, host) = admission(None, None);
         *host.lock().unwrap() = Room { memory: Some(800 << 20), ..PLENTY };
-        assert_eq!(admission.ask(node(0), at(0), true), Answer::Admitted);
+        admitted(&admission.ask(node(0), at(0), true), "there is room");
         assert!(matches!(admission.ask(node(1), at(1), true), Answer::Held(_)));
-        assert_eq!(admission.ask(node(1), at(6), true), Answer::Admitted, "it is settled");
+        admitted(&admission.ask(node(1), at(6), true), "it is settled");
+    }
+
+    #[test]
+    fn what_has_ended_takes_nothing_any_more() {
+        let (mut admission, host) = admission(None, None);
+        *host.lock().unwrap() = Room { memory: Some(800 << 20), ..PLENTY };
+        for _ in 0..1_000 {
+            let ticket = admitted(&admission.ask(node(0), at(0), true), "one after the other");
+            admission.release(ticket);
+        }
+        // Two at one node: the end of the first takes nothing from the second.
+        *host.lock().unwrap() = Room { memory: Some(1_300 << 20), ..PLENTY };
+        let first = admitted(&admission.ask(node(0), at(1), true), "there is room for two");
+        admitted(&admission.ask(node(0), at(1), true), "there is room for two");
+        admission.release(first);
+        *host.lock().unwrap() = Room { memory: Some(800 << 20), ..PLENTY };
+        assert!(matches!(admission.ask(node(1), at(2), true), Answer::Held(_)));
     }
 
     #[test]
     fn the_runs_memory_is_given_out_once() {
         let all = 8 * GIB + RUNNER_BYTES;
         let (mut admission, _) = admission(Some(all), Some(6 * GIB));
-        assert_eq!(admission.ask(node(0), at(0), true), Answer::Admitted);
+        let first = admitted(&admission.ask(node(0), at(0), true), "there is room");
         let held = said(&admission.ask(node(1), at(0), true));
         assert_eq!(held, "held: the run's memory is given out: 2 GiB of it are left, 4 GiB wanted");
-        admission.release(node(0));
-        assert_eq!(admission.ask(node(1), at(0), true), Answer::Admitted);
-        assert_eq!(admission.ask(node(2), at(0), true), Answer::Admitted);
+        admission.release(first);
+        admitted(&admission.ask(node(1), at(0), true), "there is room");
+        admitted(&admission.ask(node(2), at(0), true), "there is room");
         assert!(matches!(admission.ask(node(3), at(0), true), Answer::Held(_)));
     }
 
     #[test]
     fn a_cap_above_the_runs_is_no_reason_to_wait_for_ever() {
         let (mut admission, _) = admission(Some(GIB), Some(6 * GIB));
-        assert_eq!(admission.ask(node(0), at(0), false), Answer::Admitted);
+        admitted(&admission.ask(node(0), at(0), false), "there is room");
     }
 
     #[test]
@@ -350,7 +387,7 @@ mod tests {
         *host.lock().unwrap() = Room { memory: Some(200 << 20), ..PLENTY };
         assert!(matches!(admission.ask(node(0), at(0), false), Answer::Held(_)));
         assert!(matches!(admission.ask(node(0), at(29), false), Answer::Held(_)));
-        assert_eq!(admission.ask(node(0), at(30), false), Answer::Admitted);
+        admitted(&admission.ask(node(0), at(30), false), "there is room");
         assert!(matches!(admission.ask(node(1), at(31), true), Answer::Held(_)), "only one");
 
         *host.lock().unwrap() = Room { memory: Some(100 << 20), ..PLENTY };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
 
-use crate::admission::{Admission, Answer as Room, Short};
+use crate::admission::{Admission, Answer as Room, Short, Ticket};
 use crate::clock::{Clock, unix_seconds};
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
@@ -240,9 +240,9 @@ impl<'a> Dispatcher<'a> {
                 reporter.activity(&view, node);
                 Ok(())
             }
-            Message::StepEnded { node, result } => {
+            Message::StepEnded { node, ticket, result } => {
                 self.steps -= 1;
-                self.admission.release(node);
+                ticket.into_iter().for_each(|ticket| self.admission.release(ticket));
                 if let Err(StepError::Host(reason)) = result {
                     let name = &self.shop.node(node).name;
                     self.halt(Stop::Host(format!("{name}: {reason}")));
@@ -348,7 +348,7 @@ impl<'a> Dispatcher<'a> {
             // The run's time may have been used up meanwhile.
             if self.is_due(action) {
                 match self.admission.ask(node, self.now(), self.steps > 0) {
-                    Room::Admitted => self.begin(action)?,
+                    Room::Admitted(ticket) => self.begin(action, Some(ticket))?,
                     Room::Held(short) => {
                         self.say_held(node, short);
                         return Ok(());
@@ -423,7 +423,7 @@ impl<'a> Dispatcher<'a> {
             return self.take(&Event::Node(node, event));
         }
         match action {
-            _ if self.stop.is_some() => self.begin(action),
+            _ if self.stop.is_some() => self.begin(action, None),
             Action::Start(_) => {
                 self.line.push_back(action);
                 Ok(())
@@ -433,13 +433,17 @@ impl<'a> Dispatcher<'a> {
                 self.line.push_front(action);
                 Ok(())
             }
-            _ => self.begin(action),
+            _ => self.begin(action, None),
         }
     }
 
-    /// Begins the step of an action.
-    fn begin(&mut self, action: Action) -> Result<(), RunError> {
-        let Some((node, mut step)) = self.step(action) else { return Ok(()) };
+    /// Begins the step of an action; what it was admitted for is taken back at
+    /// its end, or here if there is none.
+    fn begin(&mut self, action: Action, ticket: Option<Ticket>) -> Result<(), RunError> {
+        let Some((node, mut step)) = self.step(action) else {
+            ticket.into_iter().for_each(|ticket| self.admission.release(ticket));
+            return Ok(());
+        };
         if let Step::Start(job) = &mut step
             && let Some(event) = settled::started(&self.shop.plan, self.scheduler.state(), node)
         {
@@ -454,7 +458,7 @@ impl<'a> Dispatcher<'a> {
         let shop = Arc::clone(&self.shop);
         let run = move || {
             let result = steps::perform(&shop, node, step, &stamp);
-            shop.courier.send(Message::StepEnded { node, result });
+            shop.courier.send(Message::StepEnded { node, ticket, result });
         };
         match self.workers.run(run) {
             Ok(()) => self.steps += 1,

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eufm_plan::{Node, NodeIndex, Plan};
 use thiserror::Error;
 
+use crate::admission::Ticket;
 use crate::agents::Installation;
 use crate::cache::{Cache, Entry};
 use crate::environments::{Environments, Shelf};
@@ -245,6 +246,8 @@ pub(crate) enum Message {
     StepEnded {
         /// The node.
         node: NodeIndex,
+        /// What it was admitted for, if it had to be.
+        ticket: Option<Ticket>,
         /// How.
         result: Result<(), StepError>,
     },
