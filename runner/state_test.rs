@@ -535,7 +535,7 @@ fn the_last_failure_of_all_is_what_a_retry_is_told() {
 
 #[test]
 fn answers_that_come_late_are_paid_for_in_every_place() {
-    let usage = Usage { input: 3, cached: 1, output: 2, reasoning: 1 };
+    let usage = Usage { input: 3, cached: 1, output: 2, reasoning: 1, ..Usage::default() };
     for (name, way, node, accepted) in PLACES {
         let mut teller = Teller::new();
         way(&mut teller);

@@ -8,12 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::ops::{Add, AddAssign, Range};
+use std::ops::Range;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::Usage;
 
 /// The format this version reads and knows.
 const FORMAT: u32 = 1;
@@ -24,38 +26,6 @@ const CALLS_MAX: usize = 64;
 /// The largest count of tokens a reply may claim, so that sums stay far from
 /// any overflow.
 const TOKENS_MAX: u64 = 1_000_000_000;
-
-/// The tokens one response is accounted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens of the request, the cached ones included.
-    pub input: u64,
-    /// Tokens of the request that the provider had cached.
-    pub cached: u64,
-    /// Tokens of the answer, the reasoning ones included.
-    pub output: u64,
-    /// Tokens of the answer that were reasoning.
-    pub reasoning: u64,
-}
-
-impl Add for Usage {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            input: self.input.saturating_add(other.input),
-            cached: self.cached.saturating_add(other.cached),
-            output: self.output.saturating_add(other.output),
-            reasoning: self.reasoning.saturating_add(other.reasoning),
-        }
-    }
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
 
 /// Something the model asks Codex to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,13 +235,14 @@ struct RawCall {
 struct RawUsage {
     input: u64,
     cached: u64,
+    cache_write: u64,
     output: u64,
     reasoning: u64,
 }
 
 impl Default for RawUsage {
     fn default() -> Self {
-        Self { input: 10_000, cached: 0, output: 200, reasoning: 0 }
+        Self { input: 10_000, cached: 0, cache_write: 0, output: 200, reasoning: 0 }
     }
 }
 
@@ -355,17 +326,19 @@ fn check_calls(calls: &[Call]) -> Result<(), &'static str> {
 }
 
 fn finish_usage(usage: &RawUsage) -> Result<Usage, &'static str> {
-    let &RawUsage { input, cached, output, reasoning } = usage;
+    let &RawUsage { input, cached, cache_write, output, reasoning } = usage;
     if input > TOKENS_MAX || output > TOKENS_MAX {
         return Err("`usage` is at most 1000000000 tokens");
     }
-    if cached > input {
-        return Err("`usage.cached` is a part of `usage.input` and cannot be more");
+    if cached.saturating_add(cache_write) > input {
+        return Err(
+            "`usage.cached` and `usage.cache_write` are parts of `usage.input` and cannot be more",
+        );
     }
     if reasoning > output {
         return Err("`usage.reasoning` is a part of `usage.output` and cannot be more");
     }
-    Ok(Usage { input, cached, output, reasoning })
+    Ok(Usage { input, cached, cache_write, output, reasoning })
 }
 
 /// Finds lines and columns of byte offsets.
@@ -434,10 +407,13 @@ say = "Done."
         assert_eq!(cassette.model(), Some("gpt-5.5"));
         let greet = cassette.replies("greet").unwrap();
         assert_eq!(greet[0].line, 4);
-        assert_eq!(greet[0].usage, Usage { input: 9600, cached: 0, output: 120, reasoning: 20 });
+        assert_eq!(
+            greet[0].usage,
+            Usage { input: 9600, output: 120, reasoning: 20, ..Usage::default() }
+        );
         assert!(matches!(&greet[0].calls[..], [Call::Patch(patch)] if patch.contains(r#""a\n""#)));
         assert!(matches!(&greet[1].calls[..], [Call::Shell(_), Call::Patch(_)]));
-        assert_eq!(greet[1].usage, Usage { input: 10_000, cached: 0, output: 200, reasoning: 0 });
+        assert_eq!(greet[1].usage, Usage { input: 10_000, output: 200, ..Usage::default() });
         let felix = cassette.replies(r#"collector["felix"]"#).unwrap();
         assert_eq!(felix[0].say.as_deref(), Some("Done."));
     }

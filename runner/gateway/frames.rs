@@ -6,7 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::cassette::{Call, Usage};
+use super::Usage;
+use super::cassette::Call;
 use super::replay::{Poll, Serving, Turn};
 
 /// How long Codex lets a command run before it answers with what there is: the
@@ -129,9 +130,13 @@ fn item_id(prefix: &str, call_id: &str) -> String {
 }
 
 fn usage(usage: Usage) -> Value {
+    let mut details = json!({"cached_tokens": usage.cached});
+    if usage.cache_write > 0 {
+        details["cache_write_tokens"] = usage.cache_write.into();
+    }
     json!({
         "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cached},
+        "input_tokens_details": details,
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.input.saturating_add(usage.output),

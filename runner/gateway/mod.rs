@@ -27,12 +27,14 @@ mod replay;
 mod request;
 mod service;
 mod socket;
+mod usage;
 #[cfg(test)]
 mod wire_test;
 
-pub use cassette::{Cassette, CassetteError, Usage};
+pub use cassette::{Cassette, CassetteError};
 use service::Session;
 pub(crate) use socket::bind;
+pub use usage::Usage;
 
 /// The name of an attempt's socket in its [`Door::folder`].
 pub const SOCKET: &str = "gateway.sock";

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::cassette::{Cassette, Reply, Usage};
+use super::Usage;
+use super::cassette::{Cassette, Reply};
 use super::request::{Item, ModelRequest, Voice};
 
 /// Which serving of which reply: what every id of a response is made from.
