@@ -444,7 +444,7 @@ say = "Done."
             ("format = 1\n[[node.a]]\nshell = \"a\"\ncalls = []\n", "c.toml:2:1: `calls` takes"),
             (
                 "format = 1\n[[node.a]]\nsay = \"a\"\nusage = { input = 1, cached = 2 }\n",
-                "c.toml:2:1: `usage.cached` is a part",
+                "c.toml:2:1: `usage.cached` and `usage.cache_write` are parts",
             ),
             ("format = 1\n[[node.a]]\nsay = \"a\"\nusage = { output = -2 }\n", "c.toml:4:"),
         ];
