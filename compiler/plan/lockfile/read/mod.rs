@@ -1,23 +1,31 @@
 //! Text to plan: refuses every text that [`write()`] would not have written.
 //!
 //! First the digest over the bytes, then the form (TOML with known keys only),
-//! then the meaning (each name points to something), last the text again: the
-//! plan is written and must be the same to the byte, so nothing derived, no
-//! order and no spelling can differ. Unaware of files and of who altered what.
+//! a part of the text at a time, then the meaning (each name points to
+//! something), last the text again: the plan is written and must be the same to
+//! the byte, so nothing derived, no order and no spelling can differ. Unaware of
+//! files and of who altered what.
 
+mod form;
 mod names;
 mod nodes;
 mod raw;
 mod seal;
+mod split;
 mod tables;
+mod whole;
 mod work;
 
-use super::write::write;
+use super::write::first_difference;
 use super::{LockError, Locked};
 use crate::Plan;
 use crate::id::is_name;
 use names::Names;
-use raw::RawPlan;
+use whole::RawPlan;
+
+/// How much of the text is read at a time, apart from a table that is larger:
+/// the tree of a TOML text takes some 30 times its bytes.
+const PART_BYTES: usize = 64 << 10;
 
 /// Reads a plan.lock.
 ///
@@ -25,34 +33,18 @@ use raw::RawPlan;
 /// Fails on every text but one that [`write()`] gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
+    read_in_parts(text, PART_BYTES)
+}
+
+/// Does so about `bytes` at a time, which decide nothing.
+fn read_in_parts(text: &str, bytes: usize) -> Result<Locked, LockError> {
     seal::check_opening(text)?;
     let digest = seal::check_digest(text)?;
-    let raw: RawPlan = toml::from_str(text).map_err(|error| form_error(text, &error))?;
-    let plan = resolve(raw)?;
-    match first_difference(text, &write(&plan)) {
+    let plan = resolve(form::read(text, bytes)?)?;
+    match first_difference(&plan, text) {
         None => Ok(Locked { plan, digest }),
         Some(line) => Err(LockError::NotCanonical { line }),
     }
-}
-
-/// Says where TOML or serde found a mistake.
-fn form_error(text: &str, error: &toml::de::Error) -> LockError {
-    // An error without a place has an empty span at the beginning.
-    let start =
-        error.span().map(|span| span.start).filter(|start| (1..=text.len()).contains(start));
-    let lines_before =
-        |start| text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count();
-    let line = start.map(|start| 1 + lines_before(start));
-    LockError::Form { line, message: error.message().trim().replace('\n', " ") }
-}
-
-/// Finds the first line in which two texts differ, from 1.
-fn first_difference(text: &str, canonical: &str) -> Option<usize> {
-    if text == canonical {
-        return None;
-    }
-    let same = text.split('\n').zip(canonical.split('\n')).take_while(|(a, b)| a == b).count();
-    Some(same + 1)
 }
 
 /// Makes a plan of what the tables say, in their order: each refers to those

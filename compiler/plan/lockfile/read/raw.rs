@@ -1,5 +1,5 @@
-//! The form of plan.lock: its tables and keys as TOML has them, nothing else
-//! let in.
+//! The form of the tables of plan.lock: their keys as TOML has them, nothing
+//! else let in.
 //!
 //! Tables of names stay in the order of the file, which is the order of the
 //! plan. Unaware of what the names point to.
@@ -7,53 +7,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::lockfile::items::UNPROTECTED;
 use crate::{Accept, Digest, OnFail, Overlap, Writes};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawPlan {
-    #[serde(rename = "format")]
-    _format: u32,
-    pub(super) pipeline: String,
-    pub(super) goal: Option<String>,
-    pub(super) source: Option<String>,
-    pub(super) base: String,
-    pub(super) window: Option<String>,
-    // Derived: the comparison with the canonical text checks them.
-    #[serde(rename = "review")]
-    _review: IgnoredAny,
-    pub(super) budget: RawRunBudget,
-    #[serde(default)]
-    pub(super) environment: Ordered<RawEnvironment>,
-    #[serde(default)]
-    pub(super) agent: Ordered<Ordered<RawParam>>,
-    #[serde(default)]
-    pub(super) gate: Ordered<Ordered<RawParam>>,
-    pub(super) constitution: Option<RawConstitution>,
-    #[serde(default)]
-    pub(super) rule: Ordered<Ordered<RawParam>>,
-    #[serde(default)]
-    pub(super) generated: Ordered<RawGenerated>,
-    #[serde(default)]
-    pub(super) node: Ordered<Box<RawNode>>,
-    pub(super) omitted: Option<RawOmitted>,
-    #[serde(default)]
-    pub(super) prices: Ordered<RawPrice>,
-    #[serde(default)]
-    pub(super) exchange: Ordered<RawExchange>,
-    #[serde(rename = "proof")]
-    _proof: IgnoredAny,
-    pub(super) compiler: RawCompiler,
-    #[serde(default)]
-    pub(super) params: Ordered<String>,
-    pub(super) sources: Ordered<Digest>,
-    #[serde(rename = "digest")]
-    _digest: IgnoredAny,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use super::names::{Names, check_labels, check_sorted, meaning, table};
 use super::raw::{
     Ordered, RawCompiler, RawConstitution, RawEnvironment, RawExchange, RawGenerated, RawOmitted,
-    RawParam, RawPlan, RawPrice, RawRunBudget,
+    RawParam, RawPrice, RawRunBudget,
 };
+use super::whole::RawPlan;
 use crate::id::{is_label, is_name};
 use crate::lockfile::LockError;
 use crate::lockfile::items::{is_date, is_inside, is_window, read_rate};

@@ -7,6 +7,7 @@ use super::*;
 use crate::lockfile::BYTES_MAX;
 use crate::lockfile::example::{everything, hello};
 use crate::lockfile::random::{self, any_text};
+use crate::lockfile::write::write;
 use crate::lockfile::write::{DIGEST_HEAD, DIGEST_LINE};
 use crate::{AgentIndex, Digest, Node, NodeIndex, Work};
 
@@ -384,6 +385,102 @@ fn ten_thousand_altered_bytes_are_all_refused() {
     assert_eq!(silent, Vec::<String>::new());
 }
 
+/// What an altered plan.lock has inserted.
+const SNIPPETS: &[&str] = &[
+    "\"",
+    "\"\"\"",
+    "'",
+    "'''",
+    "[",
+    "]",
+    "{",
+    "#",
+    "\\",
+    "=",
+    "\n",
+    "\n\n",
+    ".",
+    ",",
+    "\r",
+    "\0",
+    "é",
+    "[node]\n",
+    "[node.x]\n",
+    "[[node]]\n",
+    "[node.schema]\n",
+    "[node.schema.a]\n",
+    "[budget]\n",
+    "[params]\n",
+    "[omitted]\n",
+    "[prices.\"gpt-5.5\".long]\n",
+    "[node.\"x]\n",
+    "[node.x] # [\n",
+    "x = 1\n",
+    "budget = {}\n",
+    "needs = 1\n",
+    "gate.unit.x = 1\n",
+    "\n\"\"\"\n[node.x]\n",
+];
+
+/// Alters a text as a whole: lines and tables go, come twice or change places.
+fn rearranged(text: &str, next: &mut impl FnMut(usize) -> usize) -> String {
+    let mut pieces: Vec<&str> = match next(2) {
+        0 => text.split_inclusive('\n').collect(),
+        _ => text.split_inclusive("\n\n").collect(),
+    };
+    let (at, other) = (next(pieces.len()), next(pieces.len()));
+    match next(4) {
+        0 => drop(pieces.remove(at)),
+        1 => pieces.insert(at, pieces[other]),
+        2 => pieces.swap(at, other),
+        _ => pieces.insert(at, SNIPPETS[next(SNIPPETS.len())]),
+    }
+    pieces.concat()
+}
+
+/// Reads a text table by table and as a whole, and compares. The verdict and the
+/// plan are the same; what is said of a text with several mistakes need not be.
+fn assert_parts_decide_nothing(text: &str) {
+    let (parts, whole) = (form::in_parts(text, 0), form::in_parts(text, usize::MAX));
+    let said = |read: &Result<RawPlan, LockError>| read.as_ref().err().map(ToString::to_string);
+    assert_eq!(parts.is_ok(), whole.is_ok(), "{:?} {:?}\n{text}", said(&parts), said(&whole));
+    if let (Ok(parts), Ok(whole)) = (parts, whole) {
+        assert_eq!(resolve(parts), resolve(whole));
+    }
+}
+
+#[test]
+fn an_altered_text_is_read_in_parts_as_it_is_as_a_whole() {
+    let original = write(&forty());
+    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut next = |below: usize| rng.next_u32() as usize % below;
+    for _ in 0..1_000 {
+        let altered = if next(2) == 0 {
+            rearranged(&original, &mut next)
+        } else {
+            let (before, after) = original.split_at(next(original.len()));
+            format!("{before}{}{after}", SNIPPETS[next(SNIPPETS.len())])
+        };
+        assert_parts_decide_nothing(&altered);
+    }
+}
+
+#[test]
+fn a_text_that_is_refused_has_the_words_of_the_whole() {
+    let text = write(&forty());
+    for (old, new) in [
+        ("[node.n7]\n", "[node.n3]\n"),
+        ("[node.n7]\n", "[node.n3.x]\n"),
+        ("[proof]", "[params]\n\n[proof]"),
+        ("[node.n7]\nkind = \"", "[node.n7]\nkind = \"\\x"),
+    ] {
+        assert!(text.contains(old), "{old}");
+        let altered = resealed(&text.replacen(old, new, 1));
+        let whole = form::in_parts(&altered, usize::MAX).err().expect("a mistake");
+        assert_eq!(read_in_parts(&altered, 0), Err(whole));
+    }
+}
+
 proptest! {
     #[test]
     fn every_plan_survives(
@@ -392,6 +489,7 @@ proptest! {
     ) {
         let plan = random::plan(&texts, &choices);
         let text = write(&plan);
+        assert_eq!(read_in_parts(&text, 0).map(|locked| locked.plan).as_ref(), Ok(&plan));
         assert_eq!(read(&text).map(|locked| locked.plan), Ok(plan));
     }
 

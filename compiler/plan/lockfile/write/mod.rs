@@ -13,8 +13,9 @@ use rayon::prelude::{ParallelIterator as _, ParallelSlice as _};
 
 use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
+use crate::id::Hasher;
 use crate::review::{proofs, review};
-use crate::{Digest, EnvironmentIndex, Node, Origin, Plan};
+use crate::{EnvironmentIndex, Node, Origin, Plan};
 
 /// The line that opens the digest; everything before it is hashed.
 pub(super) const DIGEST_HEAD: &str = "[digest]\n";
@@ -24,6 +25,9 @@ pub(super) const DIGEST_LINE: (&str, &str) = ("plan = \"", "\"\n");
 
 /// How many nodes are rendered at a time.
 const GROUP: usize = 500;
+
+/// How many nodes are rendered before their text is handed on.
+const NODES_AT_ONCE: usize = 16 * GROUP;
 
 /// About how many bytes a node has.
 const NODE_BYTES: usize = 512;
@@ -39,7 +43,45 @@ const NODE_BYTES: usize = 512;
 /// Panics when an index of the plan points outside it.
 #[must_use]
 pub fn write(plan: &Plan) -> String {
-    let mut lock = Writer { out: String::new() };
+    let mut text = String::with_capacity(NODE_BYTES * (plan.nodes.len() + 8));
+    pieces(plan, &mut |piece| text.push_str(piece));
+    text
+}
+
+/// Finds the first line, from 1, in which a text that ends with a line end is not
+/// the plan.lock of a plan. No second text is held for that.
+pub(super) fn first_difference(plan: &Plan, text: &str) -> Option<usize> {
+    let (mut at, mut difference) = (0, None);
+    pieces(plan, &mut |piece| {
+        let rest = &text.as_bytes()[at..];
+        if difference.is_none() && !rest.starts_with(piece.as_bytes()) {
+            let same = rest.iter().zip(piece.as_bytes()).take_while(|(a, b)| a == b).count();
+            difference = Some(at + same);
+        }
+        at = text.len().min(at + piece.len());
+    });
+    let place = difference.or((at < text.len()).then_some(at))?;
+    Some(1 + text.as_bytes()[..place].iter().filter(|&&byte| byte == b'\n').count())
+}
+
+/// Writes the plan.lock of a plan, piece by piece.
+fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) {
+    let mut hasher = Hasher::default();
+    let mut hand_over = |piece: &str| {
+        hasher.update(piece.as_bytes());
+        take(piece);
+    };
+    hand_over(&before_nodes(plan));
+    for nodes in plan.nodes.chunks(NODES_AT_ONCE) {
+        nodes_of(plan, nodes).iter().for_each(|piece| hand_over(piece));
+    }
+    hand_over(&behind_nodes(plan));
+    let (before, after) = DIGEST_LINE;
+    take(&format!("{DIGEST_HEAD}{before}{}{after}", hasher.digest()));
+}
+
+fn before_nodes(plan: &Plan) -> String {
+    let mut lock = Writer::default();
     lock.opening(plan);
     lock.review(plan);
     lock.run_budget(&plan.budget);
@@ -54,7 +96,24 @@ pub fn write(plan: &Plan) -> String {
     }
     plan.constitution.iter().for_each(|constitution| lock.constitution(constitution));
     plan.generated.iter().for_each(|file| lock.generated(plan, file));
-    lock.nodes(plan);
+    lock.out
+}
+
+/// Renders nodes, a group at a time on several threads.
+fn nodes_of(plan: &Plan, nodes: &[Node]) -> Vec<String> {
+    let render = |nodes: &[Node]| {
+        let mut lock = Writer { out: String::with_capacity(nodes.len() * NODE_BYTES) };
+        nodes.iter().for_each(|node| lock.node(plan, node));
+        lock.out
+    };
+    if nodes.len() <= GROUP {
+        return vec![render(nodes)];
+    }
+    nodes.par_chunks(GROUP).map(render).collect()
+}
+
+fn behind_nodes(plan: &Plan) -> String {
+    let mut lock = Writer::default();
     if !plan.omitted.is_empty() {
         lock.line(format_args!("\n[omitted]"));
         lock.list("nodes", &plan.omitted);
@@ -63,10 +122,11 @@ pub fn write(plan: &Plan) -> String {
     plan.exchange.iter().for_each(|exchange| lock.exchange(exchange));
     lock.proofs(plan);
     lock.origin(&plan.origin);
-    lock.digest();
+    lock.out.push('\n');
     lock.out
 }
 
+#[derive(Default)]
 struct Writer {
     out: String,
 }
@@ -100,22 +160,6 @@ impl Writer {
         self.list("waived", &review.waived);
     }
 
-    /// Renders the nodes, a group at a time on several threads.
-    fn nodes(&mut self, plan: &Plan) {
-        let render = |nodes: &[Node]| {
-            let mut part = Writer { out: String::with_capacity(nodes.len() * NODE_BYTES) };
-            nodes.iter().for_each(|node| part.node(plan, node));
-            part.out
-        };
-        if plan.nodes.len() <= GROUP {
-            self.out.push_str(&render(&plan.nodes));
-            return;
-        }
-        let parts: Vec<String> = plan.nodes.par_chunks(GROUP).map(render).collect();
-        self.out.reserve(parts.iter().map(String::len).sum::<usize>() + NODE_BYTES * 8);
-        parts.iter().for_each(|part| self.out.push_str(part));
-    }
-
     fn proofs(&mut self, plan: &Plan) {
         self.line(format_args!("\n[proof]  # derived from the rest, and checked again at exec"));
         for proof in proofs(plan) {
@@ -137,13 +181,6 @@ impl Writer {
         for source in &origin.sources {
             self.string(&source.path, &source.digest.to_string());
         }
-    }
-
-    fn digest(&mut self) {
-        self.out.push('\n');
-        let digest = Digest::of(self.out.as_bytes());
-        let (before, after) = DIGEST_LINE;
-        write!(self.out, "{DIGEST_HEAD}{before}{digest}{after}").expect(INTO_STRING);
     }
 
     fn table(&mut self, family: &str, name: &str) {

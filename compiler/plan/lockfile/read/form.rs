@@ -1,0 +1,90 @@
+//! The form of plan.lock: TOML with known keys only, read a part at a time, so
+//! that the tree of a part is all that there is of TOML's.
+//!
+//! Which text is refused does not depend on the parts. What is said of one that
+//! has several mistakes may, so a text of usual size that is refused is read
+//! once more, as a whole. Unaware of what the tables mean.
+
+use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+use toml::de::Error;
+
+use super::split::{Part, parts};
+use super::whole::{RawPart, RawPlan};
+use crate::lockfile::LockError;
+
+/// The largest text that is read as a whole to say what is wrong with it: what
+/// somebody made to be refused may take a hundred times its bytes.
+const WHOLE_BYTES: usize = 4 << 20;
+
+/// Reads the tables of a text, about `bytes` of it at a time.
+pub(super) fn read(text: &str, bytes: usize) -> Result<RawPlan, LockError> {
+    match in_parts(text, bytes) {
+        Err(_) if text.len() <= WHOLE_BYTES => in_parts(text, usize::MAX),
+        read => read,
+    }
+}
+
+/// Does so without a second look at what is refused.
+pub(super) fn in_parts(text: &str, bytes: usize) -> Result<RawPlan, LockError> {
+    let parts = parts(text, bytes);
+    let read = |part: &Part<'_>| {
+        toml::from_str::<RawPart>(part.text).map_err(|error| mistake(text, part, &error))
+    };
+    let read: Vec<_> = parts.par_iter().map(read).collect();
+    let mut all = RawPart::default();
+    for part in read {
+        all.add(part?).map_err(|twice| refused(None, &twice.to_string()))?;
+    }
+    all.whole().map_err(|gap| refused(None, &gap.to_string()))
+}
+
+/// Says where TOML or serde found a mistake.
+fn mistake(text: &str, part: &Part<'_>, error: &Error) -> LockError {
+    // An error without a place has an empty span at the beginning.
+    let place = error.span().filter(|span| span.end > 0 && span.start <= part.text.len());
+    let lines_before =
+        |at: usize| text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
+    let line = place.map(|span| 1 + lines_before(part.start + span.start));
+    refused(line, error.message())
+}
+
+fn refused(line: Option<usize>, message: &str) -> LockError {
+    LockError::Form { line, message: message.trim().replace('\n', " ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str, bytes: usize) -> String {
+        in_parts(text, bytes).err().expect("a mistake").to_string()
+    }
+
+    #[test]
+    fn a_mistake_has_the_line_of_the_text_in_whichever_part_it_stands() {
+        let text = "format = 1\n\n[budget]\nparallel = 1\n\n[omitted]\nnodes = 1\n";
+        let whole = refusal(text, usize::MAX);
+        assert!(whole.starts_with("plan.lock line 7: invalid type: integer `1`"), "{whole}");
+        assert_eq!(refusal(text, 0), whole);
+    }
+
+    #[test]
+    fn what_stands_twice_in_two_parts_is_refused() {
+        for (text, message) in [
+            ("[budget]\nparallel = 1\n[budget]\nparallel = 1\n", "`budget` stands twice"),
+            ("[omitted]\nnodes = []\n[omitted]\nnodes = []\n", "`omitted` stands twice"),
+            ("[gate.a]\n[gate.b]\n[gate.\"a\"]\n", "`gate.a` stands twice"),
+        ] {
+            assert!(refusal(text, 0).contains(message), "{}", refusal(text, 0));
+            assert!(refusal(text, usize::MAX).contains("duplicate key"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_parts_together_do_not_say_is_missing() {
+        for bytes in [0, usize::MAX] {
+            let refusal = refusal("format = 1\npipeline = \"p\"\n\n[review]\n", bytes);
+            assert!(refusal.starts_with("plan.lock: missing field `base`;"), "{refusal}");
+        }
+    }
+}
