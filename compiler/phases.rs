@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use eufm_grammar::ast::{Edition, Item, Spec};
 use eufm_grammar::{Diagnostic, Diagnostics, SourceMap, Span};
 use eufm_plan::schema::Catalog;
+use eufm_plan::units::Currency;
 use eufm_plan::{Digest, Origin, Plan, Source};
 
 use crate::actors::{Actors, Family};
@@ -21,7 +22,7 @@ use crate::resolve::Shared;
 use crate::scope::Scopes;
 use crate::spec::ResolvedSpec;
 use crate::task::{Task, Work};
-use crate::tree::TaskTree;
+use crate::tree::{Instance, TaskTree};
 use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
@@ -133,10 +134,9 @@ fn resolved<'a>(
     // What a file that cannot be read would have said is not missing.
     let is_whole = |file: &Loaded<'_>| file.failed.is_empty();
     let is_read = |module: &modules::Module<'_>| !module.damaged;
-    let capped =
-        pipeline.cost.filter(|_| loaded.iter().all(is_whole) && world.modules.iter().all(is_read));
-    let cap = pipeline.budget.cost.map(|cost| cost.currency).zip(capped);
-    let prices = tables.prices(&models, capped, out);
+    let cap = first_cap(&pipeline, &tasks, &tree)
+        .filter(|_| loaded.iter().all(is_whole) && world.modules.iter().all(is_read));
+    let prices = tables.prices(&models, cap.map(|(_, span)| span), out);
     let exchange = tables.exchange(&prices, cap, out);
     ResolvedSpec {
         world,
@@ -153,6 +153,24 @@ fn resolved<'a>(
         exchange,
         params,
     }
+}
+
+/// Returns the currency of the first cap on money, with its place: that of the
+/// run, or else of a task.
+fn first_cap(
+    pipeline: &project::Pipeline<'_>,
+    tasks: &[Task<'_>],
+    tree: &TaskTree<'_>,
+) -> Option<(Currency, Span)> {
+    let budget = &pipeline.budget;
+    let run = budget.cost.map(|cost| (cost, pipeline.cost));
+    let run = run.or(budget.rate.map(|rate| (rate.0, pipeline.rate)));
+    let run = run.map(|(money, span)| (money.currency, span.unwrap_or(pipeline.name.span)));
+    let task = |(task, instance): (&Task<'_>, &Instance<'_>)| {
+        let cost = task.budget.cost.filter(|_| !instance.omitted)?;
+        Some((cost.currency, task.cost.unwrap_or(instance.item.head)))
+    };
+    run.or_else(|| tasks.iter().zip(&tree.instances).find_map(task))
 }
 
 fn no_work(span: Span) -> Diagnostic {

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
 
+mod payments;
+
 use crate::admission::{Admission, Answer as Room, Short, Ticket};
 use crate::clock::{Clock, unix_seconds};
+use crate::counter::Ask;
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
 use crate::git::{Author, Stamp};
@@ -55,6 +58,8 @@ pub(crate) struct Dispatcher<'a> {
     /// Starts and judgements that wait for room on the host, in their order.
     line: VecDeque<Action>,
     admission: Admission,
+    /// Requests of agents that want to go out, in their order.
+    asks: VecDeque<Ask>,
     /// What was last said of the head of the line.
     held: Option<(NodeIndex, Short)>,
     reserve: Reserve,
@@ -120,6 +125,7 @@ impl<'a> Dispatcher<'a> {
             due: VecDeque::new(),
             line: VecDeque::new(),
             admission: start.admission,
+            asks: VecDeque::new(),
             held: None,
             reserve: start.reserve,
             disk_looked: Instant::now(),
@@ -234,6 +240,7 @@ impl<'a> Dispatcher<'a> {
     fn receive(&mut self, message: Message) -> Result<(), RunError> {
         match message {
             Message::Fact { node, event, answer } => self.fact(node, *event, answer.as_ref()),
+            Message::Ask(ask) => self.asked(ask),
             Message::Activity { node, text } => {
                 self.activity.insert(node, text);
                 let (view, reporter) = self.view();
@@ -265,6 +272,7 @@ impl<'a> Dispatcher<'a> {
             self.stop = Some(stop);
         }
         self.line.clear();
+        self.asks.clear();
         self.held = None;
         self.scheduler.drain();
         self.shop.running.stop();
@@ -281,7 +289,7 @@ impl<'a> Dispatcher<'a> {
             NodeEvent::Started { .. } | NodeEvent::Cached { .. } => {
                 self.stop.is_some() || phase != Phase::Ready
             }
-            NodeEvent::Replied { .. } => false,
+            NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => false,
             _ => matches!(phase, Phase::Cancelled),
         };
         if too_late {
@@ -291,7 +299,9 @@ impl<'a> Dispatcher<'a> {
             }
             return Ok(());
         }
-        self.take_and_answer(&Event::Node(node, event), answer)
+        let is_end = matches!(event, NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. });
+        self.take_and_answer(&Event::Node(node, event), answer)?;
+        if is_end { self.let_out() } else { Ok(()) }
     }
 
     fn take(&mut self, event: &Event) -> Result<(), RunError> {

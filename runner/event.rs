@@ -118,12 +118,42 @@ pub enum NodeEvent {
         /// The agent's own id of it.
         id: String,
     },
-    /// The model answered a request of the agent; written before the answer goes on.
+    /// A request of the agent is about to go out; written before it does.
+    Asked {
+        /// Its number, from 1, all attempts together.
+        request: u32,
+        /// The most that it can cost, in millionths of the run's currency.
+        micros: u64,
+        /// The most tokens that its prompt and answer can have.
+        tokens: u64,
+        /// The most tokens of its answer.
+        output: u64,
+    },
+    /// The model answered a request of the agent; written before the end of the
+    /// answer goes on.
     Replied {
-        /// The number of the answer in the cassette.
+        /// The number of the answer in the cassette, or of the request.
         reply: u32,
         /// What it used.
         usage: Usage,
+        /// The request; absent for answers that use nothing, and before format 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<u32>,
+        /// What it cost, in millionths; absent where the model has no price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        micros: Option<u64>,
+    },
+    /// A request has come to its end without an account of what it used.
+    Unanswered {
+        /// Its number.
+        request: u32,
+        /// What it is charged, in millionths: all that it reserved, or nothing
+        /// if the provider did not take it.
+        micros: u64,
+        /// The tokens that it is charged.
+        tokens: u64,
+        /// What became of it, one line.
+        reason: String,
     },
     /// The attempt's process ended and nothing of it runs any more.
     Exited {
@@ -213,6 +243,12 @@ pub enum Ending {
     /// The agent or the model cannot be had; another try does not help.
     Unavailable {
         /// Why, one line.
+        reason: String,
+    },
+    /// A cap on money or tokens did not let its next request out. What it had
+    /// done is judged, but the node does not succeed.
+    Spent {
+        /// Which cap, and what is left of it, one line.
         reason: String,
     },
     /// It ran into the node's cap on time.

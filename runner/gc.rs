@@ -197,7 +197,7 @@ fn run(dir: &RunDir, bytes: u64) -> Run {
     };
     let read = || -> Result<Replayed, String> {
         let text = std::fs::read_to_string(dir.plan()).map_err(|error| error.to_string())?;
-        let locked = lockfile::read(&text).map_err(|error| error.to_string())?;
+        let locked = lockfile::read_kept(&text).map_err(|error| error.to_string())?;
         Replayed::read(&locked, dir).map_err(|error| error.to_string())
     };
     match read() {

@@ -123,6 +123,8 @@ pub struct NodeRun {
     pub feedback: Option<Feedback>,
     /// Whether the agent has answered to the feedback since it was told.
     pub heard: bool,
+    /// The cap that did not let a request of the last attempt out.
+    pub spent: Option<String>,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// The gates' answers on the latest work, in the order of judging.
@@ -180,6 +182,7 @@ impl NodeRun {
             process: None,
             feedback: None,
             heard: false,
+            spent: None,
             failure: None,
             answers: Vec::new(),
             usage: Usage::default(),
@@ -237,6 +240,7 @@ impl NodeRun {
         self.attempts_before = self.tried;
         self.attempt = self.tried + 1;
         self.failure = None;
+        self.spent = None;
         self.merge = Merge::Waiting;
         self.span_ms.1 = None;
     }

@@ -49,7 +49,7 @@ pub(crate) fn all(cache: &Cache, vault: &Vault, store: &Store) -> std::io::Resul
     for name in store.runs().unwrap_or_default() {
         let dir = RunDir::of(store.root(), &name);
         let text = std::fs::read_to_string(dir.plan()).unwrap_or_default();
-        let Ok(locked) = lockfile::read(&text) else { continue };
+        let Ok(locked) = lockfile::read_kept(&text) else { continue };
         let Ok(replayed) = Replayed::read(&locked, &dir) else { continue };
         let Locked { plan, .. } = &locked;
         run(cache, vault, plan, &replayed)?;

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use eufm_plan::Plan;
+use eufm_plan::units::Money;
+use eufm_plan::{NodeIndex, Plan, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
@@ -44,6 +45,9 @@ pub struct RunReport {
     pub active_ms: u64,
     /// What the model's answers used.
     pub usage: Usage,
+    /// What the run cost at most, as `0.053000 EUR`: what was spent, and what
+    /// requests reserved whose end is not known. `None` where nothing has a price.
+    pub cost: Option<String>,
     /// How the last runner's host kept apart what ran.
     pub guarded: Option<Guarded>,
     /// How the last runner's host held the limits.
@@ -75,6 +79,8 @@ pub struct NodeReport {
     pub ran_ms: u64,
     /// What the model's answers used.
     pub usage: Usage,
+    /// What it cost at most, likewise; `None` for a node without an agent too.
+    pub cost: Option<String>,
     /// How many answers the model gave.
     pub replies: u32,
     /// The gates' answers on its last work.
@@ -115,7 +121,12 @@ impl RunReport {
         let merged = state.nodes.iter().any(|run| run.merge == Merge::Done && run.changes > 0);
         let nodes = plan.nodes.iter().zip(&state.nodes).enumerate();
         let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
-            NodeReport::of(node, run, context.dir.node(&node.name, position))
+            let mut report = NodeReport::of(node, run, context.dir.node(&node.name, position));
+            if matches!(node.work, Work::Agent { .. }) {
+                let used = state.account.used_by(NodeIndex::new(position));
+                report.cost = money(state, used.micros);
+            }
+            report
         };
         Some(Self {
             format: FORMAT,
@@ -129,12 +140,19 @@ impl RunReport {
             head: state.head.as_ref().map(ToString::to_string).unwrap_or_default(),
             active_ms: state.at_ms,
             usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
+            cost: money(state, state.account.used().micros),
             guarded: state.guarded.clone(),
             limits: state.limits.clone(),
             nodes: nodes.map(report).collect(),
             state: context.dir.root().to_owned(),
         })
     }
+}
+
+/// Spells an amount in the run's currency.
+fn money(state: &RunState, micros: u64) -> Option<String> {
+    let currency = state.account.currency()?;
+    Some(Money { micros, currency }.to_string())
 }
 
 impl NodeReport {
@@ -154,6 +172,7 @@ impl NodeReport {
             changes: run.changes,
             ran_ms: run.ran_ms,
             usage: run.usage,
+            cost: None,
             replies: run.replies,
             gates: run.answers.iter().map(gate).collect(),
             failure: run.failure.as_ref().map(|failure| failure.reason.clone()),

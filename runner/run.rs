@@ -12,15 +12,17 @@ use eufm_plan::{Digest, Plan};
 
 use crate::admission::Admission;
 use crate::cache::Cache;
+use crate::counter::RunCounter;
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
 use crate::durable::write_whole;
 use crate::environments::{self, Shelf};
 use crate::error::RunError;
-use crate::event::{Event, NodeEvent, Outcome, RunEvent};
+use crate::event::{Event, Outcome, RunEvent};
 use crate::executors::GO_ON;
-use crate::gateway::{Cassette, Gateway, Provider, RefusalKind, Report};
+use crate::gateway::{Cassette, Gateway, Provider};
 use crate::git::{Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Durability, Journal};
+use crate::ledger::Account;
 use crate::limits::{Limits, RUNNER_BYTES};
 use crate::meant::{self, Meant, Question};
 use crate::preflight::{Admitted, Host, admit, needs_model};
@@ -362,23 +364,14 @@ fn gateway(
     cassette
         .check(plan.nodes.iter().map(|node| node.name.as_str()))
         .map_err(|error| RunError::Unavailable(error.to_string()))?;
-    let (courier, pulses, refusals) = (courier.clone(), Arc::clone(pulses), Arc::clone(refusals));
-    let sink = move |report: &Report| match report {
-        Report::Exchange(exchange) => {
-            let (node, reply, usage) = (exchange.index, exchange.reply, exchange.usage);
-            pulses[node.get()].beat();
-            courier.tell(node, NodeEvent::Replied { reply, usage }).map_err(Into::into)
-        }
-        Report::Refusal(refusal) => {
-            // Foreign paths and tokens are probes; the agent itself goes on.
-            if matches!(refusal.kind, RefusalKind::Request | RefusalKind::Cassette) {
-                refusals.note(refusal.index, refusal.message.clone());
-            }
-            Ok(())
-        }
+    let counter = RunCounter {
+        courier: courier.clone(),
+        pulses: Arc::clone(pulses),
+        refusals: Arc::clone(refusals),
+        prices: Account::of(plan),
     };
     let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
-    Gateway::start(provider, sink).map_err(|error| RunError::Host(error.to_string()))
+    Gateway::start(provider, counter).map_err(|error| RunError::Host(error.to_string()))
 }
 
 /// Removes the worktrees of an earlier runner, but for those of attempts whose

@@ -17,7 +17,7 @@ use crate::git::CommitId;
 use crate::process::ProcessId;
 use crate::scheduler::Scheduler;
 use crate::state::{Merge, Phase};
-use crate::state_test::{Sketch, cached, commit, opened, plan_of};
+use crate::state_test::{Sketch, cached, commit, opened, plan_of, replied};
 
 /// Mixes numbers into one (splitmix64).
 pub(crate) fn mix(parts: &[u64]) -> u64 {
@@ -56,7 +56,8 @@ impl Fate {
         let reason = || "it ended with status 1".to_owned();
         match self.roll(1, node, attempt) {
             0..82 => Ending::Completed,
-            82..94 => Ending::Failed { reason: reason() },
+            82..92 => Ending::Failed { reason: reason() },
+            92..94 => Ending::Spent { reason: reason() },
             94..97 => Ending::Unavailable { reason: reason() },
             97 | 98 => Ending::Exceeded { reason: reason() },
             _ => Ending::TimedOut,
@@ -194,6 +195,8 @@ fn attempt_all(
         match fate.ending(node, attempt) {
             Ending::Completed => {}
             Ending::Failed { .. } => continue,
+            // Judged or not, it does not succeed.
+            Ending::Spent { .. } => return Outcome::BudgetExhausted,
             Ending::Unavailable { .. } => return Outcome::Unavailable,
             Ending::TimedOut | Ending::Exceeded { .. } => return Outcome::BudgetExhausted,
         }
@@ -405,7 +408,7 @@ impl<'a> World<'a> {
     fn reply_late(&mut self) {
         let node = NodeIndex::new(self.dice.below(self.plan.nodes.len()));
         if self.scheduler.state().node(node).start > 0 {
-            let reply = NodeEvent::Replied { reply: 1, usage: Usage::default() };
+            let reply = replied(Usage::default());
             self.take(&Event::Node(node, reply));
         }
     }

@@ -10,7 +10,9 @@ use thiserror::Error;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
+use crate::gateway::Usage;
 use crate::git::CommitId;
+use crate::ledger::{Account, Reservation, Spent};
 use crate::limits::Facility;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
@@ -34,6 +36,8 @@ pub struct RunState {
     pub guarded: Option<Guarded>,
     /// How the host of the last runner holds the limits.
     pub limits: Vec<Facility>,
+    /// What was spent and reserved.
+    pub account: Account,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
     /// Set when another run was begun in its place.
@@ -96,6 +100,7 @@ impl RunState {
             opened: None,
             guarded: None,
             limits: Vec::new(),
+            account: Account::of(plan),
             wall_exhausted: false,
             closed: false,
             finished: None,
@@ -182,8 +187,15 @@ impl RunState {
             NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
                 run.phase == Phase::Running
             }
-            // An answer may come after the attempt was ended; it was paid for too.
-            NodeEvent::Replied { .. } => run.start > 0,
+            NodeEvent::Asked { request, .. } => {
+                run.start > 0 && self.account.may_open(node, *request)
+            }
+            // The end may come after the attempt was ended; it was paid for too.
+            NodeEvent::Replied { request: None, .. } => run.start > 0,
+            NodeEvent::Replied { request: Some(request), .. }
+            | NodeEvent::Unanswered { request, .. } => {
+                self.account.reserved(node, *request).is_some()
+            }
             NodeEvent::Interrupted { .. } => matches!(run.phase, Phase::Running | Phase::Exited),
             NodeEvent::Harvested { .. } | NodeEvent::Refused { .. } => run.phase == Phase::Exited,
             NodeEvent::Judged { gate, .. } => {
@@ -230,7 +242,9 @@ impl RunState {
             }
             RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Closed => self.closed = true,
-            RunEvent::Resumed { .. } | RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
+            // Who held the open requests is gone.
+            RunEvent::Resumed { .. } => self.account.forfeit(),
+            RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
             RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
@@ -260,10 +274,8 @@ impl RunState {
             }
             NodeEvent::Spawned { process } => run.process = Some(*process),
             NodeEvent::Session { id } => run.session = Some(id.clone()),
-            NodeEvent::Replied { usage, .. } => {
-                run.usage += *usage;
-                run.replies += 1;
-                run.heard = true;
+            NodeEvent::Asked { .. } | NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => {
+                self.account_for(node, event)
             }
             NodeEvent::Exited { ending, salvage } => {
                 run.end_of_attempt(at_ms);
@@ -310,6 +322,30 @@ impl RunState {
         }
     }
 
+    /// Takes a fact about a request of the node's agent.
+    fn account_for(&mut self, node: NodeIndex, event: &NodeEvent) {
+        match event {
+            NodeEvent::Asked { request, micros, tokens, output } => {
+                let most = Spent { micros: *micros, tokens: *tokens };
+                self.account.reserve(node, *request, Reservation { most, output: *output });
+            }
+            NodeEvent::Replied { usage, request, micros, .. } => {
+                let run = &mut self.nodes[node.get()];
+                run.usage += *usage;
+                run.replies += 1;
+                run.heard = true;
+                let tokens = usage.input.saturating_add(usage.output);
+                let spent = Spent { micros: micros.unwrap_or(0), tokens };
+                self.account.settle(node, *request, spent, *usage);
+            }
+            NodeEvent::Unanswered { request, micros, tokens, .. } => {
+                let spent = Spent { micros: *micros, tokens: *tokens };
+                self.account.settle(node, Some(*request), spent, Usage::default());
+            }
+            _ => {}
+        }
+    }
+
     fn exited(&mut self, node: NodeIndex, ending: &Ending) {
         match ending {
             Ending::Completed => self.set(node, Phase::Exited),
@@ -319,6 +355,10 @@ impl RunState {
                      them. Go on with your task."
                 );
                 self.try_again(node, reason, told);
+            }
+            Ending::Spent { reason } => {
+                self.nodes[node.get()].spent = Some(reason.clone());
+                self.set(node, Phase::Exited);
             }
             Ending::Unavailable { reason } => {
                 self.fail(node, Outcome::Unavailable, reason.clone());
@@ -349,12 +389,23 @@ impl RunState {
 
     fn passed(&mut self, node: NodeIndex, gates: u32) {
         let all = gates as usize == self.gates[node.get()].len();
+        if let Some(spent) = self.node(node).spent.as_ref().filter(|_| all) {
+            let judged = if gates == 0 { "" } else { "; the work so far passed its gates" };
+            let reason = format!("{spent}{judged}");
+            self.fail(node, Outcome::BudgetExhausted, reason);
+            return;
+        }
         self.set(node, if all { Phase::Gated } else { Phase::Harvested(gates) });
     }
 
     /// Another try, if the node's budget of attempts allows it. A retry by a
     /// person is told the same.
     fn try_again(&mut self, node: NodeIndex, reason: &str, told: String) {
+        if let Some(spent) = &self.node(node).spent {
+            let reason = format!("{spent}; of the work so far: {reason}");
+            self.fail(node, Outcome::BudgetExhausted, reason);
+            return;
+        }
         let max = self.attempts_max[node.get()];
         let run = &mut self.nodes[node.get()];
         run.feedback = Some(Feedback::Rejected(told));

@@ -77,6 +77,11 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
     }
 }
 
+/// Makes an answer of the model that nothing was reserved for.
+pub(crate) fn replied(usage: Usage) -> NodeEvent {
+    NodeEvent::Replied { reply: 1, usage, request: None, micros: None }
+}
+
 /// Makes the name of a commit from a number.
 pub(crate) fn commit(number: u64) -> CommitId {
     CommitId::new(&format!("{number:040x}")).unwrap()
@@ -203,7 +208,7 @@ fn facts(state: &RunState, node: usize) -> Vec<(&'static str, NodeEvent)> {
         ("cached", cached(commit(7), 1)),
         ("spawned", NodeEvent::Spawned { process }),
         ("session", NodeEvent::Session { id: "s".to_owned() }),
-        ("replied", NodeEvent::Replied { reply: 1, usage: Usage::default() }),
+        ("replied", replied(Usage::default())),
         ("exited", ended(Ending::Completed)),
         ("failed", ended(failed())),
         ("interrupted", NodeEvent::Interrupted { salvage: None }),
@@ -541,7 +546,7 @@ fn answers_that_come_late_are_paid_for_in_every_place() {
         way(&mut teller);
         if accepted.contains(&"replied") {
             let before = teller.0.nodes[*node].phase;
-            teller.node(*node, NodeEvent::Replied { reply: 1, usage });
+            teller.node(*node, replied(usage));
             assert_eq!(teller.0.nodes[*node].usage, usage, "{name}");
             assert_eq!(teller.0.nodes[*node].phase, before, "{name}");
         }

@@ -10,6 +10,7 @@ use eufm_plan::schema::{KindSchema, ParamType};
 use eufm_plan::{Accept, Environment, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
 
 use crate::error::RunError;
+use crate::ledger::Tariffs;
 use crate::{agents, gates};
 
 /// How many refusals a message lists.
@@ -43,6 +44,7 @@ pub(crate) fn check(plan: &Plan) -> Result<(), RunError> {
 #[must_use]
 pub fn refusals(plan: &Plan) -> Vec<String> {
     let mut all = of_run(plan);
+    all.extend(Tariffs::of(plan).check(plan).err().map(|unpriced| unpriced.to_string()));
     all.extend(plan.nodes.iter().filter_map(|node| of_environments(plan, node)));
     for agent in &plan.agents {
         let schema = agents::backend(&agent.kind).map(agents::AgentBackend::schema);
@@ -81,9 +83,7 @@ fn of_run(plan: &Plan) -> Vec<String> {
     };
     let budget = &plan.budget;
     refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
-    refuse(budget.cost.is_some(), "budget: `cost`: money is not metered yet");
-    refuse(budget.rate.is_some(), "budget: `rate`: money is not metered yet");
-    refuse(budget.tokens.is_some(), "budget: `tokens`: tokens are counted, but not limited yet");
+    refuse(budget.rate.is_some(), "budget: `rate`: starts are not paced yet");
     if let Some(constitution) = &plan.constitution {
         all.push(format!("constitution {}: rules are not checked yet", constitution.path));
     }
@@ -159,9 +159,6 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         OnFail::Stop => refuse(true, "`on_fail = stop`: the rest goes on yet"),
         OnFail::Escalate => refuse(true, "`on_fail = escalate`: people are not asked yet"),
     }
-    let budget = &node.budget;
-    refuse(budget.cost.is_some(), "`cost`: money is not metered yet");
-    refuse(budget.tokens.is_some(), "`tokens`: tokens are counted, but not limited yet");
 }
 
 #[cfg(test)]
@@ -195,6 +192,9 @@ mod tests {
         let done = refused(|plan| {
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
             plan.budget.memory = Some(Bytes(1));
+            plan.budget.cost = Some(money());
+            plan.budget.tokens = Some(Tokens(1));
+            plan.nodes[0].budget.cost = Some(money());
             plan.nodes[0].budget.memory = Some(Bytes(1));
             plan.source = Some("docs/feature.md".to_owned());
             plan.omitted = vec!["n9".to_owned()];
@@ -220,9 +220,7 @@ mod tests {
         type Change = fn(&mut Plan);
         let changes: &[(Change, &str)] = &[
             (|plan| plan.window = Some("22:00-06:00 UTC".to_owned()), "pipeline: `window`"),
-            (|plan| plan.budget.cost = Some(money()), "budget: `cost`"),
             (|plan| plan.budget.rate = Some(Rate(money())), "budget: `rate`"),
-            (|plan| plan.budget.tokens = Some(Tokens(1)), "budget: `tokens`"),
             (
                 |plan| {
                     plan.constitution = Some(Constitution {
@@ -332,8 +330,6 @@ mod tests {
             (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
             (|plan| plan.nodes[0].on_fail = OnFail::Stop, "n0: `on_fail = stop`"),
             (|plan| plan.nodes[0].on_fail = OnFail::Escalate, "n0: `on_fail = escalate`"),
-            (|plan| plan.nodes[0].budget.cost = Some(money()), "n0: `cost`"),
-            (|plan| plan.nodes[0].budget.tokens = Some(Tokens(1)), "n0: `tokens`"),
         ];
         for (change, place) in changes {
             let refused = refused(change);

@@ -161,7 +161,7 @@ fn plan_of(dir: &RunDir) -> Result<Locked, Damage> {
     let damage =
         |cause: String| Damage { file: file.clone(), offset: None, cause, help: help.to_owned() };
     let text = std::fs::read_to_string(&file).map_err(|error| damage(error.to_string()))?;
-    lockfile::read(&text).map_err(|error| damage(error.to_string()))
+    lockfile::read_kept(&text).map_err(|error| damage(error.to_string()))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Damage {
@@ -236,7 +236,7 @@ mod tests {
         plan.gates.clear();
         let text = lockfile::write(&plan);
         std::fs::write(run.plan(), &text).expect("written");
-        let locked = lockfile::read(&text).expect("a plan");
+        let locked = lockfile::read_kept(&text).expect("a plan");
         let mut journal = Journal::create(&run.journal(), locked.digest).expect("created");
         let mut offset = 0;
         for event in [

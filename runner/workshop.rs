@@ -14,8 +14,9 @@ use thiserror::Error;
 use crate::admission::Ticket;
 use crate::agents::Installation;
 use crate::cache::{Cache, Entry};
+use crate::counter::Ask;
 use crate::environments::{Environments, Shelf};
-use crate::event::NodeEvent;
+use crate::event::{Ending, NodeEvent};
 use crate::gateway::Gateway;
 use crate::git::{CommitId, Vault};
 use crate::limits::{Guard, Limits, Subject};
@@ -205,19 +206,19 @@ impl Workshop {
     }
 }
 
-/// The first refusal of the gateway to each node's agent.
+/// The first refusal of the gateway to each node's agent that ends its turn.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<std::collections::BTreeMap<NodeIndex, String>>);
+pub(crate) struct Refusals(Mutex<std::collections::BTreeMap<NodeIndex, Ending>>);
 
 impl Refusals {
-    /// Notes a refusal.
-    pub(crate) fn note(&self, node: NodeIndex, reason: String) {
+    /// Notes a refusal, as the ending that it makes of the attempt.
+    pub(crate) fn note(&self, node: NodeIndex, ending: Ending) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(node).or_insert(reason);
+        all.entry(node).or_insert(ending);
     }
 
     /// Takes the refusal noted for a node.
-    pub(crate) fn take(&self, node: NodeIndex) -> Option<String> {
+    pub(crate) fn take(&self, node: NodeIndex) -> Option<Ending> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&node)
     }
@@ -235,6 +236,8 @@ pub(crate) enum Message {
         /// Where the answer goes, if its teller waits for one.
         answer: Option<SyncSender<Answer>>,
     },
+    /// A request of an agent that wants to go out.
+    Ask(Ask),
     /// What an agent is doing; shown, not written down.
     Activity {
         /// The node.

@@ -23,6 +23,7 @@ mod kept;
 mod layering;
 mod limits;
 mod lock;
+mod money;
 mod mutations;
 mod network;
 mod plan;

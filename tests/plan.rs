@@ -142,7 +142,6 @@ command two {
     let places = [
         "this version of eufm cannot do what the plan asks for:",
         "pipeline: `window`",
-        "budget: `tokens`",
         "one: `on_fail = stop`",
         "go: an approval",
         "help: remove these from the spec and compile it again, or wait for",

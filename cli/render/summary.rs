@@ -27,6 +27,7 @@ fn text(done: &Done, scripted: bool) -> String {
     lines.push(format!("  branch   {branch}"));
     lines.push(format!("  base     {}", short(&report.base)));
     lines.push(format!("  tokens   {}", tokens(report, scripted)));
+    lines.extend(report.cost.iter().map(|cost| format!("  cost     at most {cost}")));
     if let Some(guarded) = &report.guarded {
         let lacks: Vec<&str> = guarded.degraded.iter().map(|lack| lack.name.as_str()).collect();
         let lacks = lacks.join(", ");

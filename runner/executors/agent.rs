@@ -135,7 +135,7 @@ fn turn_of(
         let refusal = shop.refusals.take(attempt.node);
         Ok(match (end?, refusal) {
             (End::Stopped, _) => Ran::Stopped,
-            (_, Some(reason)) => Ran::Ended(Ending::Unavailable { reason }),
+            (_, Some(ending)) => Ran::Ended(ending),
             (End::TimedOut, _) => Ran::Ended(Ending::TimedOut),
             (End::Exceeded(limit), _) => Ran::Ended(Ending::exceeded(limit)),
             (End::Stalled, _) => {

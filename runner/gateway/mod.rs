@@ -3,10 +3,10 @@
 //!
 //! Each attempt has a socket and a token of its own, so who asks is known
 //! before anything is read. What is answered comes from a [`Provider`]; a
-//! [`Sink`] is told of each answer before it goes out. Unaware of journal,
-//! ledger and agents. See docs/cassette.md.
+//! [`Counter`] lets each request out before it goes, and is told of its end
+//! before the agent is. Unaware of journal, prices and agents. See
+//! docs/cassette.md and docs/money.md.
 
-use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 mod cassette;
+mod counter;
+mod exchange;
 pub mod forward;
 mod frames;
 #[cfg(test)]
@@ -27,20 +29,20 @@ mod replay;
 mod request;
 mod service;
 mod socket;
+#[cfg(test)]
+mod test_counter;
 mod usage;
 #[cfg(test)]
 mod wire_test;
 
 pub use cassette::{Cassette, CassetteError};
+pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
 use service::Session;
 pub(crate) use socket::bind;
 pub use usage::Usage;
 
 /// The name of an attempt's socket in its [`Door::folder`].
 pub const SOCKET: &str = "gateway.sock";
-
-/// What is told of each request; an error keeps the answer back (503).
-pub type Sink = dyn Fn(&Report) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
 
 /// Where answers come from.
 #[derive(Debug)]
@@ -55,67 +57,11 @@ pub enum Provider {
     },
 }
 
-/// What the gateway tells of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// It is about to be answered.
-    Exchange(Exchange),
-    /// It is not.
-    Refusal(Refusal),
-}
-
-/// A request that is about to be answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exchange {
-    /// The node's name.
-    pub node: String,
-    /// The node's place in the plan.
-    pub index: NodeIndex,
-    /// The place of the reply in the node's list, from 0.
-    pub reply: u32,
-    /// How often this reply was served to the session before.
-    pub round: u32,
-    /// It waits for commands of a reply that was served already, for free.
-    pub is_wait: bool,
-    /// What it uses.
-    pub usage: Usage,
-}
-
-/// A request that is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The node's name.
-    pub node: String,
-    /// The node's place in the plan.
-    pub index: NodeIndex,
-    /// What is wrong with it.
-    pub kind: RefusalKind,
-    /// Why, in full.
-    pub message: String,
-}
-
-/// What is wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// It does not carry the attempt's token (401).
-    Token,
-    /// Its path or method is not served (404).
-    Path,
-    /// It is too large or was cut off (413).
-    Size,
-    /// It holds something that is not allowed, such as a hosted tool (400).
-    Request,
-    /// The cassette has no reply that fits (400).
-    Cassette,
-    /// The sink refused it, or the attempt is over (503); never told.
-    Internal,
-}
-
 /// What is needed to let one attempt in.
 pub struct Door {
     /// The node's name, by which a cassette's replies are found.
     pub node: String,
-    /// The node's place in the plan, for the sink.
+    /// The node's place in the plan, for the counter.
     pub index: NodeIndex,
     /// An existing folder, in which [`SOCKET`] is made. It may be mounted
     /// into a sandbox, read-only too.
@@ -143,7 +89,7 @@ pub enum GatewayError {
 /// The running endpoint: a thread of its own that serves every open attempt.
 pub struct Gateway {
     provider: Arc<Provider>,
-    sink: Arc<Sink>,
+    counter: Arc<dyn Counter>,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -152,14 +98,14 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the endpoint's thread. Nothing can be asked until a door is open.
     ///
-    /// `sink` is called before each answer goes out, from several threads, one
-    /// attempt's requests one after the other; it may block.
+    /// `counter` is asked and told from several threads, for one attempt's
+    /// requests at the same time too; telling may block.
     ///
     /// # Errors
     /// Fails when the system gives no thread or no event queue.
     pub fn start(
         provider: Provider,
-        sink: impl Fn(&Report) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+        counter: impl Counter + 'static,
     ) -> Result<Self, GatewayError> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(GatewayError::Start)?;
@@ -169,8 +115,8 @@ impl Gateway {
             .name("gateway".to_owned())
             .spawn(move || run(&runtime, stopped))
             .map_err(GatewayError::Start)?;
-        let (provider, sink) = (Arc::new(provider), Arc::new(sink));
-        Ok(Self { provider, sink, handle, stop: Some(stop), thread: Some(thread) })
+        let (provider, counter) = (Arc::new(provider), Arc::new(counter));
+        Ok(Self { provider, counter, handle, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Lets one attempt in, until the guard is dropped. When this returns,
@@ -192,7 +138,7 @@ impl Gateway {
             index: door.index,
             token: service::digest(&door.token),
             provider: Arc::clone(&self.provider),
-            sink: Arc::clone(&self.sink),
+            counter: Arc::clone(&self.counter),
             slots: service::slots(),
             closed: Mutex::new(false),
         });
@@ -232,8 +178,9 @@ fn run(runtime: &Runtime, stopped: oneshot::Receiver<()>) {
 }
 
 /// An attempt that is let in. Dropping it removes the socket and refuses what
-/// still comes: after that the sink hears nothing of this attempt. It waits
-/// for a call of the sink that is under way, so the sink must not drop it.
+/// still comes: after that the counter hears of this attempt only how requests
+/// ended that it had let out. It waits for a call of the counter that is under
+/// way, so the counter must not drop it.
 pub struct DoorGuard {
     path: PathBuf,
     session: Arc<Session>,

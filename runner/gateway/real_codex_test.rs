@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::forward::{self, Forwarder};
-use super::{Cassette, Door, DoorGuard, Exchange, Gateway, Provider, Refusal, Report, SOCKET};
+use super::test_counter::lenient;
+use super::{Answered, Cassette, Door, DoorGuard, Gateway, Provider, Refusal, Report, SOCKET};
 use crate::process::{Command, ExecutionHandle, Exit};
 
 const GO_ON: &str = "Your work was interrupted. Go on with your task.";
@@ -68,10 +69,9 @@ impl Bench {
             fs::create_dir(folder.path().join(name)).expect("a folder");
         }
         let cassette = Cassette::parse(cassette, "c.toml").expect("a cassette");
-        let (sender, reports) = channel::<Report>();
+        let (counter, reports) = lenient();
         let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
-        let sink = move |report: &Report| sender.send(report.clone()).map_err(Into::into);
-        let gateway = Gateway::start(provider, sink).expect("a gateway");
+        let gateway = Gateway::start(provider, counter).expect("a gateway");
         let door = Door {
             node: "greet".to_owned(),
             index: NodeIndex::new(0),
@@ -142,10 +142,10 @@ impl Bench {
         self.command(prompt, None).start(file("stdout"), file("stderr")).expect("Codex starts")
     }
 
-    fn exchanges(&self) -> Vec<Exchange> {
+    fn exchanges(&self) -> Vec<Answered> {
         let one = |report| match report {
-            Report::Exchange(exchange) => exchange,
-            Report::Refusal(refusal) => panic!("{refusal:?}"),
+            Report::Answered(exchange) => exchange,
+            other => panic!("{other:?}"),
         };
         self.reports.try_iter().map(one).collect()
     }
@@ -153,7 +153,7 @@ impl Bench {
     fn refusals(&self) -> Vec<Refusal> {
         let one = |report| match report {
             Report::Refusal(refusal) => Some(refusal),
-            Report::Exchange(_) => None,
+            _ => None,
         };
         self.reports.try_iter().filter_map(one).collect()
     }

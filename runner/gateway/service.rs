@@ -1,7 +1,6 @@
-//! Serves one attempt's socket: what is asked is checked, answered from the
-//! provider, told to the sink, and only then sent.
+//! Serves one attempt's socket: who asks is checked, and what is asked at all.
 //!
-//! Unaware of how sockets are made and of how the due reply is found.
+//! Unaware of how sockets are made and of how a request is answered.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,10 +14,8 @@ use eufm_plan::NodeIndex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
-use super::request::ModelRequest;
-use super::{Exchange, Provider, Refusal, RefusalKind, Report, Sink, frames, replay};
+use super::{Counter, Provider, Refusal, RefusalKind, Report, exchange};
 
 /// The largest request.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -33,9 +30,9 @@ pub(super) struct Session {
     pub(super) index: NodeIndex,
     pub(super) token: [u8; 32],
     pub(super) provider: Arc<Provider>,
-    pub(super) sink: Arc<Sink>,
+    pub(super) counter: Arc<dyn Counter>,
     pub(super) slots: Semaphore,
-    /// Held while the sink is told, so that nothing is told once it is closed.
+    /// Held while the counter is told, so that nothing is told once it is closed.
     pub(super) closed: Mutex<bool>,
 }
 
@@ -62,7 +59,7 @@ async fn serve(State(session): State<Arc<Session>>, request: Request) -> Respons
     }
 }
 
-async fn answer(session: &Arc<Session>, request: Request) -> Result<Vec<u8>, Refused> {
+async fn answer(session: &Arc<Session>, request: Request) -> Result<Body, Refused> {
     let (parts, body) = request.into_parts();
     check_token(&parts.headers, &session.token)?;
     let path = parts.uri.path();
@@ -82,11 +79,7 @@ async fn answer(session: &Arc<Session>, request: Request) -> Result<Vec<u8>, Ref
     let body = to_bytes(body, BODY_BYTES_MAX)
         .await
         .map_err(|error| too_large(&format!("the request was cut off or is larger ({error})")))?;
-    // Off the thread that serves all attempts: the sink waits for a disk.
-    let worker = Arc::clone(session);
-    spawn_blocking(move || exchange(&worker, &body)).await.unwrap_or_else(|error| {
-        Err(Refused::new(RefusalKind::Internal, format!("a bug in the gateway: {error}")))
-    })
+    exchange::serve(session, body).await
 }
 
 fn too_large(what: &str) -> Refused {
@@ -103,35 +96,14 @@ fn check_token(headers: &HeaderMap, token: &[u8; 32]) -> Result<(), Refused> {
     Err(Refused::new(RefusalKind::Token, "the token is not this attempt's".to_owned()))
 }
 
-/// Finds the answer and tells the sink of it.
-fn exchange(session: &Session, body: &[u8]) -> Result<Vec<u8>, Refused> {
-    let request =
-        ModelRequest::parse(body).map_err(|fault| Refused::new(RefusalKind::Request, fault))?;
-    let Provider::Cassette { cassette, go_on } = &*session.provider;
-    let turn = replay::due(cassette, &session.node, go_on, &request)
-        .map_err(|fault| Refused::new(RefusalKind::Cassette, fault))?;
-    let serving = turn.serving();
-    let exchange = Exchange {
-        node: session.node.clone(),
-        index: session.index,
-        reply: serving.reply,
-        round: serving.round,
-        is_wait: matches!(turn, replay::Turn::Wait(..)),
-        usage: turn.usage(),
-    };
-    let bytes = frames::write(&turn, &request.model);
-    session.tell(&Report::Exchange(exchange))?;
-    Ok(bytes)
-}
-
 impl Session {
-    /// Tells the sink, unless the attempt is over.
-    fn tell(&self, report: &Report) -> Result<(), Refused> {
+    /// Tells the counter, unless the attempt is over.
+    pub(super) fn tell(&self, report: Report) -> Result<(), Refused> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         if *closed {
             return Err(Refused::new(RefusalKind::Internal, "the attempt is over".to_owned()));
         }
-        (self.sink)(report).map_err(|error| {
+        self.counter.tell(report).map_err(|error| {
             let message = format!("the run cannot take the answer into account: {error}");
             Refused::new(RefusalKind::Internal, message)
         })
@@ -139,48 +111,49 @@ impl Session {
 }
 
 /// A request that is not answered.
-struct Refused {
+pub(super) struct Refused {
     kind: RefusalKind,
     message: String,
 }
 
 impl Refused {
-    fn new(kind: RefusalKind, message: String) -> Self {
+    pub(super) fn new(kind: RefusalKind, message: String) -> Self {
         Self { kind, message }
     }
 
-    /// Tells the sink why, and answers in the form that Codex prints.
+    /// Tells the counter why, and answers in the form that Codex prints.
     fn respond(self, session: &Session) -> Response {
         let (status, kind, code) = wire(self.kind);
         let error = json!({"message": self.message, "type": kind, "param": null, "code": code});
         let body = json!({"error": error}).to_string().into_bytes();
-        // What the sink itself refused, it knows; and a refusal stays one
+        // What the counter itself refused, it knows; and a refusal stays one
         // whether or not it can be told.
         if self.kind != RefusalKind::Internal {
-            let (node, message) = (session.node.clone(), self.message);
-            let refusal = Refusal { node, index: session.index, kind: self.kind, message };
-            let _ = session.tell(&Report::Refusal(refusal));
+            let (node, kind, message) = (session.index, self.kind, self.message);
+            let _ = session.tell(Report::Refusal(Refusal { node, kind, message }));
         }
-        respond(status, "application/json", body)
+        respond(status, "application/json", Body::from(body))
     }
 }
 
 /// Status, type and code of a refusal. Codex tries again after a 503 and ends
-/// its turn after a 400.
+/// its turn after a 400, and after a 429 for want of quota.
 fn wire(kind: RefusalKind) -> (StatusCode, &'static str, &'static str) {
     const INVALID: &str = "invalid_request_error";
+    const QUOTA: &str = "insufficient_quota";
     match kind {
         RefusalKind::Token => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
         RefusalKind::Path => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
         RefusalKind::Size => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
         RefusalKind::Request => (StatusCode::BAD_REQUEST, INVALID, "request_not_allowed"),
         RefusalKind::Cassette => (StatusCode::BAD_REQUEST, INVALID, "cassette_differs"),
+        RefusalKind::Exhausted => (StatusCode::TOO_MANY_REQUESTS, QUOTA, QUOTA),
         RefusalKind::Internal => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "gateway"),
     }
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let value = axum::http::HeaderValue::from_static(content_type);
     response.headers_mut().insert(CONTENT_TYPE, value);

@@ -1,5 +1,5 @@
 //! Tests of the gateway over its socket: what a client sees, byte for byte,
-//! and what the sink is told and when.
+//! and what the counter is told and when.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use eufm_plan::NodeIndex;
 
+use super::test_counter::{lenient, telling};
 use super::{
     Cassette, Door, DoorGuard, Gateway, GatewayError, Provider, RefusalKind, Report, SOCKET,
 };
@@ -21,9 +22,8 @@ fn provider() -> Provider {
 }
 
 fn gateway() -> (Gateway, Receiver<Report>) {
-    let (sender, reports) = channel::<Report>();
-    let sink = move |report: &Report| sender.send(report.clone()).map_err(Into::into);
-    (Gateway::start(provider(), sink).expect("it starts"), reports)
+    let (counter, reports) = lenient();
+    (Gateway::start(provider(), counter).expect("it starts"), reports)
 }
 
 fn open(gateway: &Gateway, folder: &Path, node: &str) -> DoorGuard {
@@ -52,7 +52,7 @@ fn ask(folder: &Path, body: &str) -> String {
 fn refusal(reports: &Receiver<Report>) -> (RefusalKind, String) {
     match reports.try_recv().expect("it was told") {
         Report::Refusal(refusal) => (refusal.kind, refusal.message),
-        Report::Exchange(exchange) => panic!("{exchange:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -65,8 +65,8 @@ fn a_request_is_answered_and_told() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("content-type: text/event-stream"), "{answer}");
     assert!(answer.contains("event: response.completed\ndata: {"), "{answer}");
-    let Report::Exchange(exchange) = reports.try_recv().unwrap() else { panic!("an exchange") };
-    assert_eq!((exchange.node.as_str(), exchange.index), ("greet", NodeIndex::new(3)));
+    let Report::Answered(exchange) = reports.try_recv().unwrap() else { panic!("an exchange") };
+    assert_eq!(exchange.node, NodeIndex::new(3));
     assert_eq!((exchange.reply, exchange.round, exchange.usage.input), (0, 0, 10_000));
 }
 
@@ -77,7 +77,7 @@ fn two_nodes_at_once_get_their_own_replies() {
     let _doors = [open(&gateway, first.path(), "greet"), open(&gateway, second.path(), "readme")];
     assert!(ask(first.path(), ASK).contains(" 200 OK"));
     assert!(ask(second.path(), ASK).contains("it has no replies for the node `readme`"));
-    assert!(matches!(reports.try_recv().unwrap(), Report::Exchange(_)));
+    assert!(matches!(reports.try_recv().unwrap(), Report::Answered(_)));
     assert_eq!(refusal(&reports).0, RefusalKind::Cassette);
 }
 
@@ -142,7 +142,7 @@ fn a_body_over_the_limit_is_refused_unread() {
 #[test]
 fn an_answer_that_cannot_be_accounted_is_kept_back() {
     let folder = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(provider(), |_| Err("the disk is full".into())).unwrap();
+    let gateway = Gateway::start(provider(), telling(|_| Err("the disk is full".into()))).unwrap();
     let _door = open(&gateway, folder.path(), "greet");
     let answer = ask(folder.path(), ASK);
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
@@ -150,17 +150,17 @@ fn an_answer_that_cannot_be_accounted_is_kept_back() {
 }
 
 #[test]
-fn nothing_goes_out_before_the_sink_has_returned() {
+fn nothing_goes_out_before_the_counter_has_returned() {
     let folder = tempfile::tempdir().unwrap();
     let (entered, told) = channel::<()>();
     let (go, wait): (Sender<()>, Receiver<()>) = channel();
     let wait = std::sync::Mutex::new(wait);
-    let sink = move |_: &Report| {
+    let counter = telling(move |_| {
         entered.send(())?;
         wait.lock().expect("one caller").recv()?;
         Ok(())
-    };
-    let gateway = Gateway::start(provider(), sink).unwrap();
+    });
+    let gateway = Gateway::start(provider(), counter).unwrap();
     let _door = open(&gateway, folder.path(), "greet");
     let path = folder.path().to_owned();
     let client = std::thread::spawn(move || ask(&path, ASK));

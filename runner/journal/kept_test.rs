@@ -13,6 +13,7 @@ use eufm_plan::lockfile::{self, Locked};
 use super::record::RecordedEvent;
 use super::*;
 use crate::event::RunEvent;
+use crate::gateway::Usage;
 use crate::node::NodeRun;
 use crate::replay::fold;
 use crate::scheduler::Scheduler;
@@ -36,7 +37,7 @@ fn kept() -> Vec<Kept> {
     let kept = |folder: PathBuf| {
         let bytes = std::fs::read(folder.join("journal")).unwrap();
         let plan = std::fs::read_to_string(folder.join("plan.lock")).unwrap();
-        Kept { folder, bytes, locked: lockfile::read(&plan).unwrap() }
+        Kept { folder, bytes, locked: lockfile::read_kept(&plan).unwrap() }
     };
     let kept: Vec<Kept> = formats.iter().flat_map(|format| entries(format)).map(kept).collect();
     assert!(kept.len() >= 10);
@@ -100,7 +101,14 @@ fn spelled_node(run: &NodeRun) -> String {
     }
     writeln!(text, "  changes {}, ran {} ms, span {:?}", run.changes, run.ran_ms, run.span_ms)
         .unwrap();
-    writeln!(text, "  replies {}, {:?}", run.replies, run.usage).unwrap();
+    // The words of format 1; what came later is left out where it is nothing.
+    let Usage { input, cached, output, reasoning, cache_write } = run.usage;
+    let used =
+        format!("input: {input}, cached: {cached}, output: {output}, reasoning: {reasoning}");
+    writeln!(text, "  replies {}, Usage {{ {used} }}", run.replies).unwrap();
+    if cache_write > 0 {
+        writeln!(text, "  written to a cache: {cache_write}").unwrap();
+    }
     writeln!(text, "  session {:?}, heard {}", run.session, run.heard).unwrap();
     writeln!(text, "  feedback {:?}", run.feedback).unwrap();
     writeln!(text, "  failure {:?}", run.failure).unwrap();

@@ -62,14 +62,20 @@ impl Record {
     /// was. So a fact that is synced stays so in all versions of its format.
     #[must_use]
     pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
-        use NodeEvent::{Cached, Committed, Merged, Replied, Started};
+        use NodeEvent::{Asked, Cached, Committed, Merged, Replied, Started, Unanswered};
         match &self.event {
             RecordedEvent::Run(
                 RunEvent::Heartbeat | RunEvent::Resumed { .. } | RunEvent::Limited { .. },
             ) => Durability::Grouped,
             RecordedEvent::Run(_) => Durability::Synced,
             RecordedEvent::Node(
-                Started { .. } | Cached { .. } | Replied { .. } | Committed { .. } | Merged { .. },
+                Started { .. }
+                | Cached { .. }
+                | Asked { .. }
+                | Replied { .. }
+                | Unanswered { .. }
+                | Committed { .. }
+                | Merged { .. },
             ) if !is_in_place => Durability::Synced,
             RecordedEvent::Node(_) => Durability::Grouped,
         }

@@ -132,6 +132,9 @@ fn node_sentence(
             // Once it has failed, the reason stands in the failure.
             Some(run.failure.as_ref().map_or_else(|| format!("{reason}; {}", then()), |_| then()))
         }
+        E::Exited { ending: Ending::Spent { reason }, .. } => {
+            Some(format!("{reason}; what it has done so far is judged"))
+        }
         E::Exited { .. } => Some(then()),
         E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
         // Nothing of a trusted command is taken over.
@@ -157,7 +160,8 @@ fn node_sentence(
         E::Committed { commit } => Some(format!("committed as {}", commit.short())),
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
         E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),
-        E::Spawned { .. } | E::Session { .. } | E::Replied { .. } => None,
+        E::Unanswered { reason, .. } => Some(format!("no answer to a request: {reason}")),
+        E::Spawned { .. } | E::Session { .. } | E::Asked { .. } | E::Replied { .. } => None,
     }
 }
 

@@ -46,8 +46,9 @@ pub(super) fn perform(
         return Err(error);
     }
     match attempt(shop, node, job, (executor, &place), (&base, &from))? {
-        Ran::Ended(Ending::Completed) => {
-            let (ending, salvage) = (Ending::Completed, None);
+        // What an agent had done when its money was used up is judged too.
+        Ran::Ended(ending @ (Ending::Completed | Ending::Spent { .. })) => {
+            let salvage = None;
             shop.courier.tell(node, NodeEvent::Exited { ending, salvage })
         }
         Ran::Ended(ending) => {

@@ -14,7 +14,7 @@ mod read;
 mod spelling;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_kept};
 pub use write::write;
 
 use crate::{Digest, Plan};

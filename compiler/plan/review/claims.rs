@@ -20,6 +20,9 @@ pub struct Proof {
 /// What some node of a plan has, found on one way through them.
 #[derive(Default)]
 struct Uses {
+    agents: bool,
+    /// Agents without a cap on money of their own.
+    uncapped: bool,
     memory: bool,
     unprotected: bool,
     in_place: bool,
@@ -35,6 +38,10 @@ impl Uses {
     fn of(plan: &Plan) -> Self {
         let mut uses = Self { memory: plan.budget.memory.is_some(), ..Self::default() };
         for node in &plan.nodes {
+            if matches!(node.work, Work::Agent { .. }) {
+                uses.agents = true;
+                uses.uncapped |= node.budget.cost.is_none();
+            }
             uses.memory |= node.budget.memory.is_some();
             uses.unprotected |= node.writes == Writes::Unprotected;
             let is_deploy = matches!(node.work, Work::Deploy { .. });
@@ -55,6 +62,19 @@ impl Uses {
     }
 }
 
+/// Says whether the run can cost more than its caps; docs/money.md says what that
+/// rests on.
+fn cost(plan: &Plan, uses: &Uses) -> &'static str {
+    match (uses.agents, plan.budget.cost) {
+        (false, _) => "holds: no node has an agent",
+        (true, None) if uses.uncapped => "not claimed: no cap on money covers all agents",
+        _ => {
+            "holds: the gateway lets a request out only if the caps can pay for the most that it \
+             can cost"
+        }
+    }
+}
+
 /// Derives the claims about every run of a plan, in a fixed order.
 #[must_use]
 pub fn proofs(plan: &Plan) -> Vec<Proof> {
@@ -63,10 +83,7 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         || "not claimed: the run has no wall cap".to_owned(),
         |wall| format!("holds: active at most {wall} by the runner's clock, then stops, resumable"),
     );
-    let mut all = vec![
-        ("cost", "not claimed: this version of eufm does not meter money".to_owned()),
-        ("wall", wall),
-    ];
+    let mut all = vec![("cost", cost(plan, &uses).to_owned()), ("wall", wall)];
     if uses.memory {
         // Not `holds`: not every host has cgroups. Exec says which it is there.
         let memory = "watched: what takes more than its cap, or most of what is more than the \
@@ -132,9 +149,9 @@ mod tests {
     fn only_what_this_version_holds_is_claimed() {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
-        assert_eq!(claims(&everything(), "holds: "), ["wall", "gates"]);
+        assert_eq!(claims(&everything(), "holds: "), ["cost", "wall", "gates"]);
         assert_eq!(claims(&everything(), "watched: "), ["memory"]);
-        let not = ["cost", "rules", "writers", "secrets", "network", "deploy"];
+        let not = ["rules", "writers", "secrets", "network", "deploy"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
     }
 
@@ -152,6 +169,20 @@ mod tests {
         let network = vec!["a.example".to_owned()];
         plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
         assert!(claim(&plan).starts_with("not claimed: "));
+    }
+
+    #[test]
+    fn cost_is_claimed_where_a_cap_covers_each_agent() {
+        let holds = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = hello();
+            change(&mut plan);
+            claims(&plan, "holds: ").contains(&"cost")
+        };
+        let cap = || crate::units::Money::parse("1 EUR");
+        assert!(!holds(&|plan| plan.nodes[0].budget.cost = cap()), "another agent has none");
+        assert!(holds(&|plan| plan.nodes.iter_mut().for_each(|node| node.budget.cost = cap())));
+        assert!(holds(&|plan| plan.budget.cost = cap()));
+        assert!(holds(&|plan| plan.nodes.retain(|node| matches!(node.work, Work::Command(_)))));
     }
 
     #[test]

@@ -36,15 +36,30 @@ pub fn read(text: &str) -> Result<Locked, LockError> {
     read_in_parts(text, PART_BYTES)
 }
 
-/// Does so about `bytes` at a time, which decide nothing.
+/// Reads a plan.lock that a run keeps beside its journal, whichever version
+/// began the run: what is derived from the plan may be worded otherwise there
+/// and is not compared. Whoever gives a plan to a new run is not trusted so far.
+///
+/// # Errors
+/// Fails on a text whose bytes are not those of its digest, or that is no plan.
+pub fn read_kept(text: &str) -> Result<Locked, LockError> {
+    meaning(text, PART_BYTES)
+}
+
+/// Reads about `bytes` at a time, which decide nothing.
 fn read_in_parts(text: &str, bytes: usize) -> Result<Locked, LockError> {
-    seal::check_opening(text)?;
-    let digest = seal::check_digest(text)?;
-    let plan = resolve(form::read(text, bytes)?)?;
-    match first_difference(&plan, text) {
-        None => Ok(Locked { plan, digest }),
+    let locked = meaning(text, bytes)?;
+    match first_difference(&locked.plan, text) {
+        None => Ok(locked),
         Some(line) => Err(LockError::NotCanonical { line }),
     }
+}
+
+/// Reads what a text means, whether or not it says it as it is written now.
+fn meaning(text: &str, bytes: usize) -> Result<Locked, LockError> {
+    seal::check_opening(text)?;
+    let digest = seal::check_digest(text)?;
+    Ok(Locked { plan: resolve(form::read(text, bytes)?)?, digest })
 }
 
 /// Makes a plan of what the tables say, in their order: each refers to those

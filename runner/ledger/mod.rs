@@ -1,0 +1,16 @@
+//! Money and tokens: what the models of a plan cost, what was reserved and
+//! spent, and whether a request may still go out. Pure.
+//!
+//! Amounts are whole millionths of one currency; nothing is ever rounded down.
+//! Unaware of HTTP, of the journal and of when somebody asks. docs/money.md has
+//! the rules and what they rest on.
+
+mod account;
+#[cfg(test)]
+pub(crate) mod account_test;
+mod quote;
+mod tariff;
+
+pub use account::{Account, Amount, Decision, Exhausted, Reservation, Spent};
+pub use quote::{IMAGE_TOKENS_MAX, Output, Quote};
+pub use tariff::{Tariff, Tariffs, Unpriced};

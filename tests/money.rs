@@ -1,0 +1,99 @@
+//! Caps on money and tokens, with the real Codex CLI: what they pay for is done,
+//! and not one request more goes out.
+
+use serde_json::Value;
+
+use crate::support::{Project, SPEC, demo};
+
+/// The story's prices: 5 and 30 millionths of a euro for a token.
+const PRICES: &str = r#"
+prices "gpt-5.5" {
+  input  = 5.00 EUR per 1M tokens
+  cached = 0.50 EUR per 1M tokens
+  output = 30.00 EUR per 1M tokens
+  date   = "2026-06-12"
+  source = "a table"
+}
+"#;
+
+/// The story with a budget of the run and one of its task `greet`.
+fn with_budgets(run: &str, greet: &str) -> Project {
+    let spec = SPEC
+        .replace("budget { wall <= 10 min,", &format!("budget {{ {run} wall <= 10 min,"))
+        .replace("budget { attempts <= 2 }", &format!("budget {{ {greet} attempts <= 2 }}"));
+    let project = demo();
+    project.write("spec.eufm", &(spec + PRICES));
+    project.compile().expect(0);
+    project
+}
+
+/// What the journal says that requests reserved and did cost, in millionths.
+fn sums(project: &Project, node: &str) -> (u64, u64) {
+    let sum = |facts: Vec<Value>| facts.iter().filter_map(|fact| fact["micros"].as_u64()).sum();
+    (sum(project.facts(node, "asked")), sum(project.facts(node, "replied")))
+}
+
+#[test]
+fn each_request_is_reserved_before_it_goes_and_charged_at_its_end() {
+    let project = with_budgets("cost <= 1 EUR,", "cost <= 0.50 EUR,");
+    let done = project.exec_agents().run().expect(0);
+    // Two answers of 100 tokens, 10 of them cached, and 20; two of 10,000 and 200.
+    let greet = 2 * (90 * 5 + 5 + 20 * 30) + 2 * (10_000 * 5 + 200 * 30);
+    let readme = 2 * (10_000 * 5 + 200 * 30);
+    // What the provider had cached is not known beforehand.
+    let cached = 2 * 10 * 5 - 2 * 5;
+    assert_eq!(sums(&project, "greet"), (greet + cached, greet));
+    assert_eq!(sums(&project, "readme"), (readme, readme));
+    done.shows(&["cost     at most 0.226110 EUR"]);
+    let report: Value = report(&project);
+    assert_eq!(report["cost"], "0.226110 EUR");
+    assert_eq!(report["nodes"][0]["cost"], "0.114110 EUR");
+    assert_eq!(report["nodes"][2]["cost"], Value::Null, "a command costs nothing");
+}
+
+#[test]
+fn a_node_whose_cap_is_used_up_is_judged_and_ends_with_5() {
+    // Its third request would cost 0.056 EUR.
+    let project = with_budgets("cost <= 1 EUR,", "cost <= 0.05 EUR,");
+    let done = project.exec_agents().run().expect(5);
+    assert_eq!(project.facts("greet", "asked").len(), 2);
+    let ended = project.facts("greet", "exited");
+    let reason = ended[1]["ending"]["spent"]["reason"].as_str().expect("it was spent");
+    let expected = "its cap of 0.050000 EUR is used up: 0.047890 EUR left, the next request can \
+                    use 0.056000 EUR";
+    assert_eq!(reason, expected);
+    // The work that it had done is judged, and the others go on.
+    assert_eq!(project.facts("greet", "judged").len(), 2);
+    assert_eq!(project.facts("readme", "committed").len(), 1);
+    done.says(&["greet: its cap of 0.050000 EUR is used up", "what it has done so far is judged"])
+        .shows(&["stopped by a budget", "of the work so far: gate unit did not pass"]);
+    project.nothing_is_left();
+}
+
+#[test]
+fn the_caps_of_the_run_hold_for_all_nodes_together() {
+    for budget in ["cost <= 0.06 EUR,", "tokens <= 15K,"] {
+        let project = with_budgets(budget, "");
+        project.exec_agents().run().expect(5).says(&["the run's cap of"]);
+        let replied: usize =
+            ["greet", "readme"].iter().map(|node| project.facts(node, "replied").len()).sum();
+        assert!(replied <= 3, "{budget}: {replied} answers");
+        let total = sums(&project, "greet").1 + sums(&project, "readme").1;
+        assert!(total <= 60_000, "{budget}: {total} millionths");
+    }
+}
+
+#[test]
+fn a_second_start_of_the_run_finds_what_the_first_has_spent() {
+    let project = with_budgets("cost <= 1 EUR,", "cost <= 0.05 EUR,");
+    project.exec_agents().run().expect(5);
+    let before = sums(&project, "greet");
+    // New attempts are no new money.
+    project.exec_agents().arg("--retry").run().expect(5);
+    assert_eq!(sums(&project, "greet"), before);
+}
+
+fn report(project: &Project) -> Value {
+    let text = std::fs::read(project.run_dir().join("run.json")).expect("a report");
+    serde_json::from_slice(&text).expect("JSON")
+}
