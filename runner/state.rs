@@ -275,7 +275,7 @@ impl RunState {
             NodeEvent::Spawned { process } => run.process = Some(*process),
             NodeEvent::Session { id } => run.session = Some(id.clone()),
             NodeEvent::Asked { .. } | NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => {
-                self.account_for(node, event)
+                self.account_for(node, event);
             }
             NodeEvent::Exited { ending, salvage } => {
                 run.end_of_attempt(at_ms);
