@@ -31,6 +31,7 @@ mod service;
 mod socket;
 #[cfg(test)]
 mod test_counter;
+pub mod upstream;
 mod usage;
 #[cfg(test)]
 mod wire_test;
