@@ -18,9 +18,11 @@ use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+mod breaker;
 mod cassette;
 mod counter;
 mod exchange;
+pub mod circuit;
 pub mod forward;
 mod frames;
 #[cfg(test)]
