@@ -23,6 +23,8 @@ mod connect;
 mod event;
 mod key;
 mod sse;
+#[cfg(test)]
+mod tls_test;
 mod trouble;
 #[cfg(test)]
 mod wire_test;
