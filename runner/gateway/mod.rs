@@ -20,9 +20,9 @@ use tokio::sync::oneshot;
 
 mod breaker;
 mod cassette;
+pub mod circuit;
 mod counter;
 mod exchange;
-pub mod circuit;
 pub mod forward;
 mod frames;
 #[cfg(test)]
