@@ -101,6 +101,7 @@ pub fn sweep(sweep: &Sweep) -> Result<Swept, RunError> {
     let git = Git::find(&path).map_err(|error| RunError::Usage(error.to_string()))?;
     let vault = Vault::open(&git, &sweep.repository, &store.vault())
         .map_err(|error| RunError::Usage(error.to_string()))?;
+    vault.take_over().map_err(|error| RunError::State(error.to_string()))?;
     let cache = Cache::of(store.root());
     let failed = |error: io::Error| RunError::State(format!("{}: {error}", sweep.state.display()));
     let bytes_before = size(store.root()).map_err(failed)?;

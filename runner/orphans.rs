@@ -68,8 +68,8 @@ fn using(folder: &Path) -> io::Result<Vec<Pid>> {
     Ok(found)
 }
 
-/// The variable by which the processes of a trusted command are known: they
-/// have no worktree of their own.
+/// The variable by which the processes of a trusted command are known, which
+/// have no worktree of their own, and git commands, by the vault they work for.
 pub(crate) const MARK: &str = "EUFM_ATTEMPT";
 
 /// Tells whether a process uses the folder, or is about to.

@@ -103,6 +103,7 @@ pub fn rehearse(
     let store = Store::open(state)?;
     let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
     let vault = Vault::open(&git, repository, &store.vault()).map_err(|error| usage(&error))?;
+    vault.take_over().map_err(|error| RunError::State(error.to_string()))?;
     let base = vault.resolve(&locked.plan.base).map_err(|error| usage(&error))?;
     let dir = store.rehearsal()?;
     std::fs::create_dir_all(dir.work()).map_err(|error| RunError::State(error.to_string()))?;

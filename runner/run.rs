@@ -92,9 +92,7 @@ pub fn run(
     crate::process::adopt_orphans()
         .map_err(|error| RunError::Host(format!("orphans cannot be waited for: {error}")))?;
     let store = Store::open(&order.state)?;
-    let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
-    let vault =
-        Vault::open(&git, &order.repository, &store.vault()).map_err(|error| usage(&error))?;
+    let vault = vault(&order, host, &store)?;
     let question =
         Question { root: store.root(), vault: &vault, locked: &order.locked, text: &order.text };
     let (found, replaced) = choose(question, order.new)?;
@@ -108,6 +106,7 @@ pub fn run(
         reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
     }
     publish_head(&vault, replayed.scheduler.state())?;
+    vault.take_over_references(&found.run).map_err(|error| git_state(&error))?;
     clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
         let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
@@ -164,6 +163,15 @@ pub fn run(
 }
 
 /// Leaves nothing behind but the state, and closes the books.
+/// Opens the vault, in which an earlier runner may have been killed.
+fn vault(order: &Order, host: &Host, store: &Store) -> Result<Vault, RunError> {
+    let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
+    let vault =
+        Vault::open(&git, &order.repository, &store.vault()).map_err(|error| usage(&error))?;
+    vault.take_over().map_err(|error| git_state(&error))?;
+    Ok(vault)
+}
+
 fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
     let Ended { shop, scheduler, stop } = ended;
     if shop.plan.nodes.iter().any(|node| node.work.is_in_place()) {

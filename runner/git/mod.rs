@@ -14,6 +14,7 @@ mod error;
 mod harvest;
 mod id;
 mod listing;
+mod locks;
 mod merge;
 mod names;
 mod part;

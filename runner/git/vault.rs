@@ -19,6 +19,7 @@ use super::command::{Git, Invocation, SETTINGS, line_of, path_of};
 use super::error::Error;
 use super::id::{CommitId, TreeId};
 use super::listing::{Entry, parse_tree};
+use crate::orphans::MARK;
 
 /// Attributes that win over every `.gitattributes`: nothing is converted.
 const ATTRIBUTES: &str = "# Written by eufm: files are taken as they are.\n\
@@ -186,14 +187,19 @@ impl Vault {
         config(&self.inner.repository.object_format, VIEW_CORE)
     }
 
+    /// Returns the git directory that all worktrees of the user's repository share.
+    pub(super) fn repository_common(&self) -> &Path {
+        &self.inner.repository.common_dir
+    }
+
     /// Describes a command on the vault.
     pub(super) fn git_at_vault(&self, name: &'static str) -> Invocation {
-        self.inner.git.at(&self.inner.dir, name)
+        self.inner.git.at(&self.inner.dir, name).env(MARK, &self.inner.dir)
     }
 
     /// Describes a command on the user's repository.
     pub(super) fn git_at_repository(&self, name: &'static str) -> Invocation {
-        self.inner.git.at(&self.inner.repository.git_dir, name)
+        self.inner.git.at(&self.inner.repository.git_dir, name).env(MARK, &self.inner.dir)
     }
 
     /// Names the commit of a revision of the user's repository: a branch, a
