@@ -8,6 +8,7 @@
 
 mod broken_disk;
 mod killed;
+mod night;
 mod pairs;
 mod story;
 mod strace;
@@ -32,6 +33,14 @@ fn tried() -> Option<usize> {
         Ok("all") => None,
         Ok(number) => Some(number.parse().expect("EUFM_FAULTS is `all` or a number")),
         Err(_) => Some(1),
+    }
+}
+
+/// Returns how many of `all` are tried, `usually` so many.
+fn tried_of(all: usize, usually: usize) -> usize {
+    match std::env::var_os("EUFM_FAULTS") {
+        Some(_) => tried().unwrap_or(all).min(all),
+        None => usually,
     }
 }
 
