@@ -208,6 +208,9 @@ pub enum NodeEvent {
         head: CommitId,
     },
     /// The result contradicts an earlier one; it stays under its ref, unmerged.
+        /// The limit that the gate passed, one line, if it was ended for that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exceeded: Option<String>,
     Conflicted {
         /// The paths in conflict.
         paths: Vec<String>,

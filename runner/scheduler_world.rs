@@ -436,6 +436,7 @@ impl<'a> World<'a> {
                 verdict: fate.verdict(node, attempt, gate.get()),
                 reason: "because".to_owned(),
                 feedback: None,
+                exceeded: None,
             }),
             Action::Commit(_) => {
                 let work = self.scheduler.state().node(node).work.clone();

@@ -198,8 +198,11 @@ impl RunState {
             }
             NodeEvent::Interrupted { .. } => matches!(run.phase, Phase::Running | Phase::Exited),
             NodeEvent::Harvested { .. } | NodeEvent::Refused { .. } => run.phase == Phase::Exited,
-            NodeEvent::Judged { gate, .. } => {
-                self.due_gate(node).is_some_and(|due| self.gate_names[due.get()] == *gate)
+            NodeEvent::Judged { gate, verdict, exceeded, .. } => {
+                let is_due = |due: GateIndex| self.gate_names[due.get()] == *gate;
+                // Whoever passes a limit cannot pass.
+                let is_sound = exceeded.is_none() || !verdict.is_pass();
+                self.due_gate(node).is_some_and(is_due) && is_sound
             }
             NodeEvent::Committed { .. } => run.phase == Phase::Gated,
             NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => run.merge == Merge::Due,
@@ -296,12 +299,12 @@ impl RunState {
             }
             NodeEvent::Refused { reason, salvage } => {
                 run.keep(salvage.as_ref());
-                self.try_again(node, reason, reason.clone());
+                self.try_again(node, Outcome::Failed, reason, reason.clone());
             }
-            NodeEvent::Judged { gate, verdict, reason, feedback } => {
+            NodeEvent::Judged { gate, verdict, reason, feedback, exceeded } => {
                 let (gate, reason) = (gate.clone(), reason.clone());
                 run.answers.push(GateAnswer { gate, verdict: *verdict, reason });
-                self.judged(node, feedback.as_deref());
+                self.judged(node, feedback.as_deref(), exceeded.as_deref());
             }
             NodeEvent::Committed { commit } => {
                 run.commit = Some(commit.clone());
@@ -354,7 +357,7 @@ impl RunState {
                     "Your turn was cut off by an error ({reason}). The files are as you left \
                      them. Go on with your task."
                 );
-                self.try_again(node, reason, told);
+                self.try_again(node, Outcome::Failed, reason, told);
             }
             Ending::Spent { reason } => {
                 self.nodes[node.get()].spent = Some(reason.clone());
@@ -373,7 +376,7 @@ impl RunState {
         }
     }
 
-    fn judged(&mut self, node: NodeIndex, feedback: Option<&str>) {
+    fn judged(&mut self, node: NodeIndex, feedback: Option<&str>, exceeded: Option<&str>) {
         let run = self.node(node);
         let (Phase::Harvested(passed), Some(answer)) = (run.phase, run.answers.last()) else {
             return;
@@ -383,7 +386,13 @@ impl RunState {
         } else {
             let told = feedback.unwrap_or(&answer.reason).to_owned();
             let reason = format!("gate {} did not pass", answer.gate);
-            self.try_again(node, &reason, told);
+            match exceeded {
+                None => self.try_again(node, Outcome::Failed, &reason, told),
+                Some(limit) => {
+                    let reason = format!("{reason}: {limit}");
+                    self.try_again(node, Outcome::BudgetExhausted, &reason, told);
+                }
+            }
         }
     }
 
@@ -398,9 +407,9 @@ impl RunState {
         self.set(node, if all { Phase::Gated } else { Phase::Harvested(gates) });
     }
 
-    /// Another try, if the node's budget of attempts allows it. A retry by a
-    /// person is told the same.
-    fn try_again(&mut self, node: NodeIndex, reason: &str, told: String) {
+    /// Another try, if the node's budget of attempts allows it; else the node
+    /// fails in the way of the last one. A retry by a person is told the same.
+    fn try_again(&mut self, node: NodeIndex, outcome: Outcome, reason: &str, told: String) {
         if let Some(spent) = &self.node(node).spent {
             let reason = format!("{spent}; of the work so far: {reason}");
             self.fail(node, Outcome::BudgetExhausted, reason);
@@ -416,7 +425,7 @@ impl RunState {
             self.set(node, Phase::Ready);
         } else {
             let word = if tries == 1 { "attempt" } else { "attempts" };
-            self.fail(node, Outcome::Failed, format!("{reason} (after {tries} {word})"));
+            self.fail(node, outcome, format!("{reason} (after {tries} {word})"));
         }
     }
 

@@ -196,7 +196,8 @@ fn harvested() -> NodeEvent {
 
 fn judged(gate: &str, verdict: Verdict) -> NodeEvent {
     let feedback = (!verdict.is_pass()).then(|| format!("{gate} says no"));
-    NodeEvent::Judged { gate: gate.to_owned(), verdict, reason: "because".to_owned(), feedback }
+    let (gate, reason) = (gate.to_owned(), "because".to_owned());
+    NodeEvent::Judged { gate, verdict, reason, feedback, exceeded: None }
 }
 
 /// One of each fact about a node, as the node would tell it next.
@@ -521,6 +522,29 @@ fn the_last_rejection_is_told_until_a_newer_one_comes() {
     teller.node(0, judged("unit", Verdict::Pass));
     teller.node(0, judged("lint", Verdict::Unknown));
     assert_eq!(told(&teller.0), Some(Feedback::Rejected("lint says no".to_owned())));
+}
+
+#[test]
+fn a_gate_that_passed_a_limit_uses_a_budget_up_with_the_last_try() {
+    let mut teller = Teller::new();
+    let exceeded = |verdict| {
+        let mut event = judged("unit", verdict);
+        if let NodeEvent::Judged { exceeded, .. } = &mut event {
+            *exceeded = Some("its memory budget is used up".to_owned());
+        }
+        event
+    };
+    teller.to(0, "harvested");
+    let passed = Event::Node(NodeIndex::new(0), exceeded(Verdict::Pass));
+    assert!(teller.0.check(&passed).is_err(), "what was ended cannot pass");
+    teller.node(0, exceeded(Verdict::Fail));
+    assert_eq!(teller.0.nodes[0].phase, Phase::Ready, "the next try may take less");
+    teller.to(0, "harvested");
+    teller.node(0, exceeded(Verdict::Fail));
+    let failure = teller.0.nodes[0].failure.clone().unwrap();
+    assert_eq!(failure.outcome, Outcome::BudgetExhausted);
+    let reason = "gate unit did not pass: its memory budget is used up (after 2 attempts)";
+    assert_eq!(failure.reason, reason);
 }
 
 #[test]

@@ -30,6 +30,7 @@ const STORIES: &[Story] = &[
     Story { name: "closed", outcome: None, tell: closed },
     Story { name: "conflicted", outcome: Some("failed"), tell: conflicted },
     Story { name: "done", outcome: Some("done"), tell: done },
+    Story { name: "exceeded", outcome: Some("budget_exhausted"), tell: exceeded },
     Story { name: "failed", outcome: Some("failed"), tell: failed },
     Story { name: "killed", outcome: None, tell: killed },
     Story { name: "killed-twice", outcome: Some("done"), tell: killed_twice },
@@ -141,6 +142,19 @@ command breaks { run = ["false"], budget { attempts <= 3 } }
 }
 
 fn refused() -> Project {
+/// The gate of the second try passes its limit.
+fn exceeded() -> Project {
+    let project = Project::of_spec(
+        r#"edition 1
+pipeline exceeding { base = "main" }
+gate hungry is command { run = ["python3", "-c", "x = bytearray(300 << 20); import time; time.sleep(600)"] }
+command small { run = ["true"], gates = [hungry], budget { memory <= 100 MiB, attempts <= 2 } }
+"#,
+    );
+    project.exec().run().expect(5);
+    project
+}
+
     let project = Project::of_spec(
         r#"edition 1
 pipeline outside { base = "main" }

@@ -239,7 +239,7 @@ command bomb {
 }
 
 #[test]
-fn a_gate_that_takes_too_much_does_not_pass() {
+fn a_gate_that_takes_too_much_uses_its_nodes_budget_up() {
     let spec = r#"edition 1
 pipeline judged { base = "main" }
 gate hungry is command { run = ["python3", "-c", "x = bytearray(300 << 20); import time; time.sleep(600)"] }
@@ -247,10 +247,54 @@ command small { run = ["true"], gates = [hungry], budget { memory <= 100 MiB } }
 "#;
     for groups in ways() {
         let project = Project::of_spec(spec);
-        exec(&project, groups).run().expect(1).shows(&["its memory budget is used up"]);
-        assert_eq!(project.facts("small", "judged")[0]["verdict"], "fail");
+        exec(&project, groups).run().expect(5).shows(&[
+            "gate hungry did not pass: its memory budget is used up: it used ",
+            "it may use 100 MiB (after 1 attempt)",
+        ]);
+        let judged = &project.facts("small", "judged")[0];
+        assert_eq!(judged["verdict"], "fail");
+        let exceeded = judged["exceeded"].as_str().expect("a limit");
+        assert!(exceeded.starts_with("its memory budget is used up"), "{exceeded}");
+        stays_ended(&project, groups, 5);
         nothing_is_left(&project);
     }
+}
+
+#[test]
+fn a_gate_that_does_not_end_uses_its_nodes_time_up() {
+    let spec = r#"edition 1
+pipeline judged { base = "main" }
+gate endless is command { run = ["sleep", "600"] }
+command small { run = ["true"], gates = [endless], budget { wall <= 2 s, attempts <= 1 } }
+"#;
+    let project = Project::of_spec(spec);
+    let said = "gate endless did not pass: the node's wall budget is used up (after 1 attempt)";
+    project.exec().run().expect(5).shows(&[said]);
+    project.nothing_is_left();
+}
+
+#[test]
+fn after_a_gate_that_took_too_much_the_next_try_may_take_less() {
+    let spec = r#"edition 1
+pipeline judged { base = "main" }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5", network = none }
+gate hungry is command { run = ["python3", "-c", "import time; x = bytearray(int(open('size').read()) << 20); len(x) > 2 << 20 and time.sleep(600)"] }
+task tries by builder {
+  prompt = "Write size."
+  writes = ["size"]
+  gates  = [hungry]
+  budget { memory <= 2 GiB, attempts <= 2 }
+}
+"#;
+    let replies = "format = 1\n[[node.tries]]\nshell = 'echo 3000 > size'\n[[node.tries]]\nsay = \
+                   'Done.'\n[[node.tries]]\nexpect = 'its memory budget is used up'\nshell = 'echo \
+                   1 > size'\n[[node.tries]]\nsay = 'Done.'\n";
+    let project = Project::of_spec(spec);
+    project.write("cassette.toml", replies);
+    project.exec_agents().run().expect(0);
+    let judged = project.facts("tries", "judged");
+    assert!(judged[0]["exceeded"].is_string() && judged[1]["exceeded"].is_null(), "{judged:?}");
+    project.nothing_is_left();
 }
 
 #[test]

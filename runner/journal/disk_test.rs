@@ -229,6 +229,7 @@ fn some_record(dice: &mut Dice, number: usize) -> Record {
             verdict: Verdict::Fail,
             reason: "3 of 10 tests failed".to_owned(),
             feedback: Some("said\n\u{0}\u{0}\n".repeat(dice.below(300))),
+            exceeded: dice.below(2).checked_sub(1).map(|_| "its disk is used up".to_owned()),
         }),
         _ => at(NodeEvent::Interrupted { salvage: None }),
     };

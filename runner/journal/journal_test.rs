@@ -42,6 +42,7 @@ fn events() -> Vec<Event> {
         reason: "3 of 10 tests failed".to_owned(),
         // As hostile as an agent's output may be: a record in the text.
         feedback: Some("äöü \n00000000 2 3 4 {}\n \u{0} \"quoted\" \\".to_owned()),
+        exceeded: Some("its memory budget is used up".to_owned()),
     };
     let facility =
         Facility { name: "memory".to_owned(), level: Level::Holds, how: "cgroup v2".to_owned() };

@@ -12,7 +12,7 @@ use super::gate::{self, Bench, Ruling};
 use super::place::Place;
 use crate::environments::Unready;
 use crate::event::NodeEvent;
-use crate::gates::Judgement;
+use crate::gates::{Finish, Judgement};
 use crate::git::CommitId;
 use crate::workshop::{StepError, Workshop};
 
@@ -42,17 +42,19 @@ pub(super) fn perform(
             let memory = shop.node(node).budget.memory.map(|bytes| bytes.0);
             let bench = Bench { place: &place, outfit: &outfit, logs: &logs, pulse, limit, memory };
             let ruling = gate::judge(shop, gate, &bench)?;
-            ruling.map(|Ruling { judgement, output, .. }| (judgement, output))
+            ruling.map(|Ruling { judgement, finish, output }| {
+                (judgement, exceeded(finish, rest_ms), output)
+            })
         }
         Err(Unready::Failed(failure)) => {
             let judgement = Judgement::unprepared(&failure);
-            Some((judgement, failure.output.into_bytes()))
+            Some((judgement, None, failure.output.into_bytes()))
         }
         Err(Unready::Stopped) => None,
         Err(Unready::Step(error)) => return Err(error),
     };
     place.remove()?;
-    let Some((judgement, output)) = judged else { return Err(StepError::Left) };
+    let Some((judgement, exceeded, output)) = judged else { return Err(StepError::Left) };
     let (_, run) = gate::command(gate)?;
     let feedback = judgement.feedback(gate, run, &output);
     let verdict = judgement.verdict;
@@ -63,6 +65,20 @@ pub(super) fn perform(
             verdict,
             reason: judgement.reason,
             feedback: (!verdict.is_pass()).then_some(feedback),
+            exceeded,
         },
     )
+}
+
+/// Names the limit that a gate's command was ended for, if it was.
+fn exceeded(finish: Finish, rest_ms: Option<u64>) -> Option<String> {
+    match (finish, rest_ms) {
+        (Finish::Exited(_), _) => None,
+        (Finish::Exceeded(limit), _) => Some(limit.to_string()),
+        (Finish::TimedOut, Some(_)) => Some("the node's wall budget is used up".to_owned()),
+        (Finish::TimedOut, None) => {
+            let minutes = LIMIT_DEFAULT.as_secs() / 60;
+            Some(format!("it ran for {minutes} min, the limit of a node without a wall budget"))
+        }
+    }
 }
