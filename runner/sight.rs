@@ -3,8 +3,9 @@
 //! The same function serves a run, which then works on what is seen, and a look
 //! at what a run would do. Unaware of attempts and of where results are kept.
 
-use eufm_plan::{Node, Plan};
+use eufm_plan::{Digest, EnvironmentIndex, Node, Plan};
 
+use crate::environments;
 use crate::gates;
 use crate::git::{CommitId, Error, Sight, Stamp, Vault};
 use crate::key::{Found, NodeKey, key_of, never_cached};
@@ -55,8 +56,15 @@ pub(crate) fn look(
         let folder = gates::cwd(gate).unwrap_or_default();
         vault.digest_of_restored(run_base, folder, run.unwrap_or_default())
     };
-    let key_files = |environment: &eufm_plan::EnvironmentIndex| {
-        vault.digest_of(run_base, &plan.environments[environment.get()].key)
+    // Those of the base: what the node does not see is as it is there.
+    let key_files = |index: &EnvironmentIndex| {
+        let environment = &plan.environments[index.get()];
+        let decide_nothing = environment.key.is_empty() && environment.prepare.is_empty();
+        let files = match decide_nothing {
+            true => Vec::new(),
+            false => environments::survey(vault, environment, run_base)?.matching,
+        };
+        Ok::<_, Error>(Digest::of(files.join("\n").as_bytes()))
     };
     let found = Found {
         tree: vault.tree(&part)?,

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use eufm_plan::schema::{KindSchema, ParamType};
-use eufm_plan::{Accept, Environment, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
+use eufm_plan::{Accept, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
@@ -62,14 +62,6 @@ pub fn refusals(plan: &Plan) -> Vec<String> {
     }
     for node in &plan.nodes {
         of_node(node, &mut all);
-        let mut environments = node.env.iter().map(|it| &plan.environments[it.get()]);
-        let is_prepared = |it: &Environment| !(it.prepare.is_empty() && it.keep.is_empty());
-        // It is prepared on what the node sees, and may need more.
-        if node.reads.is_some() && environments.any(is_prepared) {
-            let what =
-                "an environment is not prepared for a node that sees a part of the files yet";
-            all.push(format!("{}: `reads`: {what}", node.name));
-        }
     }
     all
 }
@@ -165,8 +157,8 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
 mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
-        Agent, AgentIndex, Command, Constitution, Digest, EnvironmentIndex, Generated, Input,
-        InputPart, NodeIndex, QualityGate, Recovery,
+        Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated,
+        Input, InputPart, NodeIndex, QualityGate, Recovery,
     };
 
     use super::*;
@@ -335,27 +327,6 @@ mod tests {
             let refused = refused(change);
             assert!(matches!(&refused[..], [one] if one.starts_with(place)), "{refused:?}");
         }
-    }
-
-    #[test]
-    fn a_prepared_environment_is_refused_where_a_node_sees_a_part_of_the_files() {
-        let with = |environment: Environment, reads: Option<Vec<String>>| {
-            refused(|plan| {
-                plan.environments = vec![environment];
-                plan.nodes[0].env = vec![EnvironmentIndex::new(0)];
-                plan.nodes[0].reads = reads;
-            })
-        };
-        let list = || vec!["x".to_owned()];
-        let prepared = Environment { prepare: list(), ..Environment::default() };
-        let kept = Environment { keep: list(), ..Environment::default() };
-        let tools = Environment { tools: list(), ..Environment::default() };
-        for environment in [&prepared, &kept] {
-            let found = with(environment.clone(), Some(list()));
-            assert!(matches!(&found[..], [one] if one.starts_with("n0: `reads`: ")), "{found:?}");
-            assert!(with(environment.clone(), None).is_empty());
-        }
-        assert!(with(tools, Some(list())).is_empty());
     }
 
     #[test]

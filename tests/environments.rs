@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cache::{cached, change, run, tree};
 use crate::support::Project;
 
 /// Makes the kept folders and counts in `prepared` how often, by what it finds.
@@ -281,4 +282,71 @@ command one {
     for branch in branches.lines() {
         assert_eq!(project.git(&["show", &format!("{branch}:seen.txt")]), "good", "{branch}");
     }
+}
+
+#[test]
+fn a_node_that_sees_a_part_has_the_environments_of_the_whole() {
+    let project = project(
+        r#"
+gate there is command { run = ["sh", "-c", "! ls lock prepare.sh && grep -q warm cache/deep/file"] }
+command part {
+  run    = ["sh", "-c", "! ls lock prepare.sh && cat cache/lock ~/.tool/state in/x > seen.txt"]
+  reads  = ["in/**"]
+  writes = ["seen.txt"]
+  env    = [warm]
+  gates  = [there]
+}
+"#,
+    );
+    change(&project, "in/x", "seen\n");
+    let first = run(&project, &[]);
+    assert_eq!(project.merged("seen.txt"), "one\ntool\nseen");
+    assert_eq!(prepared(&project).len(), 1);
+    // What decides the environment decides the result.
+    change(&project, "README.md", "# unseen\n");
+    assert_eq!(cached(&run(&project, &[])), ["part"]);
+    change(&project, "lock", "two\n");
+    let second = run(&project, &[]);
+    assert_eq!(cached(&second), [""; 0]);
+    assert_ne!(tree(&project, &first), tree(&project, &second));
+    change(&project, "prepare.sh", &format!("{PREPARE}echo other > ~/.tool/state\n"));
+    assert_eq!(cached(&run(&project, &[])), [""; 0]);
+    assert_eq!(prepared(&project).len(), 3);
+    project.nothing_is_left();
+}
+
+#[test]
+fn what_a_node_that_sees_a_part_changes_of_the_key_is_prepared_anew() {
+    let project = project(
+        r#"
+gate fits is command { run = ["sh", "-c", "cmp lock cache/lock && test ! -e prepare.sh"] }
+command bump {
+  run    = ["sh", "-c", "grep -q one cache/lock; echo two > lock"]
+  reads  = []
+  writes = ["lock"]
+  env    = [warm]
+  gates  = [fits]
+}
+command after {
+  needs  = [bump]
+  run    = ["sh", "-c", "cat cache/lock > after.txt"]
+  reads  = ["lock"]
+  writes = ["after.txt"]
+  env    = [warm]
+  gates  = [fits]
+}
+command aside {
+  needs  = [bump]
+  run    = ["sh", "-c", "cat cache/lock > aside.txt"]
+  reads  = ["aside.*"]
+  writes = ["aside.txt"]
+  env    = [warm]
+}
+"#,
+    );
+    project.exec().run().expect(0);
+    assert_eq!(project.merged("after.txt"), "two");
+    assert_eq!(project.merged("aside.txt"), "one", "it does not see the change");
+    assert_eq!(prepared(&project).len(), 1);
+    project.nothing_is_left();
 }

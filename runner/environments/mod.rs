@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use eufm_plan::{Digest, Environment, EnvironmentIndex};
 
-use crate::git::CommitId;
+use crate::git::{self, CommitId, Survey, Vault};
 use crate::nest::Tools;
 use crate::sandbox::{HOME, REPO};
 use crate::steps::Place;
@@ -84,8 +84,8 @@ impl From<std::io::Error> for Unready {
     }
 }
 
-impl From<crate::git::Error> for Unready {
-    fn from(error: crate::git::Error) -> Self {
+impl From<git::Error> for Unready {
+    fn from(error: git::Error) -> Self {
         Self::Step(error.into())
     }
 }
@@ -222,10 +222,7 @@ fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result
         return Ok(*key);
     }
     let environment = &shop.plan.environments[index.get()];
-    let folders: Vec<&str> = in_worktree(environment).collect();
-    // A script that it runs decides as much as a lock file does.
-    let words: Vec<&str> = environment.prepare.iter().map(|word| plain(word)).collect();
-    let survey = shop.vault.survey(commit, &environment.key, &words, &folders)?;
+    let survey = survey(&shop.vault, environment, commit)?;
     if let Some((keep, path)) = survey.in_the_way {
         let reason = format!(
             "it keeps the folder {keep}, but {path} is part of the repository: keep a folder that \
@@ -238,6 +235,22 @@ fn key_of(shop: &Workshop, index: EnvironmentIndex, commit: &CommitId) -> Result
     let key = Key { digest, is_base };
     known.lock().unwrap_or_else(PoisonError::into_inner).insert(at, key);
     Ok(key)
+}
+
+/// Looks for the files of a commit that decide what an environment is, and for
+/// what lies where it keeps folders.
+///
+/// # Errors
+/// Fails on a glob that cannot be read, or when git fails.
+pub(crate) fn survey(
+    vault: &Vault,
+    environment: &Environment,
+    commit: &CommitId,
+) -> Result<Survey, git::Error> {
+    let folders: Vec<&str> = in_worktree(environment).collect();
+    // A script that it runs decides as much as a lock file does.
+    let words: Vec<&str> = environment.prepare.iter().map(|word| plain(word)).collect();
+    vault.survey(commit, &environment.key, &words, &folders)
 }
 
 /// Takes the `./` off a path that a command names.

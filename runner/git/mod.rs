@@ -40,7 +40,7 @@ pub(crate) use id::{CommitId, TreeId};
 pub(crate) use merge::MergeError;
 pub(crate) use part::{Grafted, Sight};
 pub(crate) use refs::Ref;
-pub(crate) use survey::meet;
+pub(crate) use survey::{Survey, meet};
 pub(crate) use vault::{Author, Stamp, Vault};
 pub(crate) use view::View;
 pub(crate) use worktree::Worktree;

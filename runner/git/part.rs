@@ -91,6 +91,34 @@ impl Vault {
         self.commit(&tree, std::slice::from_ref(whole), message, stamp)
     }
 
+    /// Commits what is seen of a commit as it is in `part`, and all else as it is
+    /// in `whole`; that commit itself where it is the same.
+    ///
+    /// # Errors
+    /// Fails when git fails.
+    pub(crate) fn completed(
+        &self,
+        part: &CommitId,
+        (whole, sight): (&CommitId, &Sight),
+        message: &str,
+        stamp: &Stamp,
+    ) -> Result<CommitId, Error> {
+        if sight.is_all() {
+            return Ok(part.clone());
+        }
+        let mut entries = self.list(whole)?;
+        entries.retain(|entry| !sight.sees(&entry.path));
+        // The later one stays where one lies within the other.
+        entries.extend(self.list(part)?);
+        let index = Scratch::new(self);
+        index.put(self, &entries)?;
+        let tree = index.tree(self)?;
+        if tree == self.tree(whole)? {
+            return Ok(whole.clone());
+        }
+        self.commit(&tree, std::slice::from_ref(whole), message, stamp)
+    }
+
     /// Returns the commit that a part was made of, or a result was made on: the
     /// only parent.
     ///
@@ -131,24 +159,6 @@ impl Vault {
         let index = Scratch::new(self);
         index.put(self, &files)?;
         Ok(Grafted::Tree(index.tree(self)?, deltas.len() as u64))
-    }
-
-    /// Digests the files of a commit that globs match: names, modes, contents.
-    ///
-    /// # Errors
-    /// Fails on a glob that cannot be read, or when git fails.
-    pub(crate) fn digest_of<S: AsRef<str>>(
-        &self,
-        commit: &CommitId,
-        globs: &[S],
-    ) -> Result<Digest, Error> {
-        if globs.is_empty() {
-            return Ok(digest(&[]));
-        }
-        let set = set(globs)?;
-        let mut entries = self.list(commit)?;
-        entries.retain(|entry| set.is_match(&*String::from_utf8_lossy(&entry.path)));
-        Ok(digest(&entries))
     }
 
     /// Lists the first paths that differ between what is seen of two commits,
@@ -278,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_completed_by_what_is_not_seen() {
+        let fixture =
+            Fixture::with(&[(".gitignore", "*.log"), ("a/x", "x"), ("b/y", "y"), ("c", "c")]);
+        let sight = Sight::of(&["a/**"]).unwrap();
+        let seen = part(&fixture, &["a/**"]);
+        let complete = |part: &CommitId| {
+            let whole = (&fixture.base, &sight);
+            fixture.vault.completed(part, whole, "whole\n", &stamp()).unwrap()
+        };
+        assert_eq!(complete(&seen), fixture.base);
+        let files = [("a/x", None), ("a/z", Some("z")), ("c/d", Some("in the place of a file"))];
+        let whole = complete(&fixture.change(&seen, &files));
+        assert_eq!(fixture.files(&whole), [".gitignore", "a/z", "b/y", "c/d"]);
+        assert_eq!(complete(&fixture.change(&seen, &files)), whole, "always the same commit");
+        let all = (&fixture.base, &Sight::all());
+        assert_eq!(fixture.vault.completed(&seen, all, "whole\n", &stamp()).unwrap(), seen);
+    }
+
+    #[test]
     fn a_result_on_a_part_is_put_onto_the_whole_file_by_file() {
         let fixture = Fixture::with(&[("a/x", "x"), ("a/gone", "g"), ("b/y", "y")]);
         let seen = part(&fixture, &["a/**"]);
@@ -341,8 +370,5 @@ mod tests {
         assert_eq!(compare(&["a/**"]), (vec!["a/x".to_owned()], 1));
         assert_eq!(compare(&["**"]), (vec!["a/x".to_owned()], 2));
         assert_eq!(compare(&["c"]), (vec![], 0));
-        let digest = |commit, glob| fixture.vault.digest_of(commit, &[glob]).unwrap();
-        assert_eq!(digest(&fixture.base, "c/**"), digest(&later, "c/**"));
-        assert_ne!(digest(&fixture.base, "a/*"), digest(&later, "a/*"));
     }
 }

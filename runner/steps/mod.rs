@@ -23,12 +23,13 @@ pub(crate) use place::Place;
 
 use std::time::Duration;
 
-use eufm_plan::{GateIndex, NodeIndex};
+use eufm_plan::{Environment, GateIndex, NodeIndex};
 
 use crate::environments::{self, Outfit, Unready};
 use crate::event::Passed;
-use crate::git::{CommitId, Stamp};
+use crate::git::{Author, CommitId, Stamp};
 use crate::key::NodeKey;
+use crate::sight::sight_of;
 use crate::state::Feedback;
 use crate::workshop::{Message, StepError, Workshop};
 
@@ -121,6 +122,9 @@ pub(crate) struct StartJob {
 }
 
 /// Gives a step the environments that its node sees, as they are for a commit.
+///
+/// They are prepared on whole commits: where the node sees a part of the files,
+/// the others are those of the run's base, as its key says.
 fn outfit(
     shop: &Workshop,
     node: NodeIndex,
@@ -133,7 +137,26 @@ fn outfit(
         let text = crate::printable::line(text, 120);
         shop.courier.send(Message::Activity { node, text });
     };
-    environments::hand_out(shop, &shop.node(node).env, commit, place, limit, &tell)
+    let env = &shop.node(node).env;
+    let whole = match env.iter().any(|index| is_prepared(&shop.plan.environments[index.get()])) {
+        true => completed(shop, node, commit)?,
+        false => commit.clone(),
+    };
+    environments::hand_out(shop, env, &whole, place, limit, &tell)
+}
+
+/// Tells whether there is something of an environment that depends on a commit.
+fn is_prepared(environment: &Environment) -> bool {
+    !environment.keep.is_empty()
+}
+
+/// Completes what a node sees of a commit by the rest of the run's base. The
+/// commit is made of the same files always, and nobody keeps it.
+fn completed(shop: &Workshop, node: NodeIndex, part: &CommitId) -> Result<CommitId, StepError> {
+    let sight = sight_of(shop.node(node))?;
+    let stamp = Stamp { author: Author::default(), seconds: 0 };
+    let message = "What an environment is prepared on\n";
+    Ok(shop.vault.completed(part, (&shop.base, &sight), message, &stamp)?)
 }
 
 /// How many paths of a conflict are written down.
