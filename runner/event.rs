@@ -38,11 +38,17 @@ pub enum RunEvent {
         base: CommitId,
         /// The version of eufm that opened it.
         version: String,
+        /// Whether it takes no results of earlier runs over.
+        #[serde(default, skip_serializing_if = "is_false")]
+        uncached: bool,
     },
     /// A runner took the run up again; attempts that ran are orphans.
     Resumed {
         /// The new runner.
         runner: ProcessId,
+        /// Whether the run takes no results over from here on, if not before.
+        #[serde(default, skip_serializing_if = "is_false")]
+        uncached: bool,
     },
     /// How this runner's host keeps apart what runs.
     Guarded(Guarded),
@@ -69,6 +75,12 @@ pub enum RunEvent {
         /// With what result.
         outcome: Outcome,
     },
+}
+
+/// Tells whether a flag is left out of a record.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A fact about a node.
@@ -196,6 +208,9 @@ pub enum NodeEvent {
         reason: String,
         /// What goes back to the agent after a failure; bounded.
         feedback: Option<String>,
+        /// The limit that the gate passed, one line, if it was ended for that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exceeded: Option<String>,
     },
     /// The work passed all gates and is the node's result.
     Committed {
@@ -208,9 +223,6 @@ pub enum NodeEvent {
         head: CommitId,
     },
     /// The result contradicts an earlier one; it stays under its ref, unmerged.
-        /// The limit that the gate passed, one line, if it was ended for that.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        exceeded: Option<String>,
     Conflicted {
         /// The paths in conflict.
         paths: Vec<String>,

@@ -47,7 +47,8 @@ impl Replayed {
         state.opened.is_some() && state.finished.is_none() && !state.closed
     }
 
-    /// Returns the facts with which this runner begins.
+    /// Returns the facts with which this runner begins; `uncached` says that it
+    /// is to take no results over.
     ///
     /// # Errors
     /// Fails when the system does not say which process this is.
@@ -55,6 +56,7 @@ impl Replayed {
         &self,
         locked: &Locked,
         found: &Meant,
+        uncached: bool,
     ) -> Result<Vec<RunEvent>, RunError> {
         if self.records == 0 {
             return Ok(vec![RunEvent::Opened {
@@ -62,10 +64,11 @@ impl Replayed {
                 plan: locked.digest,
                 base: found.base.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
+                uncached,
             }]);
         }
         let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;
-        let mut facts = vec![RunEvent::Resumed { runner }];
+        let mut facts = vec![RunEvent::Resumed { runner, uncached }];
         facts.extend(self.scheduler.state().finished.map(|_| RunEvent::Reopened));
         Ok(facts)
     }

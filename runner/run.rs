@@ -55,7 +55,8 @@ pub struct Order {
     pub retry: bool,
     /// Whether another run is begun, in place of an unfinished one of the plan.
     pub new: bool,
-    /// Whether results of earlier runs are taken over.
+    /// Whether results of earlier runs are taken over; a run that takes none keeps
+    /// to that.
     pub takes_results: bool,
     /// The protections that may be missing.
     pub allowed: Vec<&'static Protection>,
@@ -105,8 +106,8 @@ pub fn run(
         let bytes = replayed.torn_bytes;
         reporter.note(&format!("the journal ended in a torn record ({bytes} bytes): cut off"));
     }
-    publish_head(&vault, replayed.scheduler.state())?;
     vault.take_over_references(&found.run).map_err(|error| git_state(&error))?;
+    publish_head(&vault, replayed.scheduler.state())?;
     clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
         let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
@@ -122,7 +123,7 @@ pub fn run(
     let (courier, inbox) = Courier::new();
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
-    let mut first = replayed.first_facts(&order.locked, &found)?;
+    let mut first = replayed.first_facts(&order.locked, &found, !order.takes_results)?;
     let locked = order.locked.clone();
     let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
     // Before anything runs: what it rests on is a part of what happened.
@@ -142,7 +143,7 @@ pub fn run(
         shelf: Shelf::new(store.environments()?),
         host: host.clone(),
         cache,
-        takes_results: order.takes_results,
+        takes_results: order.takes_results && !replayed.scheduler.state().uncached,
     };
     let reserve =
         Reserve::take(&store.reserve()).map_err(|error| state(&store.reserve(), &error))?;
@@ -162,7 +163,6 @@ pub fn run(
     finish(ended, &dir)
 }
 
-/// Leaves nothing behind but the state, and closes the books.
 /// Opens the vault, in which an earlier runner may have been killed.
 fn vault(order: &Order, host: &Host, store: &Store) -> Result<Vault, RunError> {
     let git = Git::find(&search_path(host)?).map_err(|error| usage(&error))?;
@@ -172,6 +172,7 @@ fn vault(order: &Order, host: &Host, store: &Store) -> Result<Vault, RunError> {
     Ok(vault)
 }
 
+/// Leaves nothing behind but the state, and closes the books.
 fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
     let Ended { shop, scheduler, stop } = ended;
     if shop.plan.nodes.iter().any(|node| node.work.is_in_place()) {

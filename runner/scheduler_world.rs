@@ -278,7 +278,7 @@ impl<'a> World<'a> {
             (true, _) => world.take(&Event::Run(opened())),
             (false, Some(_)) if !retry => return world,
             (false, finished) => {
-                world.take(&Event::Run(RunEvent::Resumed { runner }));
+                world.take(&Event::Run(RunEvent::Resumed { runner, uncached: false }));
                 if finished.is_some() {
                     world.take(&Event::Run(RunEvent::Reopened));
                 }

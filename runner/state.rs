@@ -40,6 +40,8 @@ pub struct RunState {
     pub account: Account,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
+    /// Set when the run takes no results of earlier runs over.
+    pub uncached: bool,
     /// Set when another run was begun in its place.
     pub closed: bool,
     /// Set at the end.
@@ -102,6 +104,7 @@ impl RunState {
             limits: Vec::new(),
             account: Account::of(plan),
             wall_exhausted: false,
+            uncached: false,
             closed: false,
             finished: None,
             at_ms: 0,
@@ -183,7 +186,9 @@ impl RunState {
                     && *start == run.start + 1
                     && run.base.as_ref().is_none_or(is_same)
             }
-            NodeEvent::Cached { .. } => run.phase == Phase::Ready && run.base.is_none(),
+            NodeEvent::Cached { .. } => {
+                run.phase == Phase::Ready && run.base.is_none() && !self.uncached
+            }
             NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
                 run.phase == Phase::Running
             }
@@ -239,14 +244,18 @@ impl RunState {
 
     fn apply_run(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::Opened { run, plan, base, .. } => {
+            RunEvent::Opened { run, plan, base, uncached, .. } => {
+                self.uncached = *uncached;
                 self.head = Some(base.clone());
                 self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
             }
             RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Closed => self.closed = true,
-            // Who held the open requests is gone.
-            RunEvent::Resumed { .. } => self.account.forfeit(),
+            RunEvent::Resumed { uncached, .. } => {
+                self.uncached |= uncached;
+                // Who held the open requests is gone.
+                self.account.forfeit();
+            }
             RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
             RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),

@@ -94,6 +94,7 @@ pub(crate) fn opened() -> RunEvent {
         plan: Digest::of(b"plan"),
         base: commit(1),
         version: "0".to_owned(),
+        uncached: false,
     }
 }
 
@@ -352,7 +353,10 @@ fn each_fact_about_the_run_fits_where_the_table_says_and_nowhere_else() {
     let finished = |outcome| RunEvent::Finished { outcome };
     let facts = [
         ("opened", opened()),
-        ("resumed", RunEvent::Resumed { runner: ProcessId { pid: 1, start_ticks: 1 } }),
+        (
+            "resumed",
+            RunEvent::Resumed { runner: ProcessId { pid: 1, start_ticks: 1 }, uncached: false },
+        ),
         ("limited", RunEvent::Limited { facilities: Vec::new() }),
         ("closed", RunEvent::Closed),
         ("reopened", RunEvent::Reopened),
@@ -478,6 +482,19 @@ fn a_result_that_is_taken_over_ends_its_node_with_what_it_had() {
 }
 
 #[test]
+fn a_run_that_takes_nothing_over_keeps_to_it() {
+    let mut teller = Teller::new();
+    let resumed =
+        |uncached| RunEvent::Resumed { runner: ProcessId { pid: 1, start_ticks: 1 }, uncached };
+    let taken = Event::Node(NodeIndex::new(0), cached(commit(7), 4));
+    teller.run(resumed(false));
+    assert!(teller.0.check(&taken).is_ok());
+    teller.run(resumed(true));
+    teller.run(resumed(false));
+    assert!(teller.0.uncached && teller.0.check(&taken).is_err());
+}
+
+#[test]
 fn what_a_fact_carries_is_not_poured_into_the_message() {
     let teller = Teller::new();
     let reason = "x".repeat(100_000);
@@ -508,23 +525,6 @@ fn only_tries_that_began_count_and_new_ones_go_on_from_them() {
 }
 
 #[test]
-fn the_last_rejection_is_told_until_a_newer_one_comes() {
-    let told = |state: &RunState| state.nodes[0].feedback.clone();
-    let mut teller = Teller::new();
-    teller.to(0, "harvested");
-    teller.node(0, judged("unit", Verdict::Fail));
-    let rejected = Some(Feedback::Rejected("unit says no".to_owned()));
-    assert_eq!(told(&teller.0), rejected);
-    teller.to(0, "running");
-    teller.node(0, NodeEvent::Interrupted { salvage: None });
-    assert_eq!(told(&teller.0), rejected, "an interruption is no news");
-    teller.to(0, "harvested");
-    teller.node(0, judged("unit", Verdict::Pass));
-    teller.node(0, judged("lint", Verdict::Unknown));
-    assert_eq!(told(&teller.0), Some(Feedback::Rejected("lint says no".to_owned())));
-}
-
-#[test]
 fn a_gate_that_passed_a_limit_uses_a_budget_up_with_the_last_try() {
     let mut teller = Teller::new();
     let exceeded = |verdict| {
@@ -545,6 +545,23 @@ fn a_gate_that_passed_a_limit_uses_a_budget_up_with_the_last_try() {
     assert_eq!(failure.outcome, Outcome::BudgetExhausted);
     let reason = "gate unit did not pass: its memory budget is used up (after 2 attempts)";
     assert_eq!(failure.reason, reason);
+}
+
+#[test]
+fn the_last_rejection_is_told_until_a_newer_one_comes() {
+    let told = |state: &RunState| state.nodes[0].feedback.clone();
+    let mut teller = Teller::new();
+    teller.to(0, "harvested");
+    teller.node(0, judged("unit", Verdict::Fail));
+    let rejected = Some(Feedback::Rejected("unit says no".to_owned()));
+    assert_eq!(told(&teller.0), rejected);
+    teller.to(0, "running");
+    teller.node(0, NodeEvent::Interrupted { salvage: None });
+    assert_eq!(told(&teller.0), rejected, "an interruption is no news");
+    teller.to(0, "harvested");
+    teller.node(0, judged("unit", Verdict::Pass));
+    teller.node(0, judged("lint", Verdict::Unknown));
+    assert_eq!(told(&teller.0), Some(Feedback::Rejected("lint says no".to_owned())));
 }
 
 #[test]

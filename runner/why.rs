@@ -283,6 +283,12 @@ impl Looker<'_> {
         let Seen { key: Some(key), .. } = seen else {
             return Ok((outlook(node, Will::Run, Vec::new()), None));
         };
+        if self.replayed.as_ref().is_some_and(|it| it.scheduler.state().uncached) {
+            let reason = "the run takes no results over, as --no-cache asked for".to_owned();
+            let mut runs = outlook(node, Will::Run, vec![reason]);
+            runs.key = Some(short(&key));
+            return Ok((runs, None));
+        }
         let same = self.results.iter().find(|entry| entry.key.digest == key.digest);
         if let Some(entry) = same
             && let Some(commit) = self.onto(&base, entry)

@@ -407,3 +407,58 @@ fn a_new_run_takes_the_place_of_an_unfinished_one() {
     project.send("pipe", "fresh");
     fresh.wait().expect(0).shows(&[&format!("run {name}-2 done")]);
 }
+
+/// The second node waits until somebody writes to `pipe`; the others come then.
+const HALFWAY: &str = r#"edition 1
+pipeline waiting { base = "main", budget { parallel <= 1 } }
+command first { run = ["sh", "-c", "cat a/in > a/out"], reads = ["a/**"], writes = ["a/out"] }
+command waits {
+  needs  = [first]
+  run    = ["sh", "-c", "mkfifo pipe; read line < pipe; rm pipe; echo waited > b/out"]
+  reads  = ["b/**"]
+  writes = ["b/out"]
+}
+command last { needs = [waits], run = ["sh", "-c", "cat b/out > last.txt"], reads = ["b/out"], writes = ["last.txt"] }
+command other { run = ["sh", "-c", "cat a/in > other.txt"], reads = ["a/in"], writes = ["other.txt"] }
+"#;
+
+/// Runs until the second node waits, is killed, and goes on to the end.
+#[track_caller]
+fn killed_while_it_waits(project: &Project, begun: &[&str], resumed: &[&str]) -> PathBuf {
+    let first = project.exec().args(begun).start();
+    project.wait_for_file("pipe");
+    first.kill();
+    project.nothing_runs();
+    let again = project.exec().args(resumed).start();
+    project.send("pipe", "go");
+    let done = again.wait().expect(0).says(&["taken up again"]);
+    let state = done.stdout.lines().find_map(|line| line.trim().strip_prefix("state "));
+    PathBuf::from(state.expect("the summary names the state").trim())
+}
+
+#[test]
+fn a_run_that_takes_nothing_over_keeps_to_it_when_it_is_resumed() {
+    let project = project(HALFWAY, FILES);
+    assert_eq!(cached(&killed_while_it_waits(&project, &[], &[])), [""; 0]);
+    let all = run(&project, &["--new"]);
+    assert_eq!(cached(&all), ["first", "waits", "last", "other"]);
+    // Not told again, and told later.
+    let whole = killed_while_it_waits(&project, &["--new", "--no-cache"], &[]);
+    assert_eq!(cached(&whole), [""; 0]);
+    change(&project, "b/in", "other\n");
+    let later = killed_while_it_waits(&project, &[], &["--no-cache"]);
+    assert_eq!(cached(&later), ["first"]);
+    assert_eq!(tree(&project, &all), tree(&project, &whole));
+    project.nothing_is_left();
+}
+
+#[test]
+fn what_such_a_run_would_do_is_foretold() {
+    let project = project(HALFWAY, FILES);
+    killed_while_it_waits(&project, &[], &[]);
+    let first = project.exec().args(["--new", "--no-cache"]).start();
+    project.wait_for_file("pipe");
+    first.kill();
+    let why = project.eufm().args(["why", "other", "--state"]).arg(project.state());
+    why.run().expect(0).shows(&["other  runs", "takes no results over, as --no-cache asked for"]);
+}

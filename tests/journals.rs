@@ -41,6 +41,7 @@ const STORIES: &[Story] = &[
     Story { name: "stopped", outcome: None, tell: stopped },
     Story { name: "torn", outcome: None, tell: torn },
     Story { name: "unavailable", outcome: Some("unavailable"), tell: unavailable },
+    Story { name: "uncached", outcome: Some("done"), tell: uncached },
     Story { name: "unmergeable", outcome: Some("failed"), tell: unmergeable },
 ];
 
@@ -141,7 +142,6 @@ command breaks { run = ["false"], budget { attempts <= 3 } }
     project
 }
 
-fn refused() -> Project {
 /// The gate of the second try passes its limit.
 fn exceeded() -> Project {
     let project = Project::of_spec(
@@ -155,6 +155,7 @@ command small { run = ["true"], gates = [hungry], budget { memory <= 100 MiB, at
     project
 }
 
+fn refused() -> Project {
     let project = Project::of_spec(
         r#"edition 1
 pipeline outside { base = "main" }
@@ -226,6 +227,19 @@ fn killed() -> Project {
 
 fn resumed() -> Project {
     let project = killed();
+    let run = project.exec().start();
+    project.send("pipe", "go");
+    run.wait().expect(0);
+    project
+}
+
+/// The second runner is not told again that nothing is to be taken over.
+fn uncached() -> Project {
+    let project = Project::of_spec(WAITING);
+    let run = project.exec().arg("--no-cache").start();
+    project.wait_for_file("pipe");
+    run.kill();
+    project.nothing_runs();
     let run = project.exec().start();
     project.send("pipe", "go");
     run.wait().expect(0);

@@ -310,7 +310,7 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
     assert_eq!(recovered.records, records);
     // From here on it is of this format, which the version before must be told.
     let runner = crate::process::ProcessId { pid: 1, start_ticks: 1 };
-    let taken_up = record(&plan(), &Event::Run(RunEvent::Resumed { runner }), 5, 6);
+    let taken_up = record(&plan(), &Event::Run(RunEvent::Resumed { runner, uncached: true }), 5, 6);
     assert_eq!(taken_up.format, Some(FORMAT));
     journal.append(&taken_up, Durability::Synced).unwrap();
     records.push(taken_up);

@@ -68,8 +68,10 @@ fn spelled(plan: &Plan, scheduler: &mut Scheduler, torn_bytes: usize) -> String 
     writeln!(text, "head       {}", head.unwrap_or_default()).unwrap();
     writeln!(text, "finished   {:?}", state.finished).unwrap();
     writeln!(text, "exhausted  {}", state.wall_exhausted).unwrap();
-    if state.closed {
-        writeln!(text, "closed").unwrap();
+    for (word, is_so) in [("closed", state.closed), ("uncached", state.uncached)] {
+        if is_so {
+            writeln!(text, "{word}").unwrap();
+        }
     }
     writeln!(text, "active ms  {}", state.at_ms).unwrap();
     writeln!(text, "torn bytes {torn_bytes}").unwrap();
