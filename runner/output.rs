@@ -2,13 +2,18 @@
 //!
 //! No pipe and no thread stand between: commands may take less time than a
 //! thread takes to start. A file in which nothing was written serves the next
-//! attempt under its name, since making one costs more than that. Unaware of
-//! who writes.
+//! attempt under its name, since making one costs more than that. What is more
+//! than is kept is taken off the disk while the command runs, but for the end,
+//! which says why it failed. Unaware of who writes, and of when it looks.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use crate::capture::{FILE_BYTES_MAX, TAIL_BYTES_MAX};
 use crate::executors::last_line;
@@ -22,7 +27,12 @@ pub(crate) struct Outputs(Mutex<Vec<Output>>);
 pub(crate) struct Output {
     path: PathBuf,
     file: File,
+    /// Up to where what is not kept was taken off the disk.
+    emptied: Cell<u64>,
 }
+
+/// Less than this, 1 MiB, is not worth taking off the disk.
+const EMPTIED_LEAST: u64 = 1 << 20;
 
 impl Outputs {
     /// Returns an empty file at a path where none is.
@@ -35,11 +45,11 @@ impl Outputs {
         match spare {
             Some(spare) => {
                 std::fs::rename(&spare.path, &path)?;
-                Ok(Output { path, file: spare.file })
+                Ok(Output::new(path, spare.file))
             }
             None => {
                 let file = File::options().read(true).append(true).create_new(true).open(&path)?;
-                Ok(Output { path, file })
+                Ok(Output::new(path, file))
             }
         }
     }
@@ -67,13 +77,38 @@ impl Outputs {
 }
 
 impl Output {
+    fn new(path: PathBuf, file: File) -> Self {
+        Self { path, file, emptied: Cell::new(FILE_BYTES_MAX) }
+    }
+
+    /// Takes off the disk what is not kept of what was written so far. Nothing
+    /// moves by that: whoever writes goes on at the end.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be changed.
+    pub(crate) fn hold(&self) -> io::Result<()> {
+        let end = self.file.metadata()?.len().saturating_sub(TAIL_BYTES_MAX as u64);
+        let begin = self.emptied.get();
+        if end < begin + EMPTIED_LEAST {
+            return Ok(());
+        }
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match rustix::fs::fallocate(&self.file, hole, begin, end - begin) {
+            Ok(()) => self.emptied.set(end),
+            // A file system without holes: the end is lost too.
+            Err(Errno::OPNOTSUPP) => self.file.set_len(FILE_BYTES_MAX + 1)?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     /// Takes over what a killed runner left of an attempt, if anything.
     ///
     /// # Errors
     /// Fails when it cannot be opened.
     pub(crate) fn left(path: &Path) -> io::Result<Option<Self>> {
         match File::options().read(true).append(true).open(path) {
-            Ok(file) => Ok(Some(Self { path: path.to_owned(), file })),
+            Ok(file) => Ok(Some(Self::new(path.to_owned(), file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -103,6 +138,8 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn kept(bytes: &[u8]) -> (String, Option<Vec<u8>>) {
@@ -130,6 +167,29 @@ mod tests {
         let log = log.expect("a log");
         assert!(log.ends_with(b"x\n[eufm: the rest is left out]\n"));
         assert!(log.len() < bytes.len() + 40);
+    }
+
+    #[test]
+    fn what_is_not_kept_takes_no_room_while_it_is_written() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let outputs = Outputs::default();
+        let output = outputs.take(&dir.path().join("out")).expect("made");
+        let mut stream = output.streams().expect("streams").0;
+        let chunk = vec![b'x'; 4 << 20];
+        for _ in 0..32 {
+            stream.write_all(&chunk).expect("written");
+            output.hold().expect("held");
+            let on_disk = output.file.metadata().expect("there").blocks() * 512;
+            assert!(on_disk < FILE_BYTES_MAX + (6 << 20), "{on_disk} bytes");
+        }
+        stream.write_all(b"\nthe end\n").expect("written");
+        output.hold().expect("held");
+        let log = dir.path().join("log");
+        assert_eq!(outputs.keep(output, &log).expect("kept"), "the end");
+        let kept = std::fs::read(log).expect("a log");
+        let (whole, note) = kept.split_at(usize::try_from(FILE_BYTES_MAX).expect("fits"));
+        assert!(whole.iter().all(|byte| *byte == b'x'), "what is kept is whole");
+        assert_eq!(note, b"\n[eufm: the rest is left out]\n");
     }
 
     #[test]

@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{Exceeded, Guard};
 use crate::monitor::ProgressMonitor;
+use crate::output::Output;
 use crate::process::{Body, Command, Exit, ProcessId};
 use crate::running::Running;
 
 /// How often a process is looked at for signs of life.
 const LOOK_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How often a file that a process writes to itself is held to its size.
+const OUTPUT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The share of one processor, in percent, that an idle process tree may use:
 /// a sleeping agent has timers.
@@ -110,6 +114,8 @@ pub(crate) struct Charge<'a> {
     pub guard: Option<Guard>,
     /// Its signs of life.
     pub pulse: &'a Pulse,
+    /// The file that it writes to itself, which is to be held to its size.
+    pub output: Option<&'a Output>,
 }
 
 /// Starts a process and watches it to its end; `spawned` is told its number.
@@ -140,7 +146,7 @@ fn watch(
     mut guard: Option<&mut Guard>,
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
-    let Charge { command, streams: (stdout, stderr), limits, pulse, .. } = charge;
+    let Charge { command, streams: (stdout, stderr), limits, pulse, output, .. } = charge;
     let started = Instant::now();
     let handle = command.start(stdout, stderr)?;
     let kill_file = guard.as_ref().and_then(|guard| guard.kill_file());
@@ -150,13 +156,17 @@ fn watch(
     let mut life = Life::new(handle.process(), limits);
     loop {
         let rest = limits.wall.map(|wall| wall.saturating_sub(started.elapsed()));
-        let look = guard.as_ref().map_or(life.due(), |guard| life.due().min(guard.interval()));
+        let guarded = guard.as_ref().map(|guard| guard.interval());
+        let held = output.map(|_| OUTPUT_INTERVAL);
+        let look = [guarded, held].into_iter().flatten().fold(life.due(), Duration::min);
         if let Some(exit) = handle.wait_for(rest.map_or(look, |rest| look.min(rest)))? {
             let after = guard.and_then(|guard| guard.after(exit)).map(End::Exceeded);
             let stopped = running.is_stopping() && was_killed(exit);
             return Ok(if stopped { End::Stopped } else { after.unwrap_or(End::Exited(exit)) });
         }
-        let found = guard.as_mut().map_or(Ok(None), |guard| guard.look(handle.process()));
+        let held = output.map_or(Ok(()), Output::hold);
+        let look_at_all = |guard: &mut &mut Guard| guard.look(handle.process());
+        let found = held.and_then(|()| guard.as_mut().map_or(Ok(None), look_at_all));
         if found.is_err() {
             handle.end()?;
         }
@@ -218,7 +228,7 @@ mod tests {
         let running = Running::default();
         let streams = (null(), null());
         let pulse = &Pulse::new();
-        let charge = Charge { command, streams, limits, guard: None, pulse };
+        let charge = Charge { command, streams, limits, guard: None, pulse, output: None };
         supervise(&running, charge, |_| {}).expect("runs")
     }
 
@@ -254,7 +264,7 @@ mod tests {
         let running = Running::default();
         let limits = Limits { wall: None, silence: None };
         let (streams, pulse) = ((null(), null()), &Pulse::new());
-        let charge = Charge { command, streams, limits, guard: None, pulse };
+        let charge = Charge { command, streams, limits, guard: None, pulse, output: None };
         let end = supervise(&running, charge, |_| running.stop());
         assert_eq!(end.expect("runs"), End::Stopped);
     }

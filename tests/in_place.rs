@@ -1,6 +1,7 @@
 //! Trusted commands: they run in the user's checkout, nothing of them is taken
 //! over, and nothing of them is left.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use crate::support::{Project, until};
@@ -140,4 +141,30 @@ fn without_a_checkout_it_is_refused() {
     let project = project("command one { run = [\"true\"], in_place = true }\n");
     let refused = project.exec().args(["--repo", "src"]).run().expect(2);
     refused.says(&["one: `in_place` runs in the repository's checkout", "--repo DIR"]);
+}
+
+#[test]
+fn what_is_not_kept_of_its_output_takes_no_room_while_it_runs() {
+    let body = r#"command talks {
+  run      = ["sh", "-c", "yes | head -c 300000000; echo the end; mkfifo pipe; read line < pipe; rm pipe; exit 3"]
+  in_place = true
+}
+"#;
+    let project = project(body);
+    let run = project.exec().start();
+    let pipe = wait_for(&project, "pipe");
+    let work = project.run_dir().join("work");
+    until("what is not kept to go", || {
+        let mut files = std::fs::read_dir(&work).expect("a folder").filter_map(Result::ok);
+        let file =
+            files.find_map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file))?;
+        (file.len() > 300_000_000 && file.blocks() * 512 < 80 << 20).then_some(())
+    });
+    std::fs::write(pipe, "go\n").expect("written");
+    run.wait().expect(1).shows(&["exit status 3: the end"]);
+    let log = project.run_dir().join("nodes/0000-talks/1/output.log");
+    let log = std::fs::read(log).expect("a log");
+    assert!(log.ends_with(b"y\n\n[eufm: the rest is left out]\n"));
+    assert!(log.len() < 65 << 20, "{}", log.len());
+    project.nothing_is_left();
 }

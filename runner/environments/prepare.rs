@@ -105,7 +105,7 @@ fn run(
     let folders = vec![place.worktree().dir().to_owned(), place.beside(KEPT)];
     let guard = shop.guard_of(place.folder(), folders, None)?;
     let pulse = Pulse::new();
-    let charge = Charge { command, streams, limits, guard, pulse: &pulse };
+    let charge = Charge { command, streams, limits, guard, pulse: &pulse, output: None };
     let end = supervise(&shop.running, charge, |_| {})?;
     let tail = capture.finish()?.tail;
     let refused = reach.close()?;

@@ -121,7 +121,7 @@ fn turn_of(
     let mut folders = attempt.outfit.fillable(attempt.place.worktree().dir());
     folders.push(sessions);
     let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
-    let charge = Charge { command, streams: (out, err), limits, guard, pulse };
+    let charge = Charge { command, streams: (out, err), limits, guard, pulse, output: None };
     std::thread::scope(|scope| {
         let listener = scope.spawn(move || listen(shop, attempt, events));
         let mut told = Ok(());

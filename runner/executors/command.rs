@@ -47,7 +47,7 @@ impl Executor for CommandExecutor {
         let mut told = Ok(());
         let folders = attempt.outfit.fillable(attempt.place.worktree().dir());
         let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
-        let charge = Charge { command, streams: (out, err), limits, guard, pulse };
+        let charge = Charge { command, streams: (out, err), limits, guard, pulse, output: None };
         let end = supervise(&shop.running, charge, |process| {
             told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
         })?;

@@ -112,7 +112,7 @@ fn run_command(
     let limits = Limits { wall: Some(bench.limit), silence: None };
     let folders = bench.outfit.fillable(bench.place.worktree().dir());
     let guard = shop.guard_of(bench.place.folder(), folders, bench.memory)?;
-    let charge = Charge { command, streams, limits, guard, pulse: bench.pulse };
+    let charge = Charge { command, streams, limits, guard, pulse: bench.pulse, output: None };
     let end = supervise(&shop.running, charge, |_| {})?;
     let output = capture.finish()?.tail;
     Ok(match end {

@@ -101,7 +101,7 @@ fn run(
     let streams = output.streams()?;
     // A stop that comes here finds the process registered and ends it.
     let guard = shop.guard(node, output.path(), Vec::new())?;
-    let charge = Charge { command, streams, limits, guard, pulse };
+    let charge = Charge { command, streams, limits, guard, pulse, output: Some(output) };
     supervise(&shop.running, charge, |process| {
         shop.courier.post(node, NodeEvent::Spawned { process });
     })
