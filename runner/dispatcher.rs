@@ -14,7 +14,7 @@ use eufm_plan::NodeIndex;
 mod payments;
 
 use crate::admission::{Admission, Answer as Room, Short, Ticket};
-use crate::clock::{Clock, unix_seconds};
+use crate::clock::{ASKED_INTERVAL, Clock, awake, unix_seconds};
 use crate::counter::Ask;
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
@@ -196,6 +196,7 @@ impl<'a> Dispatcher<'a> {
         let tick = TICK.saturating_sub(self.last_shown.elapsed());
         let rest = self.rest_of_run().map(Duration::from_millis);
         let room = if self.line.is_empty() { DISK_INTERVAL } else { ROOM_INTERVAL };
+        let room = room.min(ASKED_INTERVAL);
         rest.map_or(tick, |rest| tick.min(rest)).min(room).max(Duration::from_millis(1))
     }
 
@@ -229,7 +230,7 @@ impl<'a> Dispatcher<'a> {
             return;
         }
         self.disk_looked = Instant::now();
-        let disk = self.admission.room(self.now()).disk;
+        let disk = self.admission.room(awake()).disk;
         if let Some(free) = disk.filter(|free| *free < DISK_LEAST) {
             self.reserve.release();
             let free = crate::size::Size(free);
@@ -346,6 +347,7 @@ impl<'a> Dispatcher<'a> {
             self.admit()?;
             // What was begun may have told a fact by itself.
             if self.due.is_empty() {
+                self.clock.set_waiting(self.steps == 0 && !self.line.is_empty());
                 return Ok(());
             }
         }
@@ -357,7 +359,7 @@ impl<'a> Dispatcher<'a> {
             let (Action::Start(node) | Action::Judge(node, _)) = action else { break };
             // The run's time may have been used up meanwhile.
             if self.is_due(action) {
-                match self.admission.ask(node, self.now(), self.steps > 0) {
+                match self.admission.ask(node, awake(), self.steps > 0) {
                     Room::Admitted(ticket) => self.begin(action, Some(ticket))?,
                     Room::Held(short) => {
                         self.say_held(node, short);
@@ -396,11 +398,6 @@ impl<'a> Dispatcher<'a> {
             self.reporter.note(&format!("{name}: held: {short}"));
         }
         self.held = Some((node, short));
-    }
-
-    /// Returns the moment, on the run's own clock.
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.clock.at_ms())
     }
 
     fn show(&mut self, event: &Event) {

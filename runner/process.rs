@@ -437,6 +437,55 @@ pub(crate) fn kill_started() {
     }
 }
 
+/// Stops all that this process has started, until [`continue_started`].
+pub(crate) fn stop_started() {
+    for child in own_children().unwrap_or_default() {
+        stop_tree(child);
+    }
+}
+
+/// Lets all that this process has started go on.
+pub(crate) fn continue_started() {
+    for process in own_children().unwrap_or_default().into_iter().flat_map(tree) {
+        signal(process, |pid| rustix::process::kill_process(pid, Signal::CONT));
+    }
+}
+
+/// How often a tree is looked through for what does not stand still yet: what
+/// falls to another parent while it is stopped may be missed once.
+const STOP_LOOKS: usize = 8;
+
+/// Stops a process and its descendants, each before its children are listed.
+fn stop_tree(root: u32) {
+    let runs = |pid: u32| stat(pid).is_ok_and(|stat| !matches!(stat.state, 'T' | 'Z' | 'X'));
+    for _ in 0..STOP_LOOKS {
+        let mut open = vec![root];
+        let mut found_one = false;
+        while let Some(process) = open.pop() {
+            if runs(process) {
+                found_one = true;
+                signal(process, |pid| rustix::process::kill_process(pid, Signal::STOP));
+            }
+            open.extend(children_of(&process.to_string()).unwrap_or_default());
+        }
+        if !found_one {
+            return;
+        }
+    }
+}
+
+/// Lists a process and its descendants, each behind its parent.
+fn tree(root: u32) -> Vec<u32> {
+    let mut tree = vec![root];
+    let mut next = 0;
+    while let Some(process) = tree.get(next) {
+        let children = children_of(&process.to_string()).unwrap_or_default();
+        tree.extend(children);
+        next += 1;
+    }
+    tree
+}
+
 /// Sends SIGKILL to every child of this process.
 fn kill_children() {
     for child in own_children().unwrap_or_default() {
@@ -446,8 +495,13 @@ fn kill_children() {
 
 /// Lists the children of this process, of whichever thread.
 fn own_children() -> io::Result<Vec<u32>> {
+    children_of("self")
+}
+
+/// Lists the children of a process, of whichever thread, by its name in /proc.
+fn children_of(process: &str) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
-    for task in std::fs::read_dir("/proc/self/task")? {
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
         let text = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
         found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
@@ -552,6 +606,38 @@ mod tests {
         assert_eq!(output.stdout, b"");
         let output = Command::new("/bin/cat").stdin("text").output().expect("cat runs");
         assert_eq!(output.stdout, b"text");
+    }
+
+    #[test]
+    fn a_whole_tree_is_stopped_and_goes_on() {
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let script =
+            "(sh -c 'while :; do :; done' & wait) & setsid sh -c 'while :; do :; done' & wait";
+        let shell = Command::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
+        let handle = shell.start(null(), null()).expect("sh");
+        let root = handle.process().pid;
+        let all = |states: &[char]| {
+            let state = |pid: &u32| stat(*pid).map_or('X', |stat| stat.state);
+            let tree = tree(root);
+            tree.len() >= 4 && tree.iter().all(|pid| states.contains(&state(pid)))
+        };
+        while !all(&['R', 'S']) {
+            std::thread::yield_now();
+        }
+        stop_tree(root);
+        while !all(&['T']) {
+            std::thread::yield_now();
+        }
+        for process in tree(root) {
+            signal(process, |pid| rustix::process::kill_process(pid, Signal::CONT));
+        }
+        while !all(&['R', 'S']) {
+            std::thread::yield_now();
+        }
+        for process in tree(root).into_iter().rev() {
+            signal(process, |pid| rustix::process::kill_process(pid, Signal::KILL));
+        }
+        handle.wait().expect("ended");
     }
 
     #[test]

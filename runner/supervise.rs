@@ -3,13 +3,14 @@
 //! The process is ended when its time is up, when it has been silent and idle
 //! for too long, when its guard says that it took more than it may, or when the
 //! run is stopped; then nothing of it is left, since the sandbox is a PID
-//! namespace. All times are monotonic. Unaware of what the process is for.
+//! namespace. Time counts only while the runner is awake. Unaware of what the process is for.
 
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::clock::{ASKED_INTERVAL, awake};
 use crate::limits::{Exceeded, Guard};
 use crate::monitor::ProgressMonitor;
 use crate::output::Output;
@@ -29,7 +30,7 @@ const IDLE_PERCENT: u128 = 1;
 /// A moment of the last sign of life, shared with whoever sees one.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    origin: Instant,
+    origin: Duration,
     last_ms: AtomicU64,
 }
 
@@ -37,7 +38,7 @@ impl Pulse {
     /// Makes a pulse whose last beat is now.
     #[must_use]
     pub(crate) fn new() -> Self {
-        Self { origin: Instant::now(), last_ms: AtomicU64::new(0) }
+        Self { origin: awake(), last_ms: AtomicU64::new(0) }
     }
 
     /// Notes a sign of life.
@@ -53,7 +54,7 @@ impl Pulse {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(awake().saturating_sub(self.origin).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -147,7 +148,7 @@ fn watch(
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
     let Charge { command, streams: (stdout, stderr), limits, pulse, output, .. } = charge;
-    let started = Instant::now();
+    let started = awake();
     let handle = command.start(stdout, stderr)?;
     let kill_file = guard.as_ref().and_then(|guard| guard.kill_file());
     let _registered = running.register(handle.process(), handle.body(), kill_file);
@@ -155,11 +156,11 @@ fn watch(
     spawned(handle.process());
     let mut life = Life::new(handle.process(), limits);
     loop {
-        let rest = limits.wall.map(|wall| wall.saturating_sub(started.elapsed()));
+        let rest = || limits.wall.map(|wall| wall.saturating_sub(awake().saturating_sub(started)));
         let guarded = guard.as_ref().map(|guard| guard.interval());
         let held = output.map(|_| OUTPUT_INTERVAL);
-        let look = [guarded, held].into_iter().flatten().fold(life.due(), Duration::min);
-        if let Some(exit) = handle.wait_for(rest.map_or(look, |rest| look.min(rest)))? {
+        let due = [Some(life.due()), guarded, held, rest()].into_iter().flatten();
+        if let Some(exit) = handle.wait_for(due.fold(ASKED_INTERVAL, Duration::min))? {
             let after = guard.and_then(|guard| guard.after(exit)).map(End::Exceeded);
             let stopped = running.is_stopping() && was_killed(exit);
             return Ok(if stopped { End::Stopped } else { after.unwrap_or(End::Exited(exit)) });
@@ -172,7 +173,7 @@ fn watch(
         }
         let exceeded = found?.map(End::Exceeded);
         let end = match exceeded {
-            None if rest.is_some_and(|rest| rest <= look) => Some(End::TimedOut),
+            None if rest() == Some(Duration::ZERO) => Some(End::TimedOut),
             None => life.is_over(pulse).then_some(End::Stalled),
             exceeded => exceeded,
         };

@@ -6,6 +6,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::support::{Invocation, Project, until};
 
@@ -40,18 +41,32 @@ fn memory(project: &Project, mebibytes: u64) -> PathBuf {
     path
 }
 
+/// How long a start is held here: longer than the run takes otherwise.
+const WAIT: Duration = Duration::from_secs(3);
+
 #[test]
 fn a_start_waits_until_the_host_has_memory() {
     let project = Project::of_spec(SPEC);
     let Some(run) = exec(&project, MEMINFO, &memory(&project, 310)) else { return };
+    let began = Instant::now();
     let run = run.start();
     let reason = "first: held: host is short of memory: 310 MiB free, 512 MiB wanted";
     until("the reason", || run.stderr().contains(reason).then_some(()));
     assert!(project.facts("first", "started").is_empty());
+    let held = Instant::now();
+    until("a while", || (held.elapsed() > WAIT).then_some(()));
     memory(&project, 4096);
     let ended = run.wait().expect(0);
     let ended = ended.says(&["first: there is room for it now"]);
     assert_eq!(ended.stderr.matches("held:").count(), 1, "said once: {}", ended.stderr);
+    let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("written");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let active = Duration::from_millis(report["active_ms"].as_u64().expect("a number"));
+    assert!(
+        active + WAIT <= began.elapsed(),
+        "waiting counted: {active:?} of {:?}",
+        began.elapsed()
+    );
     assert_eq!(project.facts("second", "committed").len(), 1);
     project.nothing_is_left();
 }

@@ -1,7 +1,9 @@
 //! What signals mean to a run: the first stops it in order, a second ends it at
-//! once, and either way the same command goes on to the same end.
+//! once, and either way the same command goes on to the same end. One pauses it.
 
-use crate::support::{Project, Running, until};
+use std::time::{Duration, Instant};
+
+use crate::support::{Project, Running, survivors, until};
 
 const SPEC: &str = r#"edition 1
 pipeline signals { base = "main" }
@@ -104,4 +106,58 @@ fn a_signal_that_is_ignored_stays_ignored() {
     project.wait_for_file("worked");
     run.signal("HUP");
     finish(&project, run, &PHASES);
+}
+
+/// Tells whether everything that has to do with a project is stopped.
+fn stands_still(project: &Project) -> bool {
+    let is_stopped = |process: &String| {
+        let pid = process.split(':').next().unwrap_or_default();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('T')
+    };
+    survivors(project.root()).iter().all(is_stopped)
+}
+
+/// How long a pause lasts here: longer than a run takes to begin and to end.
+const PAUSE: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_pause_stops_all_that_runs_and_takes_no_time_of_the_run() {
+    let tree = undisturbed();
+    for position in 0..PHASES.len() {
+        let project = Project::of_spec(SPEC);
+        let began = Instant::now();
+        let run = project.exec().start();
+        for pipe in &PHASES[..position] {
+            project.send(pipe, "go");
+        }
+        project.wait_for_file(PHASES[position]);
+        run.signal("TSTP");
+        until("everything to stand still", || stands_still(&project).then_some(()));
+        let paused = Instant::now();
+        until("the end of the pause", || (paused.elapsed() > PAUSE).then_some(()));
+        assert!(stands_still(&project));
+        run.signal("CONT");
+        finish(&project, run, &PHASES[position..]);
+        let most = began.elapsed() - PAUSE;
+        let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("written");
+        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        let active = Duration::from_millis(report["active_ms"].as_u64().expect("a number"));
+        assert!(active <= most, "{active:?} of {most:?}");
+        assert_eq!(project.tree(), tree);
+        project.nothing_is_left();
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_is_paused_leaves_nothing_behind() {
+    let project = Project::of_spec(SPEC);
+    let run = project.exec().start();
+    project.wait_for_file("worked");
+    run.signal("TSTP");
+    until("everything to stand still", || stands_still(&project).then_some(()));
+    run.kill();
+    project.nothing_runs();
+    finish(&project, project.exec().start(), &PHASES);
+    project.nothing_is_left();
 }

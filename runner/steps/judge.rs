@@ -4,12 +4,13 @@
 //! and the environments as that commit needs them. Unaware of what the kinds
 //! of gates look for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eufm_plan::{GateIndex, NodeIndex};
 
 use super::gate::{self, Bench, Ruling};
 use super::place::Place;
+use crate::clock::awake;
 use crate::environments::Unready;
 use crate::event::NodeEvent;
 use crate::gates::{Finish, Judgement};
@@ -30,14 +31,14 @@ pub(super) fn perform(
     let gate = &shop.plan.gates[index.get()];
     let folder = shop.scratch(node, start, &format!("gate{}", index.get()));
     let place = Place::make(shop, &folder, work)?;
-    let began = Instant::now();
+    let began = awake();
     let limit = rest_ms.map_or(LIMIT_DEFAULT, Duration::from_millis);
     // A result that changes what an environment depends on is judged in that
     // of its own.
     let judged = match super::outfit(shop, node, work, &place, Some(limit)) {
         Ok(outfit) => {
             let logs = shop.node_dir(node).join(format!("{start}"));
-            let limit = limit.saturating_sub(began.elapsed());
+            let limit = limit.saturating_sub(awake().saturating_sub(began));
             let pulse = &shop.pulses[node.get()];
             let memory = shop.node(node).budget.memory.map(|bytes| bytes.0);
             let bench = Bench { place: &place, outfit: &outfit, logs: &logs, pulse, limit, memory };

@@ -4,12 +4,13 @@
 //! short by a stop keeps its work under a ref. Unaware of what an agent or a
 //! command is: that is the executor's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eufm_plan::{NodeIndex, Work};
 
 use super::StartJob;
 use super::place::Place;
+use crate::clock::awake;
 use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Executor, Ran, executor};
@@ -73,7 +74,7 @@ fn attempt(
     (executor, place): (&dyn Executor, &Place),
     (base, from): (&CommitId, &CommitId),
 ) -> Result<Ran, StepError> {
-    let began = Instant::now();
+    let began = awake();
     let limit = job.rest_ms.map(Duration::from_millis);
     let outfit = match super::outfit(shop, node, base, place, limit) {
         Ok(outfit) => outfit,
@@ -95,7 +96,7 @@ fn attempt(
         feedback: job.feedback.as_ref(),
         heard: job.heard,
         has_work: from != base,
-        limit: limit.map(|limit| limit.saturating_sub(began.elapsed())),
+        limit: limit.map(|limit| limit.saturating_sub(awake().saturating_sub(began))),
     };
     executor.execute(shop, &attempt)
 }
