@@ -209,8 +209,8 @@ pub(crate) struct GcArgs {
     /// Remove only what ended, or was used, longer ago
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = span)]
     pub(crate) older_than: Duration,
-    /// Remove the oldest ended runs and unused results beyond this size, whatever the other limits
-    /// say; unfinished runs and the last one stay
+    /// Remove prepared environments, the oldest ended runs and unused results beyond this size,
+    /// whatever the other limits say; unfinished runs and the last one stay
     #[arg(long, value_name = "BYTES", value_parser = size)]
     pub(crate) max_size: Option<u64>,
     /// Only say what would be removed

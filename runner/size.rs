@@ -1,6 +1,23 @@
-//! Shows a number of bytes to people. Unaware of what has that size.
+//! Numbers of bytes: how many there are below a folder, and how one is shown to
+//! people. Unaware of what has that size.
 
-use std::fmt;
+use std::path::Path;
+use std::{fmt, io};
+
+/// Adds up the files below a folder, links not followed.
+///
+/// # Errors
+/// Fails when something below it cannot be read.
+pub(crate) fn below(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
 
 /// A number of bytes, shown to a tenth of its unit, rounded down.
 #[derive(Debug, Clone, Copy)]

@@ -268,3 +268,82 @@ fn a_place_without_state_is_named() {
     gc.run().expect(2).says(&["is no folder with the state of runs"]);
     assert!(!nowhere.exists());
 }
+
+/// An environment whose kept folder is closed to writing, as a module cache is.
+const PREPARED: &str = r#"edition 1
+pipeline prepared { base = "main" }
+environment warm {
+  prepare = ["sh", "-c", "mkdir -p cache/deep && cp lock cache/deep/lock && chmod -R a-w cache/deep"]
+  key     = ["lock"]
+  keep    = ["cache"]
+}
+command waits {
+  run    = ["sh", "-c", "mkfifo pipe; read line < pipe; rm pipe; cp cache/deep/lock seen.txt"]
+  writes = ["seen.txt"]
+  env    = [warm]
+}
+"#;
+
+/// The keys that lie in the state, prepared or with logs only.
+fn environments(project: &Project) -> Vec<String> {
+    let entries = std::fs::read_dir(project.state().join("environments")).expect("a folder");
+    let names =
+        entries.map(|entry| entry.expect("readable").file_name().into_string().expect("a name"));
+    let mut names: Vec<String> = names.map(|name| name.replace(".logs", "")).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Lets the waiting run come to its end.
+fn finish(project: &Project) {
+    let run = project.exec().start();
+    project.send("pipe", "go");
+    run.wait().expect(0);
+}
+
+#[test]
+fn environments_go_that_no_unfinished_run_needs_the_least_recently_used_first() {
+    let project = project(PREPARED, &[("lock", "one\n")]);
+    finish(&project);
+    let first = environments(&project);
+    project.write("lock", "two\n");
+    project.commit("two");
+    finish(&project);
+    let second: Vec<String> =
+        environments(&project).into_iter().filter(|it| !first.contains(it)).collect();
+    // Both are young; where there is too much, that of the last run stays.
+    gc(&project).run().expect(0).shows(&["removed 0 prepared environments, keeps 2"]);
+    let dry = gc(&project).args(["--max-size", "0", "--dry-run"]).run().expect(0);
+    dry.shows(&["would remove 1 prepared environment, keeps 1", "nothing was done"]);
+    assert_eq!(environments(&project).len(), 2);
+    gc(&project)
+        .args(["--max-size", "0"])
+        .run()
+        .expect(0)
+        .shows(&["removed 1 prepared environment"]);
+    assert_eq!(environments(&project), second);
+
+    project.write("lock", "three\n");
+    project.commit("three");
+    let run = project.exec().start();
+    project.wait_for_file("pipe");
+    run.kill();
+    project.nothing_runs();
+    // What is left of one that was being prepared.
+    std::fs::create_dir_all(
+        project.state().join("environments").join("0".repeat(32) + ".new/tree"),
+    )
+    .expect("made");
+    let done = gc(&project).args(ALL).args(["--max-size", "0"]).run().expect(0);
+    done.shows(&["removed 1 prepared environment, keeps 1"]);
+    let left = environments(&project);
+    assert!(left.len() == 1 && left != second, "{left:?}");
+    let run = project.exec().start();
+    project.send("pipe", "go");
+    run.wait().expect(0).says(&["taken up again"]).keeps_quiet_about("preparing");
+    gc(&project).args(ALL).run().expect(0).shows(&["removed 1 prepared environment, keeps 0"]);
+    assert_eq!(environments(&project), [""; 0]);
+    assert!(!project.state().join("trash").exists());
+    project.nothing_is_left();
+}

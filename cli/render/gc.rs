@@ -51,6 +51,10 @@ fn page(swept: &Swept) -> String {
     );
     let results = super::count(swept.results_removed, "result");
     lines.push(format!("{verb} {results}, keeps {}", swept.results_kept));
+    if swept.environments_removed + swept.environments_kept > 0 {
+        let environments = super::count(swept.environments_removed, "prepared environment");
+        lines.push(format!("{verb} {environments}, keeps {}", swept.environments_kept));
+    }
     lines.extend(
         swept
             .not_packed
@@ -90,6 +94,8 @@ mod tests {
             }],
             results_removed: 1,
             results_kept: 3,
+            environments_removed: 2,
+            environments_kept: 1,
             bytes_before: 5 << 30,
             bytes_after: Some(3 << 20),
             not_packed: Some("git repack failed".to_owned()),
@@ -104,9 +110,12 @@ mod tests {
             "removed run p-1 (done, 1.5 KiB)\n\
              keeps run p-2 (12 B): it is not finished\n\
              removed 1 result, keeps 3\n\
+             removed 2 prepared environments, keeps 1\n\
              the objects of the vault were left as they are: git repack failed\n\
              the state had 5 GiB, has 3 MiB: 4.9 GiB freed\n"
         );
+        let none = Swept { environments_removed: 0, environments_kept: 0, ..swept() };
+        assert!(!page(&none).contains("environment"));
         let dry = Swept { dry_run: true, bytes_after: None, not_packed: None, ..done };
         assert!(page(&dry).starts_with("would remove run p-1 (done, 1.5 KiB)\n"));
         assert!(page(&dry).ends_with("the state has 5 GiB; nothing was done\n"));

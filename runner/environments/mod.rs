@@ -17,10 +17,10 @@ pub(crate) use before::prepare_all;
 pub(crate) use outfit::Outfit;
 pub(crate) use prepare::Failure;
 pub(crate) use sharing::Sharing;
-pub(crate) use shelf::Shelf;
+pub(crate) use shelf::{Prepared, Shelf};
 pub(crate) use tools::tools;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -170,7 +170,25 @@ pub(crate) fn prepare_base(
     limit: Duration,
     tell: &dyn Fn(&str),
 ) -> Result<(), Unready> {
-    ready(shop, index, &shop.base, limit, tell).map(drop)
+    let prepared = ready(shop, index, &shop.base, limit, tell)?;
+    // What was used last goes last.
+    Ok(Shelf::note_use(&prepared)?)
+}
+
+/// Names what a plan's environments are on a commit, as they lie on the shelf.
+///
+/// # Errors
+/// Fails when git fails, as when the commit is gone.
+pub(crate) fn names(
+    vault: &Vault,
+    environments: &[Environment],
+    commit: &CommitId,
+) -> Result<BTreeSet<String>, git::Error> {
+    let name = |environment: &Environment| {
+        let survey = survey(vault, environment, commit)?;
+        Ok(Shelf::name(key::key(environment, &survey.matching)))
+    };
+    environments.iter().map(name).collect()
 }
 
 /// Removes what was being prepared when a runner was killed.

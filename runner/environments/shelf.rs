@@ -6,11 +6,14 @@
 //! cache: what is lost is prepared again. Who works here holds the store's
 //! lock. Unaware of how one is prepared.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use eufm_plan::Digest;
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 use crate::git::Vault;
 use crate::remove::remove_all;
@@ -35,6 +38,18 @@ pub(crate) struct Shelf {
     root: PathBuf,
 }
 
+/// What lies on a shelf under one key: what was prepared, its logs, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    /// The digits of the key that name it.
+    pub name: String,
+    /// How much it has, in bytes.
+    pub bytes: u64,
+    /// When a run last began with it, by the file system: seconds since 1970, and
+    /// nanoseconds. Of logs alone, when preparing was tried.
+    pub used: (i64, i64),
+}
+
 impl Shelf {
     /// Knows the folder, which need not be there yet.
     pub(crate) fn new(root: PathBuf) -> Self {
@@ -46,6 +61,66 @@ impl Shelf {
         let folder = self.folder(key);
         let mark = fs::read_to_string(folder.join(MARK)).ok()?;
         (mark.trim_end() == key.to_string()).then_some(folder)
+    }
+
+    /// Returns the digits that name the folder of a key.
+    pub(super) fn name(key: Digest) -> String {
+        key.short(DIGITS)
+    }
+
+    /// Notes that a run begins with a prepared environment.
+    ///
+    /// # Errors
+    /// Fails when it is not there, or cannot be written.
+    pub(super) fn note_use(folder: &Path) -> io::Result<()> {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let mark = File::options().write(true).open(folder.join(MARK))?;
+        Ok(futimens(mark, &Timestamps { last_access: now, last_modification: now })?)
+    }
+
+    /// Lists what is prepared, the least recently used first.
+    ///
+    /// # Errors
+    /// Fails when it cannot be read.
+    pub(crate) fn all(&self) -> io::Result<Vec<Prepared>> {
+        let mut all: BTreeMap<String, Prepared> = BTreeMap::new();
+        for folder in self.folders()? {
+            let file = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_of_logs = file.ends_with(LOGS);
+            let name = file.strip_suffix(LOGS).unwrap_or(file);
+            if name.len() != DIGITS || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                continue;
+            }
+            let bytes = crate::size::below(&folder)?;
+            // What was not put there whole has no mark, and is used by nobody.
+            let mark = fs::metadata(folder.join(MARK)).or_else(|_| fs::metadata(&folder))?;
+            let used = (mark.mtime(), mark.mtime_nsec());
+            let new = || Prepared { name: name.to_owned(), bytes: 0, used };
+            let prepared = all.entry(name.to_owned()).or_insert_with(new);
+            prepared.bytes += bytes;
+            if !is_of_logs {
+                prepared.used = used;
+            }
+        }
+        let mut all: Vec<Prepared> = all.into_values().collect();
+        all.sort_by(|a, b| (a.used, &a.name).cmp(&(b.used, &b.name)));
+        Ok(all)
+    }
+
+    /// Removes what is prepared under a name, with its logs: it is moved to
+    /// `trash` first, so that half of it never lies here.
+    ///
+    /// # Errors
+    /// Fails when it cannot be moved or removed.
+    pub(crate) fn discard(&self, name: &str, trash: &Path) -> io::Result<()> {
+        for name in [name.to_owned(), format!("{name}{LOGS}")] {
+            let (folder, gone) = (self.root.join(&name), trash.join(&name));
+            if folder.exists() {
+                fs::rename(folder, &gone)?;
+                remove_all(&gone)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the folder in which one is prepared; what is left in it of an
@@ -78,7 +153,7 @@ impl Shelf {
     ///
     /// # Errors
     /// Fails when something of it cannot be removed.
-    pub(super) fn clear_unfinished(&self, vault: &Vault) -> Result<(), StepError> {
+    pub(crate) fn clear_unfinished(&self, vault: &Vault) -> Result<(), StepError> {
         for folder in self.folders()? {
             if folder.to_string_lossy().ends_with(UNFINISHED) {
                 crate::orphans::end_all(&folder.join("tree"))?;
@@ -138,8 +213,45 @@ mod tests {
         shelf.put(one, &again).expect("put over what was not whole");
         assert!(!shelf.find(one).expect("there").join("0/x").exists());
         fs::create_dir(shelf.logs(one)).expect("made");
+        fs::write(shelf.logs(one).join("output.log"), "said").expect("written");
+        let all = shelf.all().expect("listed");
+        assert_eq!(
+            (&all[0].name, all[0].bytes),
+            (&Shelf::name(one), 4 + one.to_string().len() as u64 + 1)
+        );
         shelf.clear().expect("removed");
         assert!(shelf.find(one).is_none() && shelf.logs(one).exists());
         Shelf::new(dir.path().join("none")).clear().expect("nothing is no error");
+    }
+
+    #[test]
+    fn what_was_used_last_is_listed_last_and_goes_with_its_logs() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let shelf = Shelf::new(dir.path().join("shelf"));
+        let keys = [b"a", b"b", b"c"].map(|text| Digest::of(text));
+        for key in keys {
+            let whole = shelf.unfinished(key).join("kept");
+            fs::create_dir_all(&whole).expect("made");
+            shelf.put(key, &whole).expect("put");
+            fs::create_dir(shelf.logs(key)).expect("made");
+        }
+        fs::write(dir.path().join("shelf/README"), "no environment").expect("written");
+        let mark = shelf.find(keys[0]).expect("there").join(MARK);
+        let names = || -> Vec<String> {
+            shelf.all().expect("listed").into_iter().map(|it| it.name).collect()
+        };
+        let before = fs::metadata(&mark).expect("there").modified().expect("a time");
+        // The file system's clock has to move on.
+        while fs::metadata(&mark).expect("there").modified().expect("a time") == before {
+            Shelf::note_use(&shelf.find(keys[0]).expect("there")).expect("noted");
+        }
+        assert_eq!(names().last(), Some(&Shelf::name(keys[0])));
+        assert_eq!(fs::read_to_string(&mark).expect("there").trim_end(), keys[0].to_string());
+        let trash = dir.path().join("trash");
+        fs::create_dir(&trash).expect("made");
+        shelf.discard(&Shelf::name(keys[1]), &trash).expect("removed");
+        assert!(shelf.find(keys[1]).is_none() && !shelf.logs(keys[1]).exists());
+        assert_eq!(names().len(), 2);
+        assert_eq!(fs::read_dir(&trash).expect("there").count(), 0);
     }
 }
