@@ -2,25 +2,20 @@
 //! in a TOML file made to be written and reviewed by hand.
 //!
 //! Unaware of HTTP and of requests: which reply is due is found by `replay`.
-//! The format is described in docs/cassette.md. Law of the format: a file of a
-//! newer format is refused before anything else in it is looked at.
+//! The format is described in docs/cassette.md.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeTable, Deserializer};
 
 use super::Usage;
+use super::place::{BYTES_MAX, CassetteError, Place, read_text};
 
 /// The format this version reads and knows.
 const FORMAT: u32 = 1;
-/// The largest file that is read.
-const BYTES_MAX: u64 = 64 << 20;
 /// The most calls of one reply.
 const CALLS_MAX: usize = 64;
 /// The largest count of tokens a reply may claim, so that sums stay far from
@@ -66,50 +61,6 @@ pub struct Cassette {
     nodes: BTreeMap<String, Vec<Reply>>,
 }
 
-/// Why a cassette cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CassetteError {
-    /// The file could not be read.
-    #[error("cannot read the cassette {name}: {source}")]
-    Read {
-        /// The file.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file is larger than any cassette may be.
-    #[error("the cassette {name} is larger than {} MiB; record fewer nodes in one file", BYTES_MAX >> 20)]
-    Size {
-        /// The file.
-        name: String,
-    },
-    /// The file was written by a newer version.
-    #[error(
-        "{name}:{line}: this is cassette format {found}, and this version knows formats up to \
-         {FORMAT}; use a newer eufm"
-    )]
-    Format {
-        /// The file.
-        name: String,
-        /// The line of the `format` key, from 1.
-        line: usize,
-        /// The format it has.
-        found: String,
-    },
-    /// Something in the file is not as it should be.
-    #[error("{name}:{line}:{column}: {message}")]
-    Content {
-        /// The file.
-        name: String,
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong and what would be right.
-        message: String,
-    },
-}
-
 impl Cassette {
     /// Reads a cassette from a file.
     ///
@@ -118,17 +69,7 @@ impl Cassette {
     /// has a mistake in it; the message names file and line.
     pub fn read(path: &Path) -> Result<Self, CassetteError> {
         let name = path.display().to_string();
-        let wrap = |source| CassetteError::Read { name: path.display().to_string(), source };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(wrap)?;
-        file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(wrap)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let place = error.as_bytes().get(..valid).unwrap_or_default();
-            let line = place.iter().filter(|&&byte| byte == b'\n').count() + 1;
-            wrap(io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not UTF-8")))
-        })?;
-        Self::parse(&text, &name)
+        Self::parse(&read_text(path, &name)?, &name)
     }
 
     /// Reads a cassette from its text; `name` stands in the messages.
@@ -141,7 +82,7 @@ impl Cassette {
         }
         let place = Place::new(text, name);
         let table = DeTable::parse(text).map_err(|error| place.toml(&error))?;
-        check_format(&table, &place)?;
+        place.check_format(&table, FORMAT)?;
         let raw = RawCassette::deserialize(Deserializer::from(table))
             .map_err(|error| place.toml(&error))?;
         let mut nodes = BTreeMap::new();
@@ -246,31 +187,6 @@ impl Default for RawUsage {
     }
 }
 
-/// Refuses a newer format before unknown keys are complained of: they are what
-/// a newer format is expected to have.
-fn check_format(table: &Spanned<DeTable<'_>>, place: &Place<'_>) -> Result<(), CassetteError> {
-    let Some((key, value)) = table.get_ref().get_key_value("format") else {
-        return Err(place.error(0..0, format!("`format = {FORMAT}` must stand at the top")));
-    };
-    let DeValue::Integer(number) = value.get_ref() else {
-        return Err(place.error(value.span(), format!("`format` is a number: {FORMAT}")));
-    };
-    let found = number.to_string();
-    match u32::from_str_radix(number.as_str(), number.radix()) {
-        Ok(1..=FORMAT) => Ok(()),
-        Ok(0) => Err(place.error(value.span(), "there is no format 0".to_owned())),
-        // What does not fit is newer than all we know, or negative.
-        _ if found.starts_with('-') => {
-            Err(place.error(value.span(), format!("there is no format {found}")))
-        }
-        _ => Err(CassetteError::Format {
-            name: place.name.to_owned(),
-            line: place.line_column(key.span().start).0,
-            found,
-        }),
-    }
-}
-
 /// Turns what was written into a reply, or says what is wrong with it.
 fn finish(reply: Spanned<RawReply>, place: &Place<'_>) -> Result<Reply, CassetteError> {
     let span = reply.span();
@@ -339,37 +255,6 @@ fn finish_usage(usage: &RawUsage) -> Result<Usage, &'static str> {
         return Err("`usage.reasoning` is a part of `usage.output` and cannot be more");
     }
     Ok(Usage { input, cached, cache_write, output, reasoning })
-}
-
-/// Finds lines and columns of byte offsets.
-struct Place<'t> {
-    text: &'t str,
-    name: &'t str,
-    line_starts: Vec<usize>,
-}
-
-impl<'t> Place<'t> {
-    fn new(text: &'t str, name: &'t str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { text, name, line_starts }
-    }
-
-    fn line_column(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
-        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count());
-        (line, column + 1)
-    }
-
-    fn error(&self, span: Range<usize>, message: String) -> CassetteError {
-        let (line, column) = self.line_column(span.start);
-        CassetteError::Content { name: self.name.to_owned(), line, column, message }
-    }
-
-    fn toml(&self, error: &toml::de::Error) -> CassetteError {
-        self.error(error.span().unwrap_or(0..0), error.message().replace('\n', "; "))
-    }
 }
 
 #[cfg(test)]

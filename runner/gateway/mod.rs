@@ -25,6 +25,7 @@ mod counter;
 mod exchange;
 pub mod forward;
 mod frames;
+mod place;
 #[cfg(test)]
 mod real_codex_test;
 mod replay;
@@ -38,8 +39,9 @@ mod usage;
 #[cfg(test)]
 mod wire_test;
 
-pub use cassette::{Cassette, CassetteError};
+pub use cassette::Cassette;
 pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
+pub use place::CassetteError;
 use service::Session;
 pub(crate) use socket::bind;
 pub use usage::Usage;
