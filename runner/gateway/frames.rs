@@ -20,7 +20,7 @@ const POLL_WAIT_MS: u32 = 300_000;
 pub(super) fn write(turn: &Turn<'_>, model: &str) -> Vec<u8> {
     let serving = turn.serving();
     let items = items(turn);
-    let mut stream = Stream { bytes: Vec::new(), sequence: 0 };
+    let mut stream = Stream::default();
     let response = |status: &str| json!({"id": serving.id("resp"), "object": "response", "status": status, "model": model});
     stream.event("response.created", json!({"response": response("in_progress")}));
     for (index, item) in items.iter().enumerate() {
@@ -30,23 +30,32 @@ pub(super) fn write(turn: &Turn<'_>, model: &str) -> Vec<u8> {
     done["output"] = Value::Array(items);
     done["usage"] = usage(turn.usage());
     stream.event("response.completed", json!({"response": done}));
-    stream.bytes
+    stream.into_bytes()
 }
 
-struct Stream {
+/// A stream of events that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
     bytes: Vec<u8>,
     sequence: u64,
 }
 
 impl Stream {
-    fn event(&mut self, kind: &str, mut data: Value) {
+    /// Returns what was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Writes an event.
+    pub(super) fn event(&mut self, kind: &str, mut data: Value) {
         data["type"] = kind.into();
         data["sequence_number"] = self.sequence.into();
         self.sequence += 1;
         self.bytes.extend_from_slice(format!("event: {kind}\ndata: {data}\n\n").as_bytes());
     }
 
-    fn item(&mut self, index: usize, item: &Value) {
+    /// Writes the events of an item.
+    pub(super) fn item(&mut self, index: usize, item: &Value) {
         let mut added = item.clone();
         if item["type"] == "message" {
             added["content"] = json!([]);
@@ -129,7 +138,8 @@ fn item_id(prefix: &str, call_id: &str) -> String {
     call_id.replacen("call", prefix, 1)
 }
 
-fn usage(usage: Usage) -> Value {
+/// Writes the tokens of an answer.
+pub(super) fn usage(usage: Usage) -> Value {
     let mut details = json!({"cached_tokens": usage.cached});
     if usage.cache_write > 0 {
         details["cache_write_tokens"] = usage.cache_write.into();

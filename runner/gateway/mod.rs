@@ -28,6 +28,7 @@ mod frames;
 mod place;
 #[cfg(test)]
 mod real_codex_test;
+pub mod recording;
 mod replay;
 mod request;
 mod service;

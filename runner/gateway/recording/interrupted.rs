@@ -1,0 +1,211 @@
+//! Takes interruptions out of a history: replies that were cut short, and the
+//! words with which a session was told to go on.
+//!
+//! What is left is the request that the agent would have sent had nothing cut
+//! it short, so a run that is killed while it is recorded or played asks what
+//! an undisturbed one asks. Pure; unaware of names and marks.
+
+use serde_json::Value;
+
+/// What an entry of the history is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// Said by the model: a message, a reasoning, a call.
+    Model,
+    /// Said by the user, or by Codex in the user's name.
+    User,
+    /// The output of a call.
+    Output,
+    /// Instructions of Codex itself.
+    Frame,
+}
+
+impl Voice {
+    /// Tells whose voice an entry is.
+    pub(super) fn of(item: &Value) -> Self {
+        let kind = item.get("type").and_then(Value::as_str).unwrap_or("message");
+        match (kind, item.get("role").and_then(Value::as_str)) {
+            ("message", Some("assistant")) => Self::Model,
+            ("message", Some("user")) => Self::User,
+            ("message", _) => Self::Frame,
+            (kind, _) if kind.ends_with("_output") => Self::Output,
+            _ => Self::Model,
+        }
+    }
+}
+
+/// A history without its interruptions.
+#[derive(Debug, PartialEq)]
+pub(super) struct Undisturbed {
+    /// What is left of it.
+    pub(super) items: Vec<Value>,
+    /// Something was taken out at its end: it asks once more for what was
+    /// answered before.
+    pub(super) asks_again: bool,
+}
+
+/// Takes the interruptions out of a history; `go_on` is what the runner tells
+/// an agent whose session goes on.
+pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
+    let mut kept: Vec<Value> = Vec::with_capacity(items.len());
+    let mut asks_again = false;
+    let mut items = items.into_iter().peekable();
+    while let Some(item) = items.next() {
+        match Voice::of(&item) {
+            Voice::User if is_go_on(&item, go_on) => {
+                // The turn was cut off before its end was seen: its last word
+                // is said again.
+                while kept.last().is_some_and(|last| Voice::of(last) == Voice::Model) {
+                    kept.pop();
+                }
+                asks_again = true;
+            }
+            Voice::User if is_abort(&item) => asks_again = true,
+            // Told a second time, since the first was cut off before an answer.
+            Voice::User if kept.last().is_some_and(|last| says_the_same(last, &item)) => {
+                asks_again = true;
+            }
+            Voice::Model => {
+                let reply = reply(item, &mut items);
+                if is_cut_short(&reply) {
+                    asks_again = true;
+                } else {
+                    kept.extend(reply);
+                    asks_again = false;
+                }
+            }
+            Voice::User | Voice::Output | Voice::Frame => {
+                kept.push(item);
+                asks_again = false;
+            }
+        }
+    }
+    Undisturbed { items: kept, asks_again }
+}
+
+/// Takes the rest of a reply and the outputs of its calls. Codex sends all
+/// parts of a reply before the first output.
+fn reply(first: Value, items: &mut std::iter::Peekable<std::vec::IntoIter<Value>>) -> Vec<Value> {
+    let mut reply = vec![first];
+    while let Some(item) = items.next_if(|item| Voice::of(item) == Voice::Model) {
+        reply.push(item);
+    }
+    while let Some(item) = items.next_if(|item| Voice::of(item) == Voice::Output) {
+        reply.push(item);
+    }
+    reply
+}
+
+fn is_cut_short(reply: &[Value]) -> bool {
+    reply.iter().filter(|item| Voice::of(item) == Voice::Output).any(|item| {
+        item.get("output").and_then(Value::as_str).is_some_and(|output| {
+            let output = output.trim();
+            output == "aborted"
+                || output.starts_with("aborted by user")
+                || (output.starts_with("Wall time: ") && output.ends_with("\naborted by user"))
+        })
+    })
+}
+
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    Voice::of(one) == Voice::User && one.get("content") == other.get("content")
+}
+
+fn is_go_on(item: &Value, go_on: &str) -> bool {
+    texts(item).any(|text| text.trim() == go_on.trim())
+}
+
+fn is_abort(item: &Value) -> bool {
+    texts(item).next().is_some_and(|text| text.trim_start().starts_with("<turn_aborted>"))
+}
+
+/// Returns the texts of a message's parts.
+pub(super) fn texts(item: &Value) -> impl Iterator<Item = &str> {
+    let parts = item.get("content").and_then(Value::as_array).map(Vec::as_slice);
+    parts.unwrap_or_default().iter().filter_map(|part| part.get("text").and_then(Value::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const GO_ON: &str = "Go on.";
+
+    fn user(text: &str) -> Value {
+        json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+    }
+
+    fn says(text: &str) -> Value {
+        json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]})
+    }
+
+    fn call(id: &str) -> Value {
+        json!({"type": "function_call", "call_id": id, "name": "exec_command", "arguments": "{}"})
+    }
+
+    fn output(id: &str, text: &str) -> Value {
+        json!({"type": "function_call_output", "call_id": id, "output": text})
+    }
+
+    #[test]
+    fn an_interrupted_history_is_the_one_before_the_interruption() {
+        let abort = user("<turn_aborted>\nThe user interrupted.\n</turn_aborted>");
+        let task = user("Do it.");
+        // Each history, and how many of its entries are left.
+        let cases = [
+            // Killed while a command ran; its neighbour had ended.
+            (
+                vec![
+                    task.clone(),
+                    call("a"),
+                    call("b"),
+                    output("b", "aborted"),
+                    output("a", "first"),
+                    user(GO_ON),
+                ],
+                1,
+                true,
+            ),
+            // Interrupted by a signal.
+            (
+                vec![
+                    task.clone(),
+                    says("I start."),
+                    call("a"),
+                    output("a", "Wall time: 1.0 seconds\naborted by user"),
+                    abort,
+                    user(GO_ON),
+                ],
+                1,
+                true,
+            ),
+            // Killed while the model thought: the outputs are there.
+            (vec![task.clone(), call("a"), output("a", "x"), user(GO_ON)], 3, true),
+            // Killed before the end of a turn was seen.
+            (vec![task.clone(), says("Done."), user(GO_ON)], 1, true),
+            // A gate was told twice.
+            (vec![task.clone(), says("Done."), user("red"), user("red")], 3, true),
+            // It went on after an interruption: nothing is asked again.
+            (
+                vec![
+                    task.clone(),
+                    call("a"),
+                    output("a", "aborted"),
+                    user(GO_ON),
+                    call("b"),
+                    output("b", "x"),
+                ],
+                3,
+                false,
+            ),
+            (vec![task.clone(), says("Done."), user("red")], 3, false),
+            (vec![task, call("a"), output("a", "the run was aborted by user")], 3, false),
+        ];
+        for (items, left, asks_again) in cases {
+            let found = undisturbed(items.clone(), GO_ON);
+            assert_eq!((found.items.len(), found.asks_again), (left, asks_again), "{items:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Recordings: what agents asked and what the provider answered, in files that
+//! people review and that play again without a provider.
+//!
+//! A recording is a folder with one file a node; docs/cassette.md describes it,
+//! docs/design/0006-recordings.md why it is as it is. Unaware of HTTP, ledger
+//! and journal: the gateway hands in requests and answers.
+
+mod canonical;
+mod capture;
+#[cfg(test)]
+mod captures_test;
+mod difference;
+mod exchange;
+mod folder;
+mod form;
+mod interrupted;
+mod marks;
+mod matcher;
+mod read;
+mod recorder;
+mod secrets;
+mod spelling;
+mod stream;
+mod tape;
+mod volatile;
+mod write;
+
+pub use capture::Capture;
+pub use difference::Difference;
+pub use exchange::{End, Recorded};
+pub use folder::Head;
+pub use matcher::{Matching, Played, Recording};
+pub use recorder::{RecordError, Recorder, RecorderOptions};

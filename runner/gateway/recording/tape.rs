@@ -1,0 +1,167 @@
+//! The exchanges of one node in the order in which they were recorded. Each
+//! holds what is new in it and where it goes on from, as in the file.
+//!
+//! Unaware of files and of how exchanges are chosen for an answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::canonical::{Item, NOTHING, Sum, request_sum};
+use super::exchange::Recorded;
+
+/// An exchange: a request and its answer.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// The line of the file it begins on, from 1; 0 if it was just recorded.
+    pub(super) line: usize,
+    /// The request without its history.
+    pub(super) settings: Arc<Item>,
+    /// It asked once more, after an interruption, for what was answered before.
+    pub(super) asks_again: bool,
+    /// The answer, with marks in place of names.
+    pub(super) recorded: Recorded,
+    /// The history goes on from the conversation of this exchange, by its
+    /// place, after so many entries of it.
+    from: Option<(usize, usize)>,
+    /// What is new in the request, then the answer's items.
+    links: Vec<Link>,
+    /// How many of the links are the request's.
+    asked: usize,
+}
+
+/// An entry of a conversation.
+#[derive(Debug)]
+struct Link {
+    item: Arc<Item>,
+    /// The digest of the conversation up to and with it.
+    sum: Sum,
+    /// How many calls there are up to it.
+    calls: usize,
+    /// The model has said something up to it.
+    is_answered: bool,
+}
+
+/// What is needed to add an exchange.
+pub(super) struct Addition {
+    pub(super) line: usize,
+    pub(super) settings: Arc<Item>,
+    pub(super) asks_again: bool,
+    /// Where the history goes on from, as [`Tape::longest_beginning`] gives it.
+    pub(super) from: Option<(usize, usize)>,
+    /// What is new in the request.
+    pub(super) new: Vec<Arc<Item>>,
+    pub(super) recorded: Recorded,
+}
+
+/// The exchanges of one node.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    exchanges: Vec<Exchange>,
+    /// The first exchange whose conversation begins so, and how long that is.
+    beginnings: BTreeMap<Sum, (usize, usize)>,
+    /// The exchanges with an equal request, by its digest.
+    requests: BTreeMap<Sum, Vec<usize>>,
+}
+
+impl Exchange {
+    /// Returns how many entries its history has.
+    pub(super) fn asked(&self) -> usize {
+        self.kept() + self.asked
+    }
+
+    /// Returns how many entries its conversation has: history and answer.
+    pub(super) fn length(&self) -> usize {
+        self.kept() + self.links.len()
+    }
+
+    fn kept(&self) -> usize {
+        self.from.map_or(0, |(_, kept)| kept)
+    }
+
+    /// Returns where the history goes on from.
+    pub(super) fn from(&self) -> Option<(usize, usize)> {
+        self.from
+    }
+}
+
+impl Tape {
+    /// Adds an exchange at the end.
+    pub(super) fn push(&mut self, addition: Addition) {
+        let Addition { line, settings, asks_again, from, new, recorded } = addition;
+        let place = self.exchanges.len();
+        let (mut sum, mut calls, mut is_answered) = self.state(from);
+        let answer = recorded.items.iter().map(|item| Item::new(item.clone()));
+        let asked = new.len();
+        let mut history = sum;
+        let mut links = Vec::with_capacity(asked + recorded.items.len());
+        for (at, item) in new.into_iter().chain(answer).enumerate() {
+            sum = item.behind(&sum);
+            calls = item.calls(calls);
+            is_answered |= item.is_the_models();
+            if at < asked {
+                history = sum;
+            }
+            let length = from.map_or(0, |(_, kept)| kept) + at + 1;
+            self.beginnings.entry(sum).or_insert((place, length));
+            links.push(Link { item, sum, calls, is_answered });
+        }
+        self.requests.entry(request_sum(&settings.sum, &history)).or_default().push(place);
+        self.exchanges.push(Exchange { line, settings, asks_again, recorded, from, links, asked });
+    }
+
+    /// Returns the exchanges in their order.
+    pub(super) fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// Returns the places of the exchanges with this request, in their order.
+    pub(super) fn with_request(&self, request: &Sum) -> &[usize] {
+        self.requests.get(request).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the digest of an exchange's request.
+    pub(super) fn request(&self, exchange: usize) -> Sum {
+        let it = &self.exchanges[exchange];
+        let last = it.asked().checked_sub(1).and_then(|at| self.link(exchange, at));
+        request_sum(&it.settings.sum, &last.map_or(NOTHING, |link| link.sum))
+    }
+
+    /// Finds the longest of these beginnings that a conversation has: the
+    /// exchange by its place, and how many entries are the same.
+    pub(super) fn longest_beginning(&self, beginnings: &[Sum]) -> Option<(usize, usize)> {
+        beginnings.iter().rev().find_map(|sum| self.beginnings.get(sum).copied())
+    }
+
+    /// Returns how many calls a history has that goes on from there.
+    pub(super) fn calls(&self, from: Option<(usize, usize)>) -> usize {
+        self.state(from).1
+    }
+
+    /// Returns the entry at a place of an exchange's conversation, from 0.
+    pub(super) fn item(&self, exchange: usize, at: usize) -> Option<&Arc<Item>> {
+        Some(&self.link(exchange, at)?.item)
+    }
+
+    /// Tells whether the history of an exchange holds nothing of the model: a
+    /// session begins with it.
+    pub(super) fn begins_session(&self, exchange: usize) -> bool {
+        let asked = self.exchanges[exchange].asked();
+        !self.state(Some((exchange, asked))).2
+    }
+
+    fn state(&self, from: Option<(usize, usize)>) -> (Sum, usize, bool) {
+        let last = from.and_then(|(exchange, kept)| self.link(exchange, kept.checked_sub(1)?));
+        last.map_or((NOTHING, 0, false), |link| (link.sum, link.calls, link.is_answered))
+    }
+
+    fn link(&self, mut exchange: usize, at: usize) -> Option<&Link> {
+        loop {
+            let it = self.exchanges.get(exchange)?;
+            match it.from {
+                // Each goes on from an earlier one, so this ends.
+                Some((before, kept)) if at < kept => exchange = before,
+                _ => return it.links.get(at - it.kept()),
+            }
+        }
+    }
+}
