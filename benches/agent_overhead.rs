@@ -15,7 +15,7 @@ use std::process::Command as Program;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use eufm_plan::{Agent, NodeIndex, ParamValue, Params};
+use eufm_plan::{Agent, AgentIndex, NodeIndex, ParamValue, Params};
 use eufm_runner::agents::{AgentBackend as _, Installation, Search, Turn, codex::Codex};
 use eufm_runner::gateway::{
     Admission, Answer, Cassette, Counter, Door, Gateway, Provider, Report, forward,
@@ -130,7 +130,7 @@ impl Counter for Unmetered {
     fn ask(&self, _: NodeIndex, _: Quote) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let request = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        let reservation = Reservation { most: Spent::default(), output: 0 };
+        let reservation = Reservation { most: Spent::default(), output: 0, is_short: false };
         // Nobody waits for it if the agent is gone.
         let _ = answer.send(Answer::Admitted(Admission { request, reservation }));
         answered
@@ -139,6 +139,8 @@ impl Counter for Unmetered {
     fn tell(&self, _: Report) -> std::result::Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
     }
+
+    fn note(&self, _: Report) {}
 }
 
 struct Bare<'a> {

@@ -65,6 +65,7 @@ impl ExitStatus {
             Stop::Signal(signal) => Self(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
             Stop::Host(_) => Self::STATE,
             Stop::Short(_) => Self::HOST,
+            Stop::Outage(_) => Self::UNAVAILABLE,
         }
     }
 }

@@ -10,9 +10,9 @@ use eufm_plan::NodeIndex;
 use tokio::sync::oneshot;
 
 use crate::event::{Ending, NodeEvent};
-use crate::gateway::{Answer, Counter, Refusal, RefusalKind, Report};
-use crate::ledger::{Account, Quote};
-use crate::supervise::Pulse;
+use crate::gateway::{Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
+use crate::ledger::{Account, Quote, Spent};
+use crate::pulse::Pulse;
 use crate::workshop::{Courier, Message, Refusals};
 
 /// A request of a node that wants to go out.
@@ -48,28 +48,46 @@ impl Counter for RunCounter {
     }
 
     fn tell(&self, report: Report) -> Result<(), Box<dyn Error + Send + Sync>> {
-        match report {
-            Report::Answered(answered) => {
-                self.pulses[answered.node.get()].beat();
-                let (node, usage) = (answered.node, answered.usage);
-                let (request, reply) = (answered.request, answered.reply);
+        match self.fact(report) {
+            Some((node, event)) => self.courier.tell(node, event).map_err(Into::into),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&self, report: Report) {
+        if let Some((node, event)) = self.fact(report) {
+            self.courier.post(node, event);
+        }
+    }
+}
+
+impl RunCounter {
+    /// Makes the fact of what is reported, if it is one.
+    fn fact(&self, report: Report) -> Option<(NodeIndex, NodeEvent)> {
+        let pulse = |node: NodeIndex| &self.pulses[node.get()];
+        Some(match report {
+            Report::Answered(Answered { node, request, reply, usage, .. }) => {
+                pulse(node).beat();
                 let micros = request.and_then(|_| self.prices.cost(node, usage));
-                let event = NodeEvent::Replied { reply, usage, request, micros };
-                self.courier.tell(node, event).map_err(Into::into)
+                (node, NodeEvent::Replied { reply, usage, request, micros })
             }
-            Report::Unanswered(ended) => {
-                let (request, spent, reason) = (ended.request, ended.spent, ended.reason);
-                let (micros, tokens) = (spent.micros, spent.tokens);
-                let event = NodeEvent::Unanswered { request, micros, tokens, reason };
-                self.courier.tell(ended.node, event).map_err(Into::into)
+            Report::Unanswered(Unanswered { node, request, spent, reason }) => {
+                let Spent { micros, tokens } = spent;
+                (node, NodeEvent::Unanswered { request, micros, tokens, reason })
             }
             Report::Refusal(refusal) => {
                 if let Some(ending) = ending(&refusal) {
                     self.refusals.note(refusal.node, ending);
                 }
-                Ok(())
+                return None;
             }
-        }
+            // Of several requests at once the first and the last count.
+            Report::Held(node) => pulse(node).hold().then_some((node, NodeEvent::Held))?,
+            Report::Released(node) => {
+                pulse(node).release().then_some((node, NodeEvent::Released))?
+            }
+            Report::Dropped(node, fields) => (node, NodeEvent::Dropped { fields }),
+        })
     }
 }
 
@@ -78,7 +96,10 @@ impl Counter for RunCounter {
 fn ending(refusal: &Refusal) -> Option<Ending> {
     let reason = refusal.message.clone();
     match refusal.kind {
-        RefusalKind::Request | RefusalKind::Cassette => Some(Ending::Unavailable { reason }),
+        RefusalKind::Request | RefusalKind::Cassette | RefusalKind::Unavailable => {
+            Some(Ending::Unavailable { reason })
+        }
+        RefusalKind::Declined => Some(Ending::Failed { reason }),
         RefusalKind::Exhausted => Some(Ending::Spent { reason }),
         RefusalKind::Token | RefusalKind::Path | RefusalKind::Size | RefusalKind::Internal => None,
     }

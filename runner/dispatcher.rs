@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
 
+mod outage;
 mod payments;
 
 use crate::admission::{Admission, Answer as Room, Short, Ticket};
@@ -18,6 +19,7 @@ use crate::clock::{ASKED_INTERVAL, Clock, awake, unix_seconds};
 use crate::counter::Ask;
 use crate::error::RunError;
 use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
+use crate::gateway::circuit::Away;
 use crate::git::{Author, Stamp};
 use crate::journal::{self, Journal};
 use crate::reporters::{Reporter, View};
@@ -60,6 +62,9 @@ pub(crate) struct Dispatcher<'a> {
     admission: Admission,
     /// Requests of agents that want to go out, in their order.
     asks: VecDeque<Ask>,
+    /// The outage of the provider, and when it began.
+    away: Option<(Away, Instant)>,
+    outage_max: Option<Duration>,
     /// What was last said of the head of the line.
     held: Option<(NodeIndex, Short)>,
     reserve: Reserve,
@@ -79,6 +84,8 @@ pub enum Stop {
     Host(String),
     /// The host has no room for what is to be started.
     Short(String),
+    /// The provider of the model was away for too long.
+    Outage(String),
 }
 
 /// What a dispatcher starts from.
@@ -95,6 +102,8 @@ pub(crate) struct Start<'a> {
     pub admission: Admission,
     /// Makes way for the last records on a full disk.
     pub reserve: Reserve,
+    /// How long the provider may be away until the run is stopped.
+    pub outage_max: Option<Duration>,
     /// Shows the run.
     pub reporter: &'a mut dyn Reporter,
 }
@@ -126,6 +135,8 @@ impl<'a> Dispatcher<'a> {
             line: VecDeque::new(),
             admission: start.admission,
             asks: VecDeque::new(),
+            away: None,
+            outage_max: start.outage_max,
             held: None,
             reserve: start.reserve,
             disk_looked: Instant::now(),
@@ -215,6 +226,7 @@ impl<'a> Dispatcher<'a> {
             return Ok(());
         }
         self.look_at_disk();
+        self.look_at_outage();
         if self.last_shown.elapsed() >= TICK {
             self.take(&Event::Run(RunEvent::Heartbeat))?;
             self.last_shown = Instant::now();
@@ -242,6 +254,7 @@ impl<'a> Dispatcher<'a> {
         match message {
             Message::Fact { node, event, answer } => self.fact(node, *event, answer.as_ref()),
             Message::Ask(ask) => self.asked(ask),
+            Message::Provider(away) => self.provider(away),
             Message::Activity { node, text } => {
                 self.activity.insert(node, text);
                 let (view, reporter) = self.view();
@@ -291,6 +304,8 @@ impl<'a> Dispatcher<'a> {
                 self.stop.is_some() || phase != Phase::Ready
             }
             NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => false,
+            NodeEvent::Held => phase != Phase::Running,
+            NodeEvent::Released => self.scheduler.state().node(node).held_since_ms.is_none(),
             _ => matches!(phase, Phase::Cancelled),
         };
         if too_late {
@@ -347,7 +362,9 @@ impl<'a> Dispatcher<'a> {
             self.admit()?;
             // What was begun may have told a fact by itself.
             if self.due.is_empty() {
-                self.clock.set_waiting(self.steps == 0 && !self.line.is_empty());
+                let held = self.scheduler.state().held as usize;
+                let waits = if held == 0 { !self.line.is_empty() } else { true };
+                self.clock.set_waiting(waits && self.steps == held);
                 return Ok(());
             }
         }
@@ -417,6 +434,7 @@ impl<'a> Dispatcher<'a> {
             at_ms: self.clock.at_ms(),
             activity: &self.activity,
             held: self.held,
+            away: self.away.as_ref().map(|(away, _)| away),
         };
         (view, &mut *self.reporter)
     }
@@ -547,7 +565,7 @@ impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::Host(reason) | Self::Short(reason) => f.write_str(reason),
+            Self::Host(reason) | Self::Short(reason) | Self::Outage(reason) => f.write_str(reason),
         }
     }
 }

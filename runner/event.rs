@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gates::Verdict;
 use crate::gateway::Usage;
+use crate::gateway::upstream::Class;
 use crate::git::CommitId;
 use crate::key::NodeKey;
 use crate::limits::{Exceeded, Facility};
@@ -61,6 +62,15 @@ pub enum RunEvent {
     Reopened,
     /// A person began another run of the plan in its place; it does not go on.
     Closed,
+    /// The provider of the model does not answer; requests are held until it does.
+    ProviderAway {
+        /// What kind of trouble it is.
+        class: Class,
+        /// What happened, one line.
+        reason: String,
+    },
+    /// It answers again.
+    ProviderBack,
     /// Nothing happened for a while; carries the active time over a crash.
     Heartbeat,
     /// The run's cap on active time is used up; what is not done is cancelled.
@@ -166,6 +176,15 @@ pub enum NodeEvent {
         tokens: u64,
         /// What became of it, one line.
         reason: String,
+    },
+    /// A request of the agent waits for the provider; the node's time stands still.
+    Held,
+    /// It waits no more.
+    Released,
+    /// Fields of the agent's requests were left out, since nobody knows them.
+    Dropped {
+        /// Their names.
+        fields: Vec<String>,
     },
     /// The attempt's process ended and nothing of it runs any more.
     Exited {

@@ -41,6 +41,7 @@ pub mod printable;
 pub mod process;
 pub mod protections;
 mod proxy;
+mod pulse;
 mod reach;
 pub mod rehearsal;
 mod reindex;

@@ -137,6 +137,10 @@ pub struct NodeRun {
     pub ran_ms: u64,
     /// When the attempt that runs was started, in active time.
     pub running_since_ms: Option<u64>,
+    /// Since when it is held for the provider, in active time.
+    pub held_since_ms: Option<u64>,
+    /// How long the attempt that runs was held, in milliseconds.
+    pub held_ms: u64,
     /// The result.
     pub commit: Option<CommitId>,
     /// Whether the result is part of the branch.
@@ -189,6 +193,8 @@ impl NodeRun {
             replies: 0,
             ran_ms: 0,
             running_since_ms: None,
+            held_since_ms: None,
+            held_ms: 0,
             commit: None,
             merge: Merge::Waiting,
             span_ms: (None, None),
@@ -202,6 +208,7 @@ impl NodeRun {
         self.base = Some(base.clone());
         self.work = Some(from.clone());
         self.running_since_ms = Some(at_ms);
+        self.held_ms = 0;
         self.span_ms.0 = self.span_ms.0.or(Some(at_ms));
     }
 
@@ -230,7 +237,14 @@ impl NodeRun {
     pub(crate) fn end_of_attempt(&mut self, at_ms: u64) {
         self.process = None;
         let since = self.running_since_ms.take();
-        self.ran_ms += since.map_or(0, |since| at_ms.saturating_sub(since));
+        let ran_ms = since.map_or(0, |since| at_ms.saturating_sub(since));
+        self.ran_ms += ran_ms.saturating_sub(self.held_ms);
+    }
+
+    /// Notes that it is held no more.
+    pub(crate) fn release(&mut self, at_ms: u64) {
+        let since = self.held_since_ms.take();
+        self.held_ms += since.map_or(0, |since| at_ms.saturating_sub(since));
     }
 
     /// Makes a node that did not succeed wait again, with a new budget of attempts.

@@ -20,10 +20,10 @@ use crate::gates::Verdict;
 use crate::git::{Git, Vault};
 use crate::preflight::{Host, admit};
 use crate::printable;
+use crate::pulse::Pulse;
 use crate::run::{limits, search_path, usage};
 use crate::steps::{self, Bench, GATE_LIMIT_DEFAULT, Place, Ruling};
 use crate::store::Store;
-use crate::supervise::Pulse;
 use crate::workshop::{Courier, Site, StepError, Workshop};
 
 /// The name that takes the place of a run's.

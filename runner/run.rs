@@ -27,6 +27,7 @@ use crate::limits::{Limits, RUNNER_BYTES};
 use crate::meant::{self, Meant, Question};
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::protections::Protection;
+use crate::pulse::Pulse;
 use crate::replayed::Replayed;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -35,7 +36,6 @@ use crate::scheduler::Scheduler;
 use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
-use crate::supervise::Pulse;
 use crate::workshop::{Courier, Refusals, Site, StepError, Workshop};
 
 /// What is to be run, and where.
@@ -157,7 +157,8 @@ pub fn run(
     let journal = journal_of(&shop, &mut replayed, (&order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let admission = admission(&shop.plan, &store);
-    let start = Start { shop, scheduler, journal, times, admission, reserve, reporter };
+    let outage_max = None;
+    let start = Start { shop, scheduler, journal, times, admission, reserve, reporter, outage_max };
     let ended = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     finish(ended, &dir)

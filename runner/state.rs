@@ -24,6 +24,8 @@ pub struct RunState {
     pub nodes: Vec<NodeRun>,
     /// How many nodes take a slot.
     pub busy: u32,
+    /// How many attempts that run are held for the provider.
+    pub held: u32,
     /// How many nodes have not come to their end.
     pub open: u32,
     /// The first node whose place in the branch is not decided.
@@ -96,6 +98,7 @@ impl RunState {
         Self {
             nodes: plan.nodes.iter().map(|node| NodeRun::new(count(node.needs.len()))).collect(),
             busy: 0,
+            held: 0,
             open: count(plan.nodes.len()),
             merge_cursor: 0,
             head: None,
@@ -165,6 +168,8 @@ impl RunState {
             RunEvent::Resumed { .. }
             | RunEvent::Guarded(_)
             | RunEvent::Limited { .. }
+            | RunEvent::ProviderAway { .. }
+            | RunEvent::ProviderBack
             | RunEvent::Heartbeat
             | RunEvent::Stopped { .. } => true,
             // New attempts do not lift the cap on the run's time.
@@ -192,6 +197,9 @@ impl RunState {
             NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
                 run.phase == Phase::Running
             }
+            NodeEvent::Held => run.phase == Phase::Running && run.held_since_ms.is_none(),
+            NodeEvent::Released => run.held_since_ms.is_some(),
+            NodeEvent::Dropped { .. } => run.start > 0,
             NodeEvent::Asked { request, .. } => {
                 run.start > 0 && self.account.may_open(node, *request)
             }
@@ -256,7 +264,10 @@ impl RunState {
                 // Who held the open requests is gone.
                 self.account.forfeit();
             }
-            RunEvent::Heartbeat | RunEvent::Stopped { .. } => {}
+            RunEvent::ProviderAway { .. }
+            | RunEvent::ProviderBack
+            | RunEvent::Heartbeat
+            | RunEvent::Stopped { .. } => {}
             RunEvent::Guarded(guarded) => self.guarded = Some(guarded.clone()),
             RunEvent::Reopened => self.reopen(),
             RunEvent::WallExhausted => {
@@ -286,15 +297,25 @@ impl RunState {
             }
             NodeEvent::Spawned { process } => run.process = Some(*process),
             NodeEvent::Session { id } => run.session = Some(id.clone()),
+            NodeEvent::Held => {
+                run.held_since_ms = Some(at_ms);
+                self.held += 1;
+            }
+            NodeEvent::Released => self.release(node),
+            NodeEvent::Dropped { .. } => {}
             NodeEvent::Asked { .. } | NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => {
                 self.account_for(node, event);
             }
             NodeEvent::Exited { ending, salvage } => {
+                self.release(node);
+                let run = &mut self.nodes[node.get()];
                 run.end_of_attempt(at_ms);
                 run.keep(salvage.as_ref());
                 self.exited(node, ending);
             }
             NodeEvent::Interrupted { salvage } => {
+                self.release(node);
+                let run = &mut self.nodes[node.get()];
                 run.end_of_attempt(at_ms);
                 run.keep(salvage.as_ref());
                 run.feedback = Some(run.feedback.take().unwrap_or(Feedback::Interrupted));
@@ -334,12 +355,25 @@ impl RunState {
         }
     }
 
+    /// Notes that a node's attempt is held no more.
+    fn release(&mut self, node: NodeIndex) {
+        let run = &mut self.nodes[node.get()];
+        if run.held_since_ms.is_some() {
+            run.release(self.at_ms);
+            self.held -= 1;
+        }
+    }
+
     /// Takes a fact about a request of the node's agent.
     fn account_for(&mut self, node: NodeIndex, event: &NodeEvent) {
         match event {
             NodeEvent::Asked { request, micros, tokens, output } => {
                 let most = Spent { micros: *micros, tokens: *tokens };
-                self.account.reserve(node, *request, Reservation { most, output: *output });
+                self.account.reserve(
+                    node,
+                    *request,
+                    Reservation { most, output: *output, is_short: false },
+                );
             }
             NodeEvent::Replied { usage, request, micros, .. } => {
                 let run = &mut self.nodes[node.get()];

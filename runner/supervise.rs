@@ -3,11 +3,11 @@
 //! The process is ended when its time is up, when it has been silent and idle
 //! for too long, when its guard says that it took more than it may, or when the
 //! run is stopped; then nothing of it is left, since the sandbox is a PID
-//! namespace. Time counts only while the runner is awake. Unaware of what the process is for.
+//! namespace. Time counts only while the runner is awake and
+//! the process is not held. Unaware of what the process is for.
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::clock::{ASKED_INTERVAL, awake};
@@ -15,6 +15,7 @@ use crate::limits::{Exceeded, Guard};
 use crate::monitor::ProgressMonitor;
 use crate::output::Output;
 use crate::process::{Body, Command, Exit, ProcessId};
+use crate::pulse::Pulse;
 use crate::running::Running;
 
 /// How often a process is looked at for signs of life.
@@ -26,43 +27,6 @@ const OUTPUT_INTERVAL: Duration = Duration::from_millis(250);
 /// The share of one processor, in percent, that an idle process tree may use:
 /// a sleeping agent has timers.
 const IDLE_PERCENT: u128 = 1;
-
-/// A moment of the last sign of life, shared with whoever sees one.
-#[derive(Debug)]
-pub(crate) struct Pulse {
-    origin: Duration,
-    last_ms: AtomicU64,
-}
-
-impl Pulse {
-    /// Makes a pulse whose last beat is now.
-    #[must_use]
-    pub(crate) fn new() -> Self {
-        Self { origin: awake(), last_ms: AtomicU64::new(0) }
-    }
-
-    /// Notes a sign of life.
-    pub(crate) fn beat(&self) {
-        self.last_ms.fetch_max(self.now_ms(), Ordering::Relaxed);
-    }
-
-    /// Returns the time since the last sign of life.
-    #[must_use]
-    pub(crate) fn silence(&self) -> Duration {
-        let last = self.last_ms.load(Ordering::Relaxed);
-        Duration::from_millis(self.now_ms().saturating_sub(last))
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(awake().saturating_sub(self.origin).as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// The limits of one process.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +112,8 @@ fn watch(
     spawned: impl FnOnce(ProcessId),
 ) -> io::Result<End> {
     let Charge { command, streams: (stdout, stderr), limits, pulse, output, .. } = charge;
-    let started = awake();
+    let active = || awake().saturating_sub(pulse.held());
+    let started = active();
     let handle = command.start(stdout, stderr)?;
     let kill_file = guard.as_ref().and_then(|guard| guard.kill_file());
     let _registered = running.register(handle.process(), handle.body(), kill_file);
@@ -156,7 +121,7 @@ fn watch(
     spawned(handle.process());
     let mut life = Life::new(handle.process(), limits);
     loop {
-        let rest = || limits.wall.map(|wall| wall.saturating_sub(awake().saturating_sub(started)));
+        let rest = || limits.wall.map(|wall| wall.saturating_sub(active().saturating_sub(started)));
         let guarded = guard.as_ref().map(|guard| guard.interval());
         let held = output.map(|_| OUTPUT_INTERVAL);
         let due = [Some(life.due()), guarded, held, rest()].into_iter().flatten();

@@ -18,16 +18,17 @@ use crate::counter::Ask;
 use crate::environments::{Environments, Shelf};
 use crate::event::{Ending, NodeEvent};
 use crate::gateway::Gateway;
+use crate::gateway::circuit::Away;
 use crate::git::{CommitId, Vault};
 use crate::limits::{Guard, Limits, Subject};
 use crate::output::Outputs;
 use crate::preflight::{Admitted, Host, reaches_hosts};
 use crate::proxy::{Proxy, RECORD};
+use crate::pulse::Pulse;
 use crate::reach::Reach;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::store::RunDir;
-use crate::supervise::Pulse;
 
 /// What the steps of one run share.
 #[derive(Debug)]
@@ -238,6 +239,8 @@ pub(crate) enum Message {
     },
     /// A request of an agent that wants to go out.
     Ask(Ask),
+    /// What is known of the provider: since when it is away, if it is.
+    Provider(Option<Away>),
     /// What an agent is doing; shown, not written down.
     Activity {
         /// The node.

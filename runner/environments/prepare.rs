@@ -15,10 +15,11 @@ use crate::capture::Capture;
 use crate::git::CommitId;
 use crate::nest::{self, Tools};
 use crate::printable;
+use crate::pulse::Pulse;
 use crate::remove::remove_all;
 use crate::sandbox::Mount;
 use crate::steps::Place;
-use crate::supervise::{Charge, End, Limits, Pulse, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::Workshop;
 
 /// The folder of what is kept, beside the worktree.

@@ -61,6 +61,7 @@ impl Executor for AgentExecutor {
         let door = Door {
             node: shop.node(attempt.node).name.clone(),
             index: attempt.node,
+            agent: *index,
             folder: door_dir.clone(),
             token: token.clone(),
         };

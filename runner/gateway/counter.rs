@@ -23,6 +23,9 @@ pub trait Counter: Send + Sync {
     /// # Errors
     /// Fails when the run does not take it any more; the answer is kept back then.
     fn tell(&self, report: Report) -> Result<(), Box<dyn Error + Send + Sync>>;
+
+    /// Takes a fact from which nothing follows for the teller; never blocks.
+    fn note(&self, report: Report);
 }
 
 /// Whether a request may go out.
@@ -52,6 +55,12 @@ pub enum Report {
     Unanswered(Unanswered),
     /// It was not let out.
     Refusal(Refusal),
+    /// It waits for the provider to be there again.
+    Held(NodeIndex),
+    /// It waits no more.
+    Released(NodeIndex),
+    /// Fields of it are left out, since nobody knows them; told once an attempt.
+    Dropped(NodeIndex, Vec<String>),
 }
 
 /// A request that was answered; the agent has not seen the end of it yet.
@@ -109,6 +118,10 @@ pub enum RefusalKind {
     Cassette,
     /// A cap on money or tokens does not let it out (429, as an exhausted quota).
     Exhausted,
+    /// The model is not to be had, and waiting does not mend that (400).
+    Unavailable,
+    /// The provider does not take this one request (400).
+    Declined,
     /// The counter does not take it, or the attempt is over (503); never told.
     Internal,
 }

@@ -1,16 +1,16 @@
-//! One request of an agent, from its body to its answer: read, let out by the
-//! counter, answered, its end told, and only then shown to the agent.
+//! One request of an agent, from its body to its answer, whatever answers it.
 //!
 //! Unaware of sockets and tokens, and of how the due reply is found.
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use tokio::task::spawn_blocking;
 
+use super::charge::Charge;
+use super::fields::Fields;
 use super::request::ModelRequest;
 use super::service::{Refused, Session};
-use super::{Admission, Answer, Answered, Provider, RefusalKind, Report, Usage, frames, replay};
+use super::{Answered, Provider, RefusalKind, Report, Usage, frames, live, played, replay};
 use crate::ledger::{Output, Quote};
 
 /// Answers a request.
@@ -20,13 +20,30 @@ use crate::ledger::{Output, Quote};
 pub(super) async fn serve(session: &Arc<Session>, body: Bytes) -> Result<Body, Refused> {
     match &*session.provider {
         Provider::Cassette { .. } => scripted(session, body).await,
+        Provider::Live(live) => live::serve(session, live, body).await,
+        Provider::Recording { .. } => played::serve(session, body).await,
     }
+}
+
+/// Reads a request, and tells what is left out of it.
+pub(super) fn read<'b>(
+    session: &Session,
+    body: &'b [u8],
+) -> Result<(Fields<'b>, ModelRequest), Refused> {
+    let refuse = |fault| Refused::new(RefusalKind::Request, fault);
+    let mut fields = Fields::read(body).map_err(refuse)?;
+    let request = ModelRequest::parse(body).map_err(refuse)?;
+    let dropped = session.first_of(std::mem::take(&mut fields.dropped));
+    if !dropped.is_empty() {
+        session.counter.note(Report::Dropped(session.index, dropped));
+    }
+    Ok((fields, request))
 }
 
 /// A scripted answer that is due.
 struct Due {
-    reply: u32,
-    round: u32,
+    /// The place of the reply, and how often it was served before.
+    reply: (u32, u32),
     usage: Usage,
     /// It waits for commands of a reply that was served already, for free.
     is_wait: bool,
@@ -34,53 +51,33 @@ struct Due {
 }
 
 async fn scripted(session: &Arc<Session>, body: Bytes) -> Result<Body, Refused> {
-    let due = aside(session, move |session| due(session, &body)).await?;
-    let (reply, round, usage) = (due.reply, due.round, due.usage);
-    let request = match due.is_wait {
-        true => None,
+    let due = session.aside(move |session| due(session, &body)).await?;
+    let usage = due.usage;
+    if due.is_wait {
+        let (node, (reply, round)) = (session.index, due.reply);
+        let report = Report::Answered(Answered { node, request: None, reply, round, usage });
+        session.tell_aside(report).await?;
+    } else {
         // A script knows beforehand what it will use.
-        false => {
-            let quote = Quote { input: usage.input, output: Output::Fixed(usage.output) };
-            Some(admitted(session, quote).await?.request)
-        }
-    };
-    let report = Report::Answered(Answered { node: session.index, request, reply, round, usage });
-    aside(session, move |session| session.tell(report)).await?;
+        let quote = Quote { input: usage.input, output: Output::Fixed(usage.output) };
+        Charge::ask(session, quote).await?.answered(usage, Some(due.reply)).await?;
+    }
     Ok(Body::from(due.bytes))
 }
 
 /// Finds the scripted answer to a request.
 fn due(session: &Session, body: &[u8]) -> Result<Due, Refused> {
-    let request =
-        ModelRequest::parse(body).map_err(|fault| Refused::new(RefusalKind::Request, fault))?;
-    let Provider::Cassette { cassette, go_on } = &*session.provider;
+    let (_, request) = read(session, body)?;
+    request.check_kind().map_err(|fault| Refused::new(RefusalKind::Request, fault))?;
+    let Provider::Cassette { cassette, go_on } = &*session.provider else {
+        return Err(Refused::new(RefusalKind::Internal, "there is no script".to_owned()));
+    };
     let turn = replay::due(cassette, &session.node, go_on, &request)
         .map_err(|fault| Refused::new(RefusalKind::Cassette, fault))?;
     Ok(Due {
-        reply: turn.serving().reply,
-        round: turn.serving().round,
+        reply: (turn.serving().reply, turn.serving().round),
         usage: turn.usage(),
         is_wait: matches!(turn, replay::Turn::Wait(..)),
         bytes: frames::write(&turn, &request.model),
-    })
-}
-
-/// Asks for leave to let a request out, and waits for it.
-async fn admitted(session: &Session, quote: Quote) -> Result<Admission, Refused> {
-    match session.counter.ask(session.index, quote).await {
-        Ok(Answer::Admitted(admission)) => Ok(admission),
-        Ok(Answer::Exhausted(reason)) => Err(Refused::new(RefusalKind::Exhausted, reason)),
-        Err(_) => Err(Refused::new(RefusalKind::Internal, "the attempt is over".to_owned())),
-    }
-}
-
-/// Does what waits for a disk off the thread that serves all attempts.
-async fn aside<T: Send + 'static>(
-    session: &Arc<Session>,
-    work: impl FnOnce(&Session) -> Result<T, Refused> + Send + 'static,
-) -> Result<T, Refused> {
-    let session = Arc::clone(session);
-    spawn_blocking(move || work(&session)).await.unwrap_or_else(|error| {
-        Err(Refused::new(RefusalKind::Internal, format!("a bug in the gateway: {error}")))
     })
 }

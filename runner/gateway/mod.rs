@@ -13,22 +13,28 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{AgentIndex, NodeIndex};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 mod breaker;
 mod cassette;
+mod charge;
 pub mod circuit;
 mod counter;
 mod exchange;
+mod fields;
 pub mod forward;
 mod frames;
+mod known;
+mod live;
 mod place;
+mod played;
 #[cfg(test)]
 mod real_codex_test;
 pub mod recording;
+mod relay;
 mod replay;
 mod request;
 mod service;
@@ -42,7 +48,9 @@ mod wire_test;
 
 pub use cassette::Cassette;
 pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
+pub use live::{Live, Way};
 pub use place::CassetteError;
+pub use played::Player;
 use service::Session;
 pub(crate) use socket::bind;
 pub use usage::Usage;
@@ -61,6 +69,10 @@ pub enum Provider {
         /// on: such an agent may have to be told its last reply once more.
         go_on: String,
     },
+    /// A model that is really asked.
+    Live(Live),
+    /// From what was recorded.
+    Recording(Player),
 }
 
 /// What is needed to let one attempt in.
@@ -69,6 +81,8 @@ pub struct Door {
     pub node: String,
     /// The node's place in the plan, for the counter.
     pub index: NodeIndex,
+    /// Its agent's place in the plan, which decides the provider.
+    pub agent: AgentIndex,
     /// An existing folder, in which [`SOCKET`] is made. It may be mounted
     /// into a sandbox, read-only too.
     pub folder: PathBuf,
@@ -142,11 +156,13 @@ impl Gateway {
         let session = Arc::new(Session {
             node: door.node,
             index: door.index,
+            agent: door.agent,
             token: service::digest(&door.token),
             provider: Arc::clone(&self.provider),
             counter: Arc::clone(&self.counter),
             slots: service::slots(),
             closed: Mutex::new(false),
+            dropped: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let router = service::router(Arc::clone(&session));

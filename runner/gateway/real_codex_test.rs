@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{AgentIndex, NodeIndex};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,6 +75,7 @@ impl Bench {
         let door = Door {
             node: "greet".to_owned(),
             index: NodeIndex::new(0),
+            agent: AgentIndex::new(0),
             folder: folder.path().join("door"),
             token: "secret".to_owned(),
         };

@@ -1,8 +1,9 @@
-//! Reads a request of the Responses API: the fields that are allowed, and the
-//! history that says how far the node has come.
+//! Reads a request of the Responses API: its tools, and the history that says
+//! how far the node has come.
 //!
-//! An allow-list: a field or a tool that is not known here may cost money or
-//! run somewhere else, so it is refused. Unaware of cassettes and of HTTP.
+//! An allow-list: a tool, an item or a part of one that is not known here may
+//! cost money or run somewhere else, so it is refused. Unaware of cassettes and
+//! of HTTP.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -10,25 +11,18 @@ use serde_json::Value;
 
 /// What a request for a response holds that matters here.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "fields are named to be allowed; the first ones are read")]
 pub(super) struct ModelRequest {
     pub(super) model: String,
     pub(super) input: Vec<Item>,
     #[serde(default)]
     pub(super) tools: Vec<Tool>,
+    #[serde(default)]
     stream: bool,
     #[serde(default)]
     store: bool,
     client_metadata: Option<Metadata>,
-    instructions: Option<IgnoredAny>,
-    tool_choice: Option<IgnoredAny>,
-    parallel_tool_calls: Option<IgnoredAny>,
-    reasoning: Option<IgnoredAny>,
-    include: Option<IgnoredAny>,
-    prompt_cache_key: Option<IgnoredAny>,
-    text: Option<IgnoredAny>,
-    max_output_tokens: Option<IgnoredAny>,
+    /// The most tokens that the agent wants of an answer.
+    pub(super) max_output_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,8 +54,28 @@ enum Content {
 
 #[derive(Debug, Deserialize)]
 struct Part {
+    #[serde(rename = "type", default)]
+    kind: String,
     text: Option<String>,
+    image_url: Option<Value>,
+    file_id: Option<IgnoredAny>,
 }
+
+/// Items of a history that are text alone; outputs of calls are, too.
+const ITEMS: &[&str] = &[
+    "",
+    "message",
+    "reasoning",
+    "function_call",
+    "custom_tool_call",
+    "local_shell_call",
+    "compaction",
+    "compaction_summary",
+];
+
+/// Parts of an item that are text alone.
+const PARTS: &[&str] =
+    &["", "input_text", "output_text", "text", "summary_text", "reasoning_text", "refusal"];
 
 /// A tool that the agent offers to the model.
 #[derive(Debug, Deserialize)]
@@ -101,14 +115,14 @@ impl ModelRequest {
         if request.store {
             return Err("nothing is stored at the provider: `store` must be false".to_owned());
         }
-        request.check_kind()?;
         request.tools.iter().try_for_each(Tool::check)?;
+        request.input.iter().try_for_each(Item::check)?;
         Ok(request)
     }
 
-    /// Refuses what is no turn of the agent. A compaction would replace the
-    /// history by which the due reply is found.
-    fn check_kind(&self) -> Result<(), String> {
+    /// Refuses what is no turn of the agent, for a script: a compaction would
+    /// replace the history by which the due reply is found.
+    pub(super) fn check_kind(&self) -> Result<(), String> {
         let turn = self.client_metadata.as_ref().and_then(|metadata| metadata.turn.as_deref());
         let Some(turn) = turn.and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
             return Ok(());
@@ -148,6 +162,16 @@ impl Tool {
 }
 
 impl Item {
+    /// Refuses what is not text, but for pictures that are in the request.
+    fn check(&self) -> Result<(), String> {
+        let kind = self.kind.as_str();
+        if !ITEMS.contains(&kind) && !kind.ends_with("_call_output") {
+            return Err(format!("items of the kind `{kind}` are refused: their cost is not known"));
+        }
+        let parts = [&self.content, &self.output].into_iter().flatten().flat_map(Content::parts);
+        parts.map(Part::check).collect()
+    }
+
     pub(super) fn voice(&self) -> Voice {
         match (self.kind.as_str(), self.role.as_deref()) {
             ("message" | "", Some("assistant")) => Voice::Model,
@@ -185,7 +209,47 @@ impl Item {
     }
 }
 
+impl Part {
+    /// Refuses what would be fetched from somewhere else, or is not known.
+    fn check(&self) -> Result<(), String> {
+        match self.kind.as_str() {
+            "input_image" if self.picture().is_some() && self.file_id.is_none() => Ok(()),
+            "input_image" => Err("a picture must be in the request, as a `data:` URL".to_owned()),
+            kind if PARTS.contains(&kind) => Ok(()),
+            kind => Err(format!("parts of the kind `{kind}` are refused: their cost is not known")),
+        }
+    }
+
+    /// Returns the URL of a picture that is in the request.
+    fn picture(&self) -> Option<&str> {
+        let url = self.image_url.as_ref()?;
+        let url = url.as_str().or_else(|| url.get("url")?.as_str())?;
+        url.starts_with("data:").then_some(url)
+    }
+}
+
+/// Counts the pictures in an item, and the bytes that they take of it.
+pub(super) fn pictures(item: &str) -> (u64, u64) {
+    // Most have none, and are not read for that.
+    if !item.contains("input_image") {
+        return (0, 0);
+    }
+    let Ok(item) = serde_json::from_str::<Item>(item) else { return (0, 0) };
+    let parts = [&item.content, &item.output].into_iter().flatten().flat_map(Content::parts);
+    parts
+        .filter(|part| part.kind == "input_image")
+        .filter_map(Part::picture)
+        .fold((0, 0), |(count, bytes), url| (count + 1, bytes + url.len() as u64))
+}
+
 impl Content {
+    fn parts(&self) -> &[Part] {
+        match self {
+            Self::Parts(parts) => parts,
+            Self::Plain(_) | Self::Other(_) => &[],
+        }
+    }
+
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Plain(text) => vec![text],
@@ -214,8 +278,16 @@ mod tests {
         let cases = [
             (json!({"tools": [{"type": "web_search"}]}), "the hosted tool `web_search` is refused"),
             (json!({"tools": [{"type": "namespace", "tools": [{"type": "x"}]}]}), "tool `x`"),
-            (json!({"service_tier": "priority"}), "unknown field `service_tier`"),
-            (json!({"background": true}), "unknown field `background`"),
+            (json!({"input": [{"type": "item_reference", "id": "x"}]}), "`item_reference`"),
+            (
+                json!({"input": [{"type": "message", "content": [{"type": "input_file"}]}]}),
+                "`input_file`",
+            ),
+            (
+                json!({"input": [{"type": "function_call_output", "output": [
+                    {"type": "input_image", "image_url": "https://example.org/x.png"}]}]}),
+                "must be in the request",
+            ),
             (json!({"store": true}), "`store` must be false"),
             (json!({"stream": false}), "`stream` must be true"),
             (json!({"input": "text"}), "invalid type"),
@@ -233,16 +305,17 @@ mod tests {
             let turn = json!({"request_kind": kind}).to_string();
             json!({"client_metadata": {"x-codex-turn-metadata": turn}})
         };
-        parse(&metadata("turn")).unwrap();
-        assert!(parse(&metadata("compaction")).unwrap_err().contains("context window"));
-        assert!(parse(&metadata("memory")).unwrap_err().contains("`memory`"));
+        let check = |kind| parse(&metadata(kind)).unwrap().check_kind();
+        check("turn").unwrap();
+        assert!(check("compaction").unwrap_err().contains("context window"));
+        assert!(check("memory").unwrap_err().contains("`memory`"));
     }
 
     #[test]
     fn what_codex_adds_to_the_users_words_is_not_their_words() {
         let request = parse(&json!({"input": [{"type": "message", "role": "user", "content": [
             {"type": "input_text", "text": "# AGENTS.md instructions for /repo\nUse tabs."},
-            {"type": "input_image", "image_url": "data:"},
+            {"type": "input_image", "image_url": "data:x"},
             {"type": "input_text", "text": "Write it."},
         ]}]}));
         assert_eq!(request.unwrap().input[0].said(), ["Write it."]);

@@ -2,6 +2,7 @@
 //!
 //! Unaware of how sockets are made and of how a request is answered.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -10,11 +11,12 @@ use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use eufm_plan::NodeIndex;
+use eufm_plan::{AgentIndex, NodeIndex};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+use super::recording::Recorded;
 use super::{Counter, Provider, Refusal, RefusalKind, Report, exchange};
 
 /// The largest request.
@@ -28,12 +30,15 @@ const ALLOWED: &[(Method, &str)] = &[(Method::POST, "/v1/responses")];
 pub(super) struct Session {
     pub(super) node: String,
     pub(super) index: NodeIndex,
+    pub(super) agent: AgentIndex,
     pub(super) token: [u8; 32],
     pub(super) provider: Arc<Provider>,
     pub(super) counter: Arc<dyn Counter>,
     pub(super) slots: Semaphore,
     /// Held while the counter is told, so that nothing is told once it is closed.
     pub(super) closed: Mutex<bool>,
+    /// Fields that were left out of its requests.
+    pub(super) dropped: Mutex<BTreeSet<String>>,
 }
 
 /// Digests a token: digests can be compared without telling, by the time it
@@ -97,6 +102,13 @@ fn check_token(headers: &HeaderMap, token: &[u8; 32]) -> Result<(), Refused> {
 }
 
 impl Session {
+    /// Returns those of the fields that were not left out before.
+    pub(super) fn first_of(&self, mut fields: Vec<String>) -> Vec<String> {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        fields.retain(|field| dropped.insert(field.clone()));
+        fields
+    }
+
     /// Tells the counter, unless the attempt is over.
     pub(super) fn tell(&self, report: Report) -> Result<(), Refused> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,6 +131,12 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn new(kind: RefusalKind, message: String) -> Self {
         Self { kind, message }
+    }
+
+    /// Returns it as an answer that a recording holds.
+    pub(super) fn recorded(&self) -> Recorded {
+        let (status, ..) = wire(self.kind);
+        Recorded::refused(status.as_u16(), None, self.message.as_bytes())
     }
 
     /// Tells the counter why, and answers in the form that Codex prints.
@@ -147,6 +165,8 @@ fn wire(kind: RefusalKind) -> (StatusCode, &'static str, &'static str) {
         RefusalKind::Size => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
         RefusalKind::Request => (StatusCode::BAD_REQUEST, INVALID, "request_not_allowed"),
         RefusalKind::Cassette => (StatusCode::BAD_REQUEST, INVALID, "cassette_differs"),
+        RefusalKind::Unavailable => (StatusCode::BAD_REQUEST, INVALID, "model_not_available"),
+        RefusalKind::Declined => (StatusCode::BAD_REQUEST, INVALID, "declined"),
         RefusalKind::Exhausted => (StatusCode::TOO_MANY_REQUESTS, QUOTA, QUOTA),
         RefusalKind::Internal => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "gateway"),
     }

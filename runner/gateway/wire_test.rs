@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{AgentIndex, NodeIndex};
 
 use super::test_counter::{lenient, telling};
 use super::{
@@ -29,7 +29,9 @@ fn gateway() -> (Gateway, Receiver<Report>) {
 fn open(gateway: &Gateway, folder: &Path, node: &str) -> DoorGuard {
     let index = NodeIndex::new(3);
     let (node, token) = (node.to_owned(), "secret".to_owned());
-    gateway.open(Door { node, index, folder: folder.to_owned(), token }).expect("it opens")
+    gateway
+        .open(Door { node, index, agent: AgentIndex::new(0), folder: folder.to_owned(), token })
+        .expect("it opens")
 }
 
 /// Sends one request and returns the whole answer.
@@ -198,6 +200,7 @@ fn a_folder_that_is_not_there_is_named() {
     let door = Door {
         node: "greet".to_owned(),
         index: NodeIndex::new(0),
+        agent: AgentIndex::new(0),
         folder: "/nowhere".into(),
         token: String::new(),
     };

@@ -41,6 +41,8 @@ pub struct Reservation {
     pub most: Spent,
     /// The tokens that its answer may have.
     pub output: u64,
+    /// Whether these are fewer than were asked for, for want of money.
+    pub is_short: bool,
 }
 
 /// Whether a request may go out.
@@ -197,7 +199,8 @@ impl Account {
         let output = most.min(all).min(share.max(least));
         let micros = tariff.map_or(0, |tariff| tariff.worst(quote.input, output));
         let tokens = quote.input.saturating_add(output);
-        Decision::Admitted(Reservation { most: Spent { micros, tokens }, output })
+        let is_short = output < most;
+        Decision::Admitted(Reservation { most: Spent { micros, tokens }, output, is_short })
     }
 
     /// Tells why a purse could not pay even if nothing of it were reserved.

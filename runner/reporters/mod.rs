@@ -12,6 +12,7 @@ use eufm_plan::{NodeIndex, Plan};
 
 use crate::admission::Short;
 use crate::event::Event;
+use crate::gateway::circuit::Away;
 use crate::printable;
 use crate::state::RunState;
 
@@ -43,6 +44,8 @@ pub struct View<'a> {
     pub state: &'a RunState,
     /// The active time, in milliseconds.
     pub at_ms: u64,
+    /// The outage of the provider, while there is one.
+    pub away: Option<&'a Away>,
     /// The node that waits for room on the host, and what there is too little of.
     pub held: Option<(NodeIndex, Short)>,
     /// What each running agent was last seen to do, by node.
@@ -97,6 +100,10 @@ fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
         E::Opened { run, base, .. } => Some(format!("run {run} on base {}", base.short())),
         E::Resumed { .. } => Some("taken up again where it stood".to_owned()),
         E::Closed => Some("closed: another run takes its place".to_owned()),
+        E::ProviderAway { class, reason } => {
+            Some(format!("provider away ({}): {reason}; requests are held", class.words()))
+        }
+        E::ProviderBack => Some("provider back; requests go on".to_owned()),
         E::Guarded(guarded) => Some(guarded_sentence(guarded)),
         E::Reopened => Some("failed nodes get new attempts".to_owned()),
         E::WallExhausted => {
@@ -161,6 +168,10 @@ fn node_sentence(
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
         E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),
         E::Unanswered { reason, .. } => Some(format!("no answer to a request: {reason}")),
+        E::Dropped { fields } => {
+            Some(format!("left out of its requests, since nobody knows it: {}", fields.join(", ")))
+        }
+        E::Held | E::Released => None,
         E::Spawned { .. } | E::Session { .. } | E::Asked { .. } | E::Replied { .. } => None,
     }
 }
@@ -178,6 +189,17 @@ pub fn seconds(ms: u64) -> String {
         60..3_600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3_600, whole / 60 % 60),
     }
+}
+
+/// Says since when the provider is away and when it is tried again, by the
+/// host's clock in UTC.
+fn away_words(away: &Away) -> String {
+    let time = |unix: u64| {
+        let seconds = unix % 86_400;
+        format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    };
+    let (since, next) = (time(away.since), time(away.next_try));
+    format!("provider away since {since} UTC ({}), next try {next}", away.class.words())
 }
 
 /// Sums a run up in one line: how many nodes stand where, and what runs.
@@ -207,5 +229,6 @@ fn status(view: &View<'_>) -> String {
     let held = view.held.map_or_else(String::new, |(node, short)| {
         format!("; {} held: {short}", view.plan.nodes[node.get()].name)
     });
-    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{held}{memory}"))
+    let away = view.away.map(|away| format!("; {}", away_words(away))).unwrap_or_default();
+    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{held}{away}{memory}"))
 }

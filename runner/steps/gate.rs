@@ -16,8 +16,9 @@ use crate::capture::Capture;
 use crate::environments::Outfit;
 use crate::gates::{self, Evidence, Finish, GateKind, Judgement};
 use crate::nest;
+use crate::pulse::Pulse;
 use crate::sandbox::Confined;
-use crate::supervise::{Charge, End, Limits, Pulse, supervise};
+use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
 /// What a gate is run in.

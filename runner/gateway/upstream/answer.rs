@@ -3,6 +3,7 @@
 //!
 //! Unaware of what becomes of the events.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +28,14 @@ pub struct Frame {
     pub bytes: Bytes,
     /// What it is.
     pub kind: Kind,
+}
+
+impl Frame {
+    /// Returns the data of the event, as one text; empty for a comment.
+    #[must_use]
+    pub fn data(&self) -> Cow<'_, [u8]> {
+        event::data(&self.bytes).unwrap_or_default()
+    }
 }
 
 /// An answer that has begun.

@@ -40,11 +40,20 @@ const LAST: &[&str] = &[COMPLETED, INCOMPLETE, FAILED, ERROR];
 
 /// Tells what an event is. `now` is in seconds since 1970-01-01 UTC.
 pub(super) fn kind(event: &[u8], now: u64) -> Kind {
-    let mut name: &[u8] = b"";
+    let name = sse::fields(event).filter(|(field, _)| field == b"event").last();
+    let name = name.map_or(b"".as_slice(), |(_, value)| value);
+    let Some(data) = data(event) else { return Kind::Comment };
+    match last(name, &data) {
+        Some(last) => read(last, &data, now),
+        None => Kind::Other,
+    }
+}
+
+/// Returns the data of an event, its lines as one text; `None` where it has none.
+pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut data: Option<Cow<'_, [u8]>> = None;
     for (field, value) in sse::fields(event) {
         match (field, &mut data) {
-            (b"event", _) => name = value,
             (b"data", None) => data = Some(Cow::Borrowed(value)),
             (b"data", Some(data)) => {
                 data.to_mut().push(b'\n');
@@ -53,11 +62,7 @@ pub(super) fn kind(event: &[u8], now: u64) -> Kind {
             _ => {}
         }
     }
-    let Some(data) = data else { return Kind::Comment };
-    match last(name, &data) {
-        Some(last) => read(last, &data, now),
-        None => Kind::Other,
-    }
+    data
 }
 
 /// Tells which of the last events this is, if it is one.
