@@ -31,7 +31,8 @@ pub(crate) fn read(key: &str, value: Value<'_>, out: &mut Diagnostics) -> Option
     (out.errors() == before).then_some(hosts)
 }
 
-fn check(host: &str) -> Result<(), (&'static str, &'static str)> {
+/// Says what is wrong with a host and its optional port, and what would be right.
+pub(crate) fn check(host: &str) -> Result<(), (&'static str, &'static str)> {
     if host.contains("://") {
         return Err((
             "is an address, not a host",

@@ -6,6 +6,7 @@
 //! caller gives [`Sources`] and a catalog. See docs/language.md.
 
 mod actors;
+mod addresses;
 mod arguments;
 mod bindings;
 mod calls;

@@ -19,7 +19,7 @@ use crate::scope::ScopeId;
 use crate::value::{Kind, Value};
 use crate::vocabulary::{Form, Key};
 use crate::wording::{listed, quoted};
-use crate::{globs, hosts, typed, variables};
+use crate::{addresses, globs, hosts, typed, variables};
 
 /// Returns the keys of a kind, and those that its family has beside them.
 pub(crate) fn keys(schema: &KindSchema, more: &[Key]) -> Vec<Key> {
@@ -102,6 +102,7 @@ fn key(param: &Param) -> Key {
         ParamType::Path => (Form::Set, format!("{name} = \"folder/file\"")),
         ParamType::Globs => (Form::List, format!("{name} = [\"src/**\"]")),
         ParamType::Hosts => (Form::List, format!("{name} = [\"registry.example\"]")),
+        ParamType::Address => (Form::Set, format!("{name} = \"https://api.example/v1\"")),
         ParamType::Variables => (Form::Map, format!("{name} {{ CI = \"1\" }}")),
         ParamType::Pattern => (Form::Set, format!("{name} = \"regular expression\"")),
     };
@@ -149,6 +150,7 @@ fn value<'a>(
         ParamType::Path => path(name, value, eval).map(ParamValue::Text),
         ParamType::Globs => globs::read(name, value, out).map(ParamValue::List),
         ParamType::Hosts => hosts::read(name, value, out).map(ParamValue::List),
+        ParamType::Address => addresses::read(name, value, out).map(ParamValue::Text),
         ParamType::Pattern => pattern(name, value, eval).map(ParamValue::Text),
         ParamType::Thresholds(_) | ParamType::Variables => None,
     }

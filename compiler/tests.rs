@@ -62,6 +62,8 @@ static CODEX: KindSchema = KindSchema {
             need: Need::Default("none"),
             doc: "",
         },
+        optional("url", ParamType::Address),
+        optional("output_max", ParamType::Word(&["set", "model"])),
     ],
 };
 

@@ -51,6 +51,7 @@ pub fn refusals(plan: &Plan) -> Vec<String> {
         let of = unknown_params(schema, &agent.params);
         all.extend(of.map(|what| format!("agent {}: {what}", agent.name)));
     }
+    all.extend(of_addresses(plan));
     for gate in &plan.gates {
         let schema = gates::kind(&gate.kind).map(gates::GateKind::schema);
         let of = unknown_params(schema, &gate.params);
@@ -64,6 +65,18 @@ pub fn refusals(plan: &Plan) -> Vec<String> {
         of_node(node, &mut all);
     }
     all
+}
+
+/// A key is for one provider: it must not be shown to another.
+fn of_addresses(plan: &Plan) -> Option<String> {
+    let mut agents = plan.agents.iter();
+    let first = agents.next()?;
+    let url = agents::codex::url(first);
+    let other = agents.find(|agent| agents::codex::url(agent) != url)?;
+    Some(format!(
+        "agent {}: `url`: agent {} has another; a run asks one provider, with one key, yet",
+        other.name, first.name
+    ))
 }
 
 fn of_run(plan: &Plan) -> Vec<String> {
@@ -205,6 +218,18 @@ mod tests {
         });
         assert_eq!(done, Vec::<String>::new());
         assert!(check(&plan()).is_ok());
+    }
+
+    #[test]
+    fn a_run_has_one_provider() {
+        let at = |url: &str| {
+            let params = Params(vec![("url".to_owned(), ParamValue::Text(url.to_owned()))]);
+            Agent { name: url.to_owned(), kind: "codex".to_owned(), params }
+        };
+        let same = refused(|plan| plan.agents = vec![at("https://a"), at("https://a")]);
+        assert_eq!(same, Vec::<String>::new());
+        let other = refused(|plan| plan.agents = vec![at("https://a"), at("https://b")]);
+        assert!(other[0].starts_with("agent https://b: `url`: agent https://a has"), "{other:?}");
     }
 
     #[test]

@@ -72,6 +72,7 @@ fn type_name(ty: ParamType) -> String {
         ParamType::Path => "path, relative to the root".to_owned(),
         ParamType::Globs => "list of globs, relative to the root, at least one".to_owned(),
         ParamType::Hosts => "list of host names, each with an optional port".to_owned(),
+        ParamType::Address => "address, as in `https://api.example/v1`".to_owned(),
         ParamType::Variables => "block of `NAME = \"value\"`".to_owned(),
         ParamType::Pattern => "regular expression, as the Rust crate regex reads it".to_owned(),
     }
@@ -140,6 +141,7 @@ fn sample(ty: ParamType) -> String {
         ParamType::Path => "\"folder\"".to_owned(),
         ParamType::Globs => "[\"src/**\"]".to_owned(),
         ParamType::Hosts => "[\"registry.example\"]".to_owned(),
+        ParamType::Address => "\"https://api.example/v1\"".to_owned(),
         ParamType::Variables => "{ NAME = \"value\" }".to_owned(),
         ParamType::Pattern => "\"TODO|FIXME\"".to_owned(),
     }

@@ -81,6 +81,9 @@ pub enum ParamType {
     Globs,
     /// A list of host names, each with an optional port.
     Hosts,
+    /// The address of a service, `https://host:port/path`, without a `/` at its
+    /// end; `http` for this host alone.
+    Address,
     /// A block of variables `{ NAME = "value" }`; a list of `NAME=value` in plan.lock.
     Variables,
     /// A regular expression as the crate `regex` reads it.

@@ -23,6 +23,9 @@ pub struct Codex;
 /// Where the folder of the program is seen inside the sandbox.
 const PROGRAM_DIR: &str = "/opt/codex";
 
+/// The provider, where a plan does not say: those of before it could.
+const URL: &str = "https://api.openai.com/v1";
+
 /// The variable that carries the endpoint's token.
 const TOKEN: &str = "EUFM_GATEWAY_TOKEN";
 
@@ -48,8 +51,36 @@ static SCHEMA: KindSchema = KindSchema {
             need: Need::Default("none"),
             doc: "What the agent's commands reach beside the model: nothing.",
         },
+        Param {
+            name: "url",
+            ty: ParamType::Address,
+            need: Need::Default(URL),
+            doc: "The base address of the provider, which must speak the Responses API. What the \
+                  agent reads goes there, and the run's key.",
+        },
+        Param {
+            name: "output_max",
+            ty: ParamType::Word(&["set", "model"]),
+            need: Need::Default("set"),
+            doc: "How long an answer can be. set: what the gateway sets in the request, by what \
+                  is left of the budgets; model: the model's longest, for a provider that does \
+                  not keep to what is set.",
+        },
     ],
 };
+
+/// Returns the base address of an agent's provider.
+#[must_use]
+pub fn url(agent: &Agent) -> &str {
+    agent.params.text("url").unwrap_or(URL)
+}
+
+/// Tells whether an agent's provider may answer at greater length than the
+/// request allows, so that the model's longest answer is what one can cost.
+#[must_use]
+pub fn ignores_output_max(agent: &Agent) -> bool {
+    agent.params.text("output_max") == Some("model")
+}
 
 /// Features that an unattended run does without; each costs time, money or
 /// determinism, or waits for ever (measured: the same run takes 6 s with them).
@@ -80,10 +111,12 @@ const SETTINGS: &[&str] = &[
     "model_providers.eufm.name=eufm",
     "model_providers.eufm.wire_api=responses",
     "model_providers.eufm.env_key=EUFM_GATEWAY_TOKEN",
-    // The gateway does the waiting and retrying; it is always there.
+    // The gateway does the waiting, and it is always there. A stream that broke
+    // is asked for again until it is no more worth it, which the gateway knows.
     "model_providers.eufm.request_max_retries=1",
-    "model_providers.eufm.stream_max_retries=1",
-    "model_providers.eufm.stream_idle_timeout_ms=600000",
+    "model_providers.eufm.stream_max_retries=100",
+    // Above the gateway's own limit, so that it is the one that says what broke.
+    "model_providers.eufm.stream_idle_timeout_ms=360000",
 ];
 
 impl AgentBackend for Codex {
@@ -288,6 +321,25 @@ mod tests {
         let run = arguments(None).join(" ");
         assert!(!run.contains("Do it."), "{run}");
         assert!(run.contains("env_key=EUFM_GATEWAY_TOKEN"), "{run}");
+    }
+
+    #[test]
+    fn what_an_older_plan_does_not_say_is_as_it_was() {
+        let old = agent();
+        assert_eq!((url(&old), ignores_output_max(&old)), ("https://api.openai.com/v1", false));
+        let text = |key: &str, value: &str| (key.to_owned(), ParamValue::Text(value.to_owned()));
+        let params = Params(vec![text("url", "https://m.example"), text("output_max", "model")]);
+        let new = Agent { params, ..old };
+        assert_eq!((url(&new), ignores_output_max(&new)), ("https://m.example", true));
+    }
+
+    #[test]
+    fn the_gateway_gives_a_quiet_stream_up_before_codex_does() {
+        let run = arguments(None);
+        let limit = run.iter().find_map(|word| word.split_once("stream_idle_timeout_ms="));
+        let limit: u64 = limit.expect("it is set").1.parse().expect("a number");
+        let own = crate::gateway::upstream::Patience::default().idle;
+        assert!(std::time::Duration::from_millis(limit) > own);
     }
 
     #[test]
