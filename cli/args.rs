@@ -153,6 +153,8 @@ pub(crate) struct ExecArgs {
     /// Answer the agents from this recording instead of a model
     #[arg(long, value_name = "FILE")]
     pub(crate) cassette: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
     /// Use this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
@@ -171,6 +173,22 @@ pub(crate) struct ExecArgs {
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+}
+
+/// Where the provider's key comes from.
+#[derive(Debug, ClapArgs)]
+#[group(multiple = false, conflicts_with = "cassette")]
+pub(crate) struct KeyArgs {
+    /// Take the provider's key from this variable instead of OPENAI_API_KEY
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_env: Option<String>,
+    /// Take the provider's key from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Take the provider's key from what this program prints; its arguments are split as a shell
+    /// does, but no shell is run
+    #[arg(long, value_name = "CMD")]
+    pub(crate) key_command: Option<String>,
 }
 
 /// Reads a span of time, `7d`.

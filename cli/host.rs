@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use eufm_plan::Digest;
 use eufm_plan::units::Bytes;
 use eufm_runner::Host;
+use eufm_runner::gateway::upstream::{KeySource, Proxies};
 use eufm_runner::limits::Ceilings;
 use serde::Deserialize;
 
+use crate::args::KeyArgs;
 use crate::exit::{ExitStatus, Failure};
+use crate::keys::{self, ConfiguredKey, Surroundings};
 
 /// The user's configuration file, `$XDG_CONFIG_HOME/eufm/config.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +24,9 @@ struct Config {
     /// Limits on every attempt and gate, in place of the usual ones.
     #[serde(default)]
     limits: ConfiguredLimits,
+    /// Where the provider's key comes from.
+    #[serde(default)]
+    key: ConfiguredKey,
 }
 
 /// The table `[limits]` of the configuration.
@@ -68,6 +74,29 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
     let ceilings = config.limits.ceilings().map_err(|reason| bad_config(&file, &reason))?;
     let launcher = own_program()?;
     Ok(Host { home, path: search_path(), codex, launcher, ceilings })
+}
+
+/// Finds out where the provider's key comes from; it is not read yet.
+///
+/// # Errors
+/// Fails when a flag or the configuration cannot be understood.
+#[expect(dead_code, reason = "runs ask a model with the live mode, which takes this")]
+pub(crate) fn key_source(args: &KeyArgs) -> Result<KeySource, Failure> {
+    let home = home()?;
+    let (config, file) = config(&home)?;
+    let around = Surroundings { variables: std::env::vars_os().collect(), home };
+    keys::source(args, &config.key, &around).map_err(|reason| bad_config(&file, &reason))
+}
+
+/// Returns the proxies of the user's environment. As with other programs, the
+/// small spelling counts where both are there.
+#[expect(dead_code, reason = "runs ask a model with the live mode, which takes this")]
+pub(crate) fn proxies() -> Proxies {
+    let either = |small: &str| {
+        let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        given(small).or_else(|| given(&small.to_ascii_uppercase()))
+    };
+    Proxies { https: either("https_proxy"), all: either("all_proxy"), no: either("no_proxy") }
 }
 
 /// Returns the folders of the user's `PATH`. A relative one would mean another

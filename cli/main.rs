@@ -11,6 +11,7 @@ mod commands;
 mod decimal;
 mod exit;
 mod host;
+mod keys;
 mod litellm;
 mod price_table;
 mod render;

@@ -168,3 +168,15 @@ fn what_is_not_kept_of_its_output_takes_no_room_while_it_runs() {
     assert!(log.len() < 65 << 20, "{}", log.len());
     project.nothing_is_left();
 }
+
+#[test]
+fn it_gets_none_of_the_users_variables() {
+    let body = "command look { run = [\"sh\", \"-c\", \"env > all.txt\"], in_place = true }\n";
+    let project = project(body);
+    let keys = [("OPENAI_API_KEY", "sk-usual"), ("MY_KEY", "sk-mine"), ("EUFM_KEY", "sk-own")];
+    let run = keys.iter().fold(project.exec(), |run, (name, value)| run.env(name, value));
+    run.run().expect(0);
+    let all = project.read("all.txt");
+    assert!(all.contains("EUFM_NODE=look\n"), "{all}");
+    assert!(!all.contains("KEY") && !all.contains("sk-"), "{all}");
+}

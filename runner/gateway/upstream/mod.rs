@@ -22,6 +22,7 @@ mod classify_test;
 mod connect;
 mod event;
 mod key;
+mod key_source;
 mod sse;
 #[cfg(test)]
 mod tls_test;
@@ -32,7 +33,8 @@ mod wire_test;
 pub use answer::{Answer, Frame};
 pub use connect::{Proxies, UpstreamError};
 pub use event::Kind;
-pub use key::Key;
+pub use key::{Key, NoKey};
+pub use key_source::{Found, KeyError, KeySource};
 pub use trouble::{Class, Phase, Trouble};
 
 use crate::clock;
