@@ -106,7 +106,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["runner/gateway/upstream/", "runner/proxy/"]),
     ("http_body_util", &["runner/gateway/upstream/", "runner/proxy/"]),
     ("rustls", &["runner/gateway/upstream/"]),
-    ("tokio", &["runner/gateway/", "runner/proxy/"]),
+    ("tokio", &["runner/counter.rs", "runner/gateway/", "runner/proxy/"]),
     ("pest::", &["grammar/"]),
     ("pest_derive", &["grammar/"]),
     ("indicatif", &["runner/reporters/"]),
