@@ -161,6 +161,7 @@ impl Bare<'_> {
         let _open = self.gateway.open(Door {
             node: format!("n{number}"),
             index: NodeIndex::new(number),
+            agent: AgentIndex::new(0),
             folder: door.clone(),
             token: "token".to_owned(),
         })?;

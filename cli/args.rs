@@ -150,11 +150,23 @@ pub(crate) struct ExecArgs {
     /// Keep the state of runs in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    /// Answer the agents from this recording instead of a model
+    /// Answer the agents from this script instead of a model
     #[arg(long, value_name = "FILE")]
     pub(crate) cassette: Option<PathBuf>,
+    /// Record what the agents ask and the model answers in this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cassette", "replay"])]
+    pub(crate) record: Option<PathBuf>,
+    /// Answer the agents from this recording instead of a model
+    #[arg(long, value_name = "DIR", conflicts_with = "cassette")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Take the recorded answers by their order alone, whatever is asked
+    #[arg(long, requires = "replay")]
+    pub(crate) loose: bool,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
+    /// Stop, to go on another day, when the provider was away for so long
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = span)]
+    pub(crate) max_outage: Duration,
     /// Use this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
@@ -177,7 +189,7 @@ pub(crate) struct ExecArgs {
 
 /// Where the provider's key comes from.
 #[derive(Debug, ClapArgs)]
-#[group(multiple = false, conflicts_with = "cassette")]
+#[group(multiple = false, conflicts_with_all = ["cassette", "replay"])]
 pub(crate) struct KeyArgs {
     /// Take the provider's key from this variable instead of OPENAI_API_KEY
     #[arg(long, value_name = "NAME")]

@@ -3,11 +3,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eufm_plan::Digest;
-use eufm_plan::units::Bytes;
+use eufm_plan::units::{Bytes, Millis};
 use eufm_runner::Host;
-use eufm_runner::gateway::upstream::{KeySource, Proxies};
+use eufm_runner::gateway::upstream::{KeySource, Patience, Proxies};
 use eufm_runner::limits::Ceilings;
 use serde::Deserialize;
 
@@ -21,12 +22,46 @@ use crate::keys::{self, ConfiguredKey, Surroundings};
 struct Config {
     /// The Codex CLI.
     codex: Option<PathBuf>,
+    /// How long the provider is waited for.
+    #[serde(default)]
+    provider: ConfiguredProvider,
     /// Limits on every attempt and gate, in place of the usual ones.
     #[serde(default)]
     limits: ConfiguredLimits,
     /// Where the provider's key comes from.
     #[serde(default)]
     key: ConfiguredKey,
+}
+
+/// The table `[provider]` of the configuration: how long a request waits.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfiguredProvider {
+    /// For a connection, as `30 s`.
+    connect: Option<String>,
+    /// For the beginning of an answer, as `300 s`.
+    first_byte: Option<String>,
+    /// For each next event, as `300 s`.
+    idle: Option<String>,
+}
+
+impl ConfiguredProvider {
+    /// # Errors
+    /// Fails with the key whose value is no span of time.
+    fn patience(&self) -> Result<Patience, String> {
+        let usual = Patience::default();
+        let span = |key: &str, given: &Option<String>, usual: Duration| match given {
+            None => Ok(usual),
+            Some(text) => Millis::parse(text)
+                .map(Millis::to_std)
+                .ok_or_else(|| format!("provider: `{key}` is `{text}`, not a time as `300 s`")),
+        };
+        Ok(Patience {
+            connect: span("connect", &self.connect, usual.connect)?,
+            first_byte: span("first_byte", &self.first_byte, usual.first_byte)?,
+            idle: span("idle", &self.idle, usual.idle)?,
+        })
+    }
 }
 
 /// The table `[limits]` of the configuration.
@@ -80,7 +115,6 @@ pub(crate) fn host(codex: Option<&Path>) -> Result<Host, Failure> {
 ///
 /// # Errors
 /// Fails when a flag or the configuration cannot be understood.
-#[expect(dead_code, reason = "runs ask a model with the live mode, which takes this")]
 pub(crate) fn key_source(args: &KeyArgs) -> Result<KeySource, Failure> {
     let home = home()?;
     let (config, file) = config(&home)?;
@@ -88,9 +122,17 @@ pub(crate) fn key_source(args: &KeyArgs) -> Result<KeySource, Failure> {
     keys::source(args, &config.key, &around).map_err(|reason| bad_config(&file, &reason))
 }
 
+/// Returns how long a request to the provider waits.
+///
+/// # Errors
+/// Fails when the configuration cannot be understood.
+pub(crate) fn patience() -> Result<Patience, Failure> {
+    let (config, file) = config(&home()?)?;
+    config.provider.patience().map_err(|reason| bad_config(&file, &reason))
+}
+
 /// Returns the proxies of the user's environment. As with other programs, the
 /// small spelling counts where both are there.
-#[expect(dead_code, reason = "runs ask a model with the live mode, which takes this")]
 pub(crate) fn proxies() -> Proxies {
     let either = |small: &str| {
         let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -31,6 +31,7 @@ pub mod layers;
 pub mod ledger;
 pub mod limits;
 mod meant;
+pub mod model;
 mod monitor;
 pub mod nest;
 mod node;

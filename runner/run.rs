@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eufm_plan::lockfile::Locked;
 use eufm_plan::{Digest, Plan};
@@ -18,16 +19,15 @@ use crate::durable::write_whole;
 use crate::environments::{self, Shelf};
 use crate::error::RunError;
 use crate::event::{Event, Outcome, RunEvent};
-use crate::executors::GO_ON;
-use crate::gateway::{Cassette, Gateway, Provider};
+use crate::gateway::{Gateway, Provider};
 use crate::git::{Error as GitError, Git, Vault, Writes};
 use crate::journal::{self, Durability, Journal};
 use crate::ledger::Account;
 use crate::limits::{Limits, RUNNER_BYTES};
 use crate::meant::{self, Meant, Question};
+use crate::model::Model;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::protections::Protection;
-use crate::pulse::Pulse;
 use crate::replayed::Replayed;
 use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
@@ -36,7 +36,7 @@ use crate::scheduler::Scheduler;
 use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
-use crate::workshop::{Courier, Refusals, Site, StepError, Workshop};
+use crate::workshop::{Courier, Site, StepError, Workshop};
 
 /// What is to be run, and where.
 #[derive(Debug)]
@@ -49,8 +49,10 @@ pub struct Order {
     pub repository: PathBuf,
     /// Where the state of the repository's runs lies.
     pub state: PathBuf,
-    /// The recorded answers of the model.
-    pub cassette: Option<Cassette>,
+    /// What answers the agents.
+    pub model: Model,
+    /// How long the provider may be away until the run is stopped.
+    pub outage_max: Option<Duration>,
     /// Whether failed nodes get new attempts.
     pub retry: bool,
     /// Whether another run is begun, in place of an unfinished one of the plan.
@@ -126,6 +128,7 @@ pub fn run(
     let mut first = replayed.first_facts(&order.locked, &found, !order.takes_results)?;
     let locked = order.locked.clone();
     let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
+    let provider = provider(order.model, &locked.plan, &found.run, (&courier, reporter))?;
     // Before anything runs: what it rests on is a part of what happened.
     first.extend(admitted.guarded.clone().map(RunEvent::Guarded));
     if let Some(run) = &replaced {
@@ -145,11 +148,10 @@ pub fn run(
         cache,
         takes_results: order.takes_results && !replayed.scheduler.state().uncached,
     };
-    let reserve =
-        Reserve::take(&store.reserve()).map_err(|error| state(&store.reserve(), &error))?;
+    let reserve = reserve(&store)?;
     let limits = limits(&admitted.locked.plan, host, &dir)?;
     first.push(RunEvent::Limited { facilities: limits.facilities() });
-    let shop = workshop((admitted, limits), site, order.cassette, courier)?;
+    let shop = workshop((admitted, limits), site, provider, courier)?;
     if let Err(error) = environments::prepare_all(&shop, reporter, &inbox) {
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
         return Err(error);
@@ -157,11 +159,31 @@ pub fn run(
     let journal = journal_of(&shop, &mut replayed, (&order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let admission = admission(&shop.plan, &store);
-    let outage_max = None;
+    let outage_max = order.outage_max;
     let start = Start { shop, scheduler, journal, times, admission, reserve, reporter, outage_max };
     let ended = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     finish(ended, &dir)
+}
+
+/// Takes the room in which the last records find a place.
+fn reserve(store: &Store) -> Result<Reserve, RunError> {
+    Reserve::take(&store.reserve()).map_err(|error| state(&store.reserve(), &error))
+}
+
+/// Finds what answers the agents of a plan, if it has any.
+fn provider(
+    model: Model,
+    plan: &Plan,
+    run: &str,
+    (courier, reporter): (&Courier, &mut dyn Reporter),
+) -> Result<Option<Provider>, RunError> {
+    if !needs_model(plan) {
+        return Ok(None);
+    }
+    let found = crate::model::find(model, plan, run, courier)?;
+    found.remarks.iter().for_each(|remark| reporter.note(remark));
+    Ok(Some(found.provider))
 }
 
 /// Opens the vault, in which an earlier runner may have been killed.
@@ -345,43 +367,22 @@ pub(crate) fn limits(plan: &Plan, host: &Host, dir: &RunDir) -> Result<Limits, R
 fn workshop(
     (admitted, limits): (Admitted, Limits),
     site: Site,
-    cassette: Option<Cassette>,
+    provider: Option<Provider>,
     courier: Courier,
 ) -> Result<Workshop, RunError> {
     let mut shop = Workshop::new(admitted, limits, site, courier)
         .map_err(|error| RunError::Host(format!("the proxy does not start: {error}")))?;
-    if needs_model(&shop.plan) {
-        let gateway = gateway(&shop.plan, cassette, &shop.courier, &shop.pulses, &shop.refusals)?;
-        shop.gateway = Some(gateway);
+    if let Some(provider) = provider {
+        let counter = RunCounter {
+            courier: shop.courier.clone(),
+            pulses: Arc::clone(&shop.pulses),
+            refusals: Arc::clone(&shop.refusals),
+            prices: Account::of(&shop.plan),
+        };
+        let gateway = Gateway::start(provider, counter);
+        shop.gateway = Some(gateway.map_err(|error| RunError::Host(error.to_string()))?);
     }
     Ok(shop)
-}
-
-fn gateway(
-    plan: &Plan,
-    cassette: Option<Cassette>,
-    courier: &Courier,
-    pulses: &Arc<Vec<Pulse>>,
-    refusals: &Arc<Refusals>,
-) -> Result<Gateway, RunError> {
-    let cassette = cassette.ok_or_else(|| {
-        RunError::Unavailable(
-            "this version of eufm has no way to a model's provider yet: it answers agents from a \
-             cassette\n  help: give one with --cassette FILE (docs/cassette.md)"
-                .to_owned(),
-        )
-    })?;
-    cassette
-        .check(plan.nodes.iter().map(|node| node.name.as_str()))
-        .map_err(|error| RunError::Unavailable(error.to_string()))?;
-    let counter = RunCounter {
-        courier: courier.clone(),
-        pulses: Arc::clone(pulses),
-        refusals: Arc::clone(refusals),
-        prices: Account::of(plan),
-    };
-    let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
-    Gateway::start(provider, counter).map_err(|error| RunError::Host(error.to_string()))
 }
 
 /// Removes the worktrees of an earlier runner, but for those of attempts whose

@@ -8,11 +8,12 @@
 use eufm_plan::{GateIndex, NodeIndex, Plan};
 use thiserror::Error;
 
+mod requests;
+
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
-use crate::gateway::Usage;
 use crate::git::CommitId;
-use crate::ledger::{Account, Reservation, Spent};
+use crate::ledger::Account;
 use crate::limits::Facility;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
@@ -307,17 +308,12 @@ impl RunState {
                 self.account_for(node, event);
             }
             NodeEvent::Exited { ending, salvage } => {
-                self.release(node);
-                let run = &mut self.nodes[node.get()];
-                run.end_of_attempt(at_ms);
-                run.keep(salvage.as_ref());
+                self.end_attempt(node, salvage.as_ref());
                 self.exited(node, ending);
             }
             NodeEvent::Interrupted { salvage } => {
-                self.release(node);
+                self.end_attempt(node, salvage.as_ref());
                 let run = &mut self.nodes[node.get()];
-                run.end_of_attempt(at_ms);
-                run.keep(salvage.as_ref());
                 run.feedback = Some(run.feedback.take().unwrap_or(Feedback::Interrupted));
                 self.set(node, Phase::Ready);
             }
@@ -352,43 +348,6 @@ impl RunState {
                 run.failure = Some(Failure::conflict("each other, in what it needs", paths));
                 self.set(node, Phase::Failed);
             }
-        }
-    }
-
-    /// Notes that a node's attempt is held no more.
-    fn release(&mut self, node: NodeIndex) {
-        let run = &mut self.nodes[node.get()];
-        if run.held_since_ms.is_some() {
-            run.release(self.at_ms);
-            self.held -= 1;
-        }
-    }
-
-    /// Takes a fact about a request of the node's agent.
-    fn account_for(&mut self, node: NodeIndex, event: &NodeEvent) {
-        match event {
-            NodeEvent::Asked { request, micros, tokens, output } => {
-                let most = Spent { micros: *micros, tokens: *tokens };
-                self.account.reserve(
-                    node,
-                    *request,
-                    Reservation { most, output: *output, is_short: false },
-                );
-            }
-            NodeEvent::Replied { usage, request, micros, .. } => {
-                let run = &mut self.nodes[node.get()];
-                run.usage += *usage;
-                run.replies += 1;
-                run.heard = true;
-                let tokens = usage.input.saturating_add(usage.output);
-                let spent = Spent { micros: micros.unwrap_or(0), tokens };
-                self.account.settle(node, *request, spent, *usage);
-            }
-            NodeEvent::Unanswered { request, micros, tokens, .. } => {
-                let spent = Spent { micros: *micros, tokens: *tokens };
-                self.account.settle(node, Some(*request), spent, Usage::default());
-            }
-            _ => {}
         }
     }
 

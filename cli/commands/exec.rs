@@ -5,6 +5,8 @@ use std::path::Path;
 use eufm_compiler::{Request, Setting};
 use eufm_plan::lockfile::{self, Locked};
 use eufm_runner::gateway::Cassette;
+use eufm_runner::gateway::recording::Matching;
+use eufm_runner::model::Model;
 use eufm_runner::{Order, RunError};
 
 use crate::args::{ExecArgs, Progress};
@@ -25,25 +27,20 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     if !args.new
         && let Some(done) = eufm_runner::done_before(&text, &repository, &state, &host)?
     {
-        render::summary(&done, args.cassette.is_some());
+        render::summary(&done, source(args));
         return Ok(ExitStatus::DONE);
     }
     let locked = locked(&args.plan, &text)?;
-    let cassette = match &args.cassette {
-        Some(path) => Some(
-            Cassette::read(path)
-                .map_err(|error| Failure::new(ExitStatus::USAGE, error.to_string()))?,
-        ),
-        None => None,
-    };
-    let scripted = cassette.is_some();
+    let model = model(args)?;
+    let source = source(args);
     let plan = locked.plan.clone();
     let order = Order {
         locked,
         text,
         state,
         repository,
-        cassette,
+        model,
+        outage_max: Some(args.max_outage),
         retry: args.retry,
         new: args.new,
         takes_results: !args.no_cache,
@@ -52,16 +49,48 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
-    if scripted {
-        reporter.note("the model's replies come from a cassette; everything else is real");
+    if let Some(source) = source {
+        reporter.note(&format!("the model's replies come from {source}; everything else is real"));
     }
     let done = eufm_runner::run(order, &host, &reviewed, reporter.as_mut())?;
-    render::summary(&done, scripted);
+    render::summary(&done, source);
     Ok(match (&done.stop, done.report.outcome) {
         (Some(stop), _) => ExitStatus::of_stop(stop),
         (None, Some(outcome)) => ExitStatus::of_outcome(outcome),
         (None, None) => ExitStatus::STATE,
     })
+}
+
+/// Finds out what is to answer the agents.
+///
+/// # Errors
+/// Fails when a script is not to be read, or a flag is not understood.
+fn model(args: &ExecArgs) -> Result<Model, Failure> {
+    if let Some(path) = &args.cassette {
+        let script = Cassette::read(path);
+        return script
+            .map(Model::Script)
+            .map_err(|error| Failure::new(ExitStatus::USAGE, error.to_string()));
+    }
+    if let Some(path) = &args.replay {
+        let matching = if args.loose { Matching::Loose } else { Matching::Strict };
+        return Ok(Model::Recording { path: path.clone(), matching });
+    }
+    Ok(Model::Provider {
+        key: host::key_source(&args.key)?,
+        proxies: host::proxies(),
+        patience: host::patience()?,
+        record: args.record.clone(),
+    })
+}
+
+/// Says where the model's replies come from, if it is no model.
+fn source(args: &ExecArgs) -> Option<&'static str> {
+    match (&args.cassette, &args.replay) {
+        (Some(_), _) => Some("a cassette"),
+        (None, Some(_)) => Some("a recording"),
+        (None, None) => None,
+    }
 }
 
 /// Reads a plan; its text belongs to the run.

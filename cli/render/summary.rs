@@ -5,11 +5,11 @@ use eufm_runner::reporters::seconds;
 use eufm_runner::{Done, NodeReport, Outcome, RunReport};
 
 /// Prints the summary to standard output.
-pub(crate) fn summary(done: &Done, scripted: bool) {
-    super::print(&text(done, scripted));
+pub(crate) fn summary(done: &Done, source: Option<&str>) {
+    super::print(&text(done, source));
 }
 
-fn text(done: &Done, scripted: bool) -> String {
+fn text(done: &Done, source: Option<&str>) -> String {
     let report = &done.report;
     let mut lines = vec![headline(done), String::new()];
     let width = report.nodes.iter().map(|node| node.node.chars().count()).max().unwrap_or(0);
@@ -26,7 +26,7 @@ fn text(done: &Done, scripted: bool) -> String {
     );
     lines.push(format!("  branch   {branch}"));
     lines.push(format!("  base     {}", short(&report.base)));
-    lines.push(format!("  tokens   {}", tokens(report, scripted)));
+    lines.push(format!("  tokens   {}", tokens(report, source)));
     lines.extend(report.cost.iter().map(|cost| format!("  cost     at most {cost}")));
     if let Some(guarded) = &report.guarded {
         let lacks: Vec<&str> = guarded.degraded.iter().map(|lack| lack.name.as_str()).collect();
@@ -37,20 +37,21 @@ fn text(done: &Done, scripted: bool) -> String {
     lines.push(format!("  active   {}", seconds(report.active_ms)));
     lines.push(format!("  state    {}", report.state.display()));
     lines.push(format!("  logs     {}", report.state.join("nodes").display()));
-    if scripted {
-        lines.push(
-            "  scripted the model's replies come from a cassette; Codex, git, the sandbox, the \
+    if let Some(source) = source {
+        lines.push(format!(
+            "  scripted the model's replies come from {source}; Codex, git, the sandbox, the \
              edits and the tests are real"
-                .to_owned(),
-        );
+        ));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn tokens(report: &RunReport, scripted: bool) -> String {
+fn tokens(report: &RunReport, source: Option<&str>) -> String {
     let usage = report.usage;
-    let source = if scripted { ", as the cassette states them" } else { "" };
+    let source = source.map_or_else(String::new, |source| {
+        format!(", as {} states them", source.replacen("a ", "the ", 1))
+    });
     format!(
         "{} in ({} cached), {} out ({} reasoning){source}",
         usage.input, usage.cached, usage.output, usage.reasoning

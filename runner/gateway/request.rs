@@ -168,8 +168,9 @@ impl Item {
         if !ITEMS.contains(&kind) && !kind.ends_with("_call_output") {
             return Err(format!("items of the kind `{kind}` are refused: their cost is not known"));
         }
-        let parts = [&self.content, &self.output].into_iter().flatten().flat_map(Content::parts);
-        parts.map(Part::check).collect()
+        let mut parts =
+            [&self.content, &self.output].into_iter().flatten().flat_map(Content::parts);
+        parts.try_for_each(Part::check)
     }
 
     pub(super) fn voice(&self) -> Voice {

@@ -55,6 +55,11 @@ impl Key {
         self.authorization.clone()
     }
 
+    /// Returns it, for who has to see to it that it is nowhere.
+    pub(crate) fn secret(&self) -> &str {
+        &self.text
+    }
+
     /// Takes the key out of what a provider said.
     pub(super) fn hide_in(&self, mut trouble: Trouble) -> Trouble {
         if trouble.message.contains(&*self.text) {
