@@ -118,15 +118,18 @@ pub fn slug(name: &str) -> Cow<'_, str> {
 }
 
 /// Hashes bytes that come piece by piece.
-#[derive(Default)]
-pub(crate) struct Hasher(Sha256);
+#[derive(Debug, Default)]
+pub struct Hasher(Sha256);
 
 impl Hasher {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    /// Adds the bytes that come next.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(crate) fn digest(self) -> Digest {
+    /// Returns the digest of all of them, as [`Digest::of`] does.
+    #[must_use]
+    pub fn digest(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }

@@ -28,7 +28,7 @@ static KINDS: LazyLock<[Vec<&'static KindSchema>; 3]> = LazyLock::new(|| {
 fn assert_kept(plan: &Plan) {
     let lock = write(plan);
     match read(&lock) {
-        Ok(locked) => assert_eq!(locked.plan, *plan, "plan.lock says another plan:\n{lock}"),
+        Ok(locked) => assert_eq!(*locked.plan, *plan, "plan.lock says another plan:\n{lock}"),
         Err(error) => panic!("plan.lock is refused: {error}\n{lock}"),
     }
 }

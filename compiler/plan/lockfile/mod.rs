@@ -17,6 +17,8 @@ mod write;
 pub use read::{read, read_kept};
 pub use write::write;
 
+use std::sync::Arc;
+
 use crate::{Digest, Plan};
 
 /// The format that is written.
@@ -28,8 +30,8 @@ pub const BYTES_MAX: usize = 256 << 20;
 /// A plan as it was read from plan.lock, with the digest that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
-    /// What the text says.
-    pub plan: Plan,
+    /// What the text says; shared, since it changes no more.
+    pub plan: Arc<Plan>,
     /// The digest that the text ends with: of all bytes before `[digest]`.
     /// Journals and approvals are bound to it.
     pub digest: Digest,

@@ -1,41 +1,36 @@
 //! The form of plan.lock: TOML with known keys only, read a part at a time, so
-//! that the tree of a part is all that there is of TOML's.
+//! that the tree of a few parts is all that there is of TOML's.
 //!
-//! Which text is refused does not depend on the parts. What is said of one that
-//! has several mistakes may, so a text of usual size that is refused is read
-//! once more, as a whole. Unaware of what the tables mean.
+//! Unaware of what the tables mean.
 
 use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 use toml::de::Error;
 
 use super::split::{Part, parts};
-use super::whole::{RawPart, RawPlan};
+use super::whole::RawPart;
 use crate::lockfile::LockError;
 
-/// The largest text that is read as a whole to say what is wrong with it: what
-/// somebody made to be refused may take a hundred times its bytes.
-const WHOLE_BYTES: usize = 4 << 20;
+/// How many parts are read, on all processors, before they are handed on.
+const PARTS_AT_ONCE: usize = 8;
+
+/// What takes the parts in their order, with whether there is none behind.
+type Take<'a> = dyn FnMut(RawPart, bool) -> Result<(), LockError> + 'a;
 
 /// Reads the tables of a text, about `bytes` of it at a time.
-pub(super) fn read(text: &str, bytes: usize) -> Result<RawPlan, LockError> {
-    match in_parts(text, bytes) {
-        Err(_) if text.len() <= WHOLE_BYTES => in_parts(text, usize::MAX),
-        read => read,
-    }
-}
-
-/// Does so without a second look at what is refused.
-pub(super) fn in_parts(text: &str, bytes: usize) -> Result<RawPlan, LockError> {
+pub(super) fn read(text: &str, bytes: usize, take: &mut Take<'_>) -> Result<(), LockError> {
     let parts = parts(text, bytes);
     let read = |part: &Part<'_>| {
         toml::from_str::<RawPart>(part.text).map_err(|error| mistake(text, part, &error))
     };
-    let read: Vec<_> = parts.par_iter().map(read).collect();
-    let mut all = RawPart::default();
-    for part in read {
-        all.add(part?).map_err(|twice| refused(None, &twice.to_string()))?;
+    let mut left = parts.len();
+    for parts in parts.chunks(PARTS_AT_ONCE) {
+        let read: Vec<_> = parts.par_iter().map(read).collect();
+        for part in read {
+            left -= 1;
+            take(part?, left == 0)?;
+        }
     }
-    all.whole().map_err(|gap| refused(None, &gap.to_string()))
+    Ok(())
 }
 
 /// Says where TOML or serde found a mistake.
@@ -45,11 +40,7 @@ fn mistake(text: &str, part: &Part<'_>, error: &Error) -> LockError {
     let lines_before =
         |at: usize| text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
     let line = place.map(|span| 1 + lines_before(part.start + span.start));
-    refused(line, error.message())
-}
-
-fn refused(line: Option<usize>, message: &str) -> LockError {
-    LockError::Form { line, message: message.trim().replace('\n', " ") }
+    LockError::Form { line, message: error.message().trim().replace('\n', " ") }
 }
 
 #[cfg(test)]
@@ -57,7 +48,9 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str, bytes: usize) -> String {
-        in_parts(text, bytes).err().expect("a mistake").to_string()
+        let mut all = RawPart::default();
+        let read = read(text, bytes, &mut |part, _| all.add(part));
+        read.and_then(|()| all.whole()).err().expect("a mistake").to_string()
     }
 
     #[test]

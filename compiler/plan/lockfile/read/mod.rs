@@ -16,16 +16,23 @@ mod tables;
 mod whole;
 mod work;
 
+use std::sync::Arc;
+
 use super::write::first_difference;
 use super::{LockError, Locked};
-use crate::Plan;
 use crate::id::is_name;
+use crate::{Agent, Environment, Plan, QualityGate};
 use names::Names;
-use whole::RawPlan;
+use nodes::Nodes;
+use whole::{BeforeNodes, RawPart};
 
 /// How much of the text is read at a time, apart from a table that is larger:
 /// the tree of a TOML text takes some 30 times its bytes.
-const PART_BYTES: usize = 64 << 10;
+const PART_BYTES: usize = 16 << 10;
+
+/// The largest text that is read as a whole to say what is wrong with it: what
+/// somebody made to be refused may take a hundred times its bytes.
+const WHOLE_BYTES: usize = 4 << 20;
 
 /// Reads a plan.lock.
 ///
@@ -33,7 +40,7 @@ const PART_BYTES: usize = 64 << 10;
 /// Fails on every text but one that [`write()`] gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
-    read_in_parts(text, PART_BYTES)
+    read_by(text, read_in_parts)
 }
 
 /// Reads a plan.lock that a run keeps beside its journal, whichever version
@@ -43,39 +50,87 @@ pub fn read(text: &str) -> Result<Locked, LockError> {
 /// # Errors
 /// Fails on a text whose bytes are not those of its digest, or that is no plan.
 pub fn read_kept(text: &str) -> Result<Locked, LockError> {
-    meaning(text, PART_BYTES)
+    read_by(text, plan)
 }
 
-/// Reads about `bytes` at a time, which decide nothing.
-fn read_in_parts(text: &str, bytes: usize) -> Result<Locked, LockError> {
-    let locked = meaning(text, bytes)?;
-    match first_difference(&locked.plan, text) {
-        None => Ok(locked),
+fn read_by(
+    text: &str,
+    read: fn(&str, usize) -> Result<Plan, LockError>,
+) -> Result<Locked, LockError> {
+    seal::check_opening(text)?;
+    let digest = seal::check_digest(text)?;
+    let plan = match read(text, PART_BYTES) {
+        Err(_) if text.len() <= WHOLE_BYTES => read(text, usize::MAX)?,
+        read => read?,
+    };
+    Ok(Locked { plan: Arc::new(plan), digest })
+}
+
+/// Reads about `bytes` at a time. Which text is refused does not depend on them;
+/// what is said of one with several mistakes may.
+fn read_in_parts(text: &str, bytes: usize) -> Result<Plan, LockError> {
+    let plan = plan(text, bytes)?;
+    match first_difference(&plan, text) {
+        None => Ok(plan),
         Some(line) => Err(LockError::NotCanonical { line }),
     }
 }
 
-/// Reads what a text means, whether or not it says it as it is written now.
-fn meaning(text: &str, bytes: usize) -> Result<Locked, LockError> {
-    seal::check_opening(text)?;
-    let digest = seal::check_digest(text)?;
-    Ok(Locked { plan: resolve(form::read(text, bytes)?)?, digest })
+/// Makes a plan of what the tables say. Nodes are made as their parts are read:
+/// a plan has many, and what TOML says of one takes more than the node.
+fn plan(text: &str, bytes: usize) -> Result<Plan, LockError> {
+    let mut tables = RawPart::default();
+    let mut begun = None;
+    form::read(text, bytes, &mut |part, is_last| {
+        tables.add(part)?;
+        if is_last || tables.node.0.is_empty() {
+            return Ok(());
+        }
+        let node = std::mem::take(&mut tables.node);
+        let begun = match &mut begun {
+            Some(begun) => begun,
+            None => begun.insert(Begun::of(tables.before_nodes(), text)?),
+        };
+        begun.nodes.add(node)
+    })?;
+    resolve(tables, begun, text)
+}
+
+/// What nodes refer to, and the nodes so far.
+struct Begun {
+    environments: Vec<Environment>,
+    agents: Vec<Agent>,
+    gates: Vec<QualityGate>,
+    nodes: Nodes,
+}
+
+impl Begun {
+    fn of(raw: BeforeNodes, text: &str) -> Result<Self, LockError> {
+        let environments = tables::environments(raw.environment)?;
+        let (agents, gates) = (tables::agents(raw.agent)?, tables::gates(raw.gate)?);
+        let names = Names::of(&environments, &agents, &gates);
+        let nodes = Nodes::new(names, text.matches("\n[node.").count());
+        Ok(Self { environments, agents, gates, nodes })
+    }
 }
 
 /// Makes a plan of what the tables say, in their order: each refers to those
 /// before it.
-fn resolve(raw: RawPlan) -> Result<Plan, LockError> {
+fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, LockError> {
+    let (raw, before_nodes) = tables.whole()?;
     if !is_name(&raw.pipeline) {
         return Err(LockError::Name { name: raw.pipeline });
     }
     tables::check_opening(&raw)?;
     let budget = tables::run_budget(&raw.budget)?;
-    let environments = tables::environments(raw.environment)?;
-    let agents = tables::agents(raw.agent)?;
-    let gates = tables::gates(raw.gate)?;
-    let names = Names::of(&environments, &agents, &gates);
-    let generated = tables::generated(&names, raw.generated)?;
-    let nodes = names.nodes(raw.node)?;
+    let Begun { environments, agents, gates, mut nodes } = match begun {
+        None => Begun::of(before_nodes, text)?,
+        Some(begun) if before_nodes.is_empty() => begun,
+        Some(_) => return Err(out_of_order()),
+    };
+    let generated = tables::generated(&nodes.names, raw.generated)?;
+    nodes.add(raw.node)?;
+    let nodes = nodes.done();
     let omitted = tables::omitted(raw.omitted, &nodes)?;
     tables::check_currencies(&budget, &nodes)?;
     Ok(Plan {
@@ -96,6 +151,11 @@ fn resolve(raw: RawPlan) -> Result<Plan, LockError> {
         exchange: tables::exchange(raw.exchange)?,
         origin: tables::origin(raw.compiler, raw.params, raw.sources)?,
     })
+}
+
+fn out_of_order() -> LockError {
+    let message = "nodes stand before what they refer to".to_owned();
+    LockError::Form { line: None, message }
 }
 
 #[cfg(test)]

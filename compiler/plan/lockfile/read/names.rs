@@ -64,7 +64,7 @@ pub(super) fn find(
     place.ok_or_else(|| format!("its `{key}` names `{name}`, but no {family} of that name exists"))
 }
 
-pub(super) fn positions<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize> {
+fn positions<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize> {
     names.enumerate().map(|(position, name)| (name.clone(), position)).collect()
 }
 

@@ -5,19 +5,50 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Names, check_labels, find, find_all, meaning, positions, table};
+use super::names::{Names, check_labels, find, find_all, meaning, table};
 use super::raw::{Ordered, RawKind, RawNode};
+use super::whole::stands_twice;
 use crate::lockfile::LockError;
 use crate::lockfile::items::{is_inside, read_budget, read_input};
 use crate::{GateIndex, Input, InputPart, Node, NodeIndex};
 
-/// The nodes by name, with their kinds: what one may refer to.
+/// The nodes that were read so far, and what one may refer to.
 pub(super) struct Nodes {
+    pub(super) names: Names,
     places: BTreeMap<String, usize>,
     kinds: Vec<RawKind>,
+    read: Vec<Node>,
 }
 
 impl Nodes {
+    /// Makes a reader of nodes, of which there are about so many.
+    pub(super) fn new(names: Names, count: usize) -> Self {
+        let (kinds, read) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        Self { names, places: BTreeMap::new(), kinds, read }
+    }
+
+    /// Reads the nodes that come next.
+    pub(super) fn add(&mut self, raw: Ordered<Box<RawNode>>) -> Result<(), LockError> {
+        check_labels("node", &raw)?;
+        for (name, raw) in &raw.0 {
+            if self.places.insert(name.clone(), self.kinds.len()).is_some() {
+                return Err(stands_twice(&table("node", name)));
+            }
+            self.kinds.push(raw.kind);
+        }
+        for (name, raw) in raw.0 {
+            let node = self.names.node(self, self.read.len(), raw);
+            let node = node.map_err(|cause| meaning(table("node", &name), cause))?;
+            self.read.push(Node { name, ..node });
+        }
+        Ok(())
+    }
+
+    /// Returns all nodes.
+    pub(super) fn done(self) -> Vec<Node> {
+        self.read
+    }
+
     /// Finds a node that stands before the one at `own`.
     pub(super) fn before(&self, own: usize, key: &str, name: &str) -> Result<NodeIndex, String> {
         let found = find(key, "node", &self.places, name)?;
@@ -70,21 +101,6 @@ impl Nodes {
 }
 
 impl Names {
-    pub(super) fn nodes(&self, raw: Ordered<Box<RawNode>>) -> Result<Vec<Node>, LockError> {
-        check_labels("node", &raw)?;
-        let known = Nodes {
-            places: positions(raw.0.iter().map(|(name, _)| name)),
-            kinds: raw.0.iter().map(|(_, node)| node.kind).collect(),
-        };
-        let mut nodes = Vec::with_capacity(raw.0.len());
-        for (name, raw) in raw.0 {
-            let node = self.node(&known, nodes.len(), raw);
-            let node = node.map_err(|cause| meaning(table("node", &name), cause))?;
-            nodes.push(Node { name, ..node });
-        }
-        Ok(nodes)
-    }
-
     /// Reads the node at `own` without its name; the error is the cause.
     fn node(&self, known: &Nodes, own: usize, mut raw: Box<RawNode>) -> Result<Node, String> {
         let gates = find_all("gates", "gate", &self.gates, &raw.gates)?;

@@ -40,9 +40,9 @@ fn refusal_in(old: &str, new: &str) -> String {
 fn what_was_written_is_read() {
     let text = write(&hello());
     let locked = read(&text).expect("canonical");
-    assert_eq!(locked.plan, hello());
+    assert_eq!(*locked.plan, hello());
     assert!(text.ends_with(&format!("plan = \"{}\"\n", locked.digest)));
-    assert_eq!(read(&write(&everything())).map(|locked| locked.plan), Ok(everything()));
+    assert_eq!(read(&write(&everything())).map(|locked| locked.plan), Ok(everything().into()));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_prompt_may_speak_of_digests_and_conflict_markers() {
     let mut plan = hello();
     let prompt = "<<<<<<< HEAD\n[digest]\nplan = \"x\"\n>>>>>>> b\n".to_owned();
     plan.nodes[0].work = Work::Agent { agent: AgentIndex::new(0), prompt, session: None };
-    assert_eq!(read(&write(&plan)).map(|locked| locked.plan), Ok(plan));
+    assert_eq!(read(&write(&plan)).map(|locked| locked.plan), Ok(plan.into()));
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn ten_thousand_altered_bytes_are_all_refused() {
         }
         // With its digest made to fit, a text that is still read means another plan.
         let sealed = resealed(&altered);
-        if sealed != original && read(&sealed).is_ok_and(|locked| locked.plan == forty()) {
+        if sealed != original && read(&sealed).is_ok_and(|locked| *locked.plan == forty()) {
             silent.push(sealed);
         }
     }
@@ -441,11 +441,11 @@ fn rearranged(text: &str, next: &mut impl FnMut(usize) -> usize) -> String {
 /// Reads a text table by table and as a whole, and compares. The verdict and the
 /// plan are the same; what is said of a text with several mistakes need not be.
 fn assert_parts_decide_nothing(text: &str) {
-    let (parts, whole) = (form::in_parts(text, 0), form::in_parts(text, usize::MAX));
-    let said = |read: &Result<RawPlan, LockError>| read.as_ref().err().map(ToString::to_string);
-    assert_eq!(parts.is_ok(), whole.is_ok(), "{:?} {:?}\n{text}", said(&parts), said(&whole));
-    if let (Ok(parts), Ok(whole)) = (parts, whole) {
-        assert_eq!(resolve(parts), resolve(whole));
+    let (parts, whole) = (read_in_parts(text, 0), read_in_parts(text, usize::MAX));
+    assert_eq!(parts.as_ref().ok(), whole.as_ref().ok(), "{parts:?} {whole:?}");
+    // The text of such a plan need not be canonical.
+    if let (Ok(parts), Ok(whole)) = (plan(text, 0), plan(text, usize::MAX)) {
+        assert_eq!(parts, whole);
     }
 }
 
@@ -461,24 +461,38 @@ fn an_altered_text_is_read_in_parts_as_it_is_as_a_whole() {
             let (before, after) = original.split_at(next(original.len()));
             format!("{before}{}{after}", SNIPPETS[next(SNIPPETS.len())])
         };
-        assert_parts_decide_nothing(&altered);
+        assert_parts_decide_nothing(&resealed(&altered));
     }
 }
 
 #[test]
 fn a_text_that_is_refused_has_the_words_of_the_whole() {
     let text = write(&forty());
-    for (old, new) in [
-        ("[node.n7]\n", "[node.n3]\n"),
-        ("[node.n7]\n", "[node.n3.x]\n"),
-        ("[proof]", "[params]\n\n[proof]"),
-        ("[node.n7]\nkind = \"", "[node.n7]\nkind = \"\\x"),
+    assert!(text.len() > PART_BYTES + 2_000, "it has one part only");
+    for (old, new, message) in [
+        ("[node.n7]\n", "[node.n3]\n", "duplicate key"),
+        ("[node.n7]\n", "[node.n3.x]\n", "unknown field `x`"),
+        ("[proof]", "[params]\n\n[proof]", "duplicate key"),
+        ("[node.n7]\nkind = \"", "[node.n7]\nkind = \"\\x", "hexadecimal"),
     ] {
         assert!(text.contains(old), "{old}");
-        let altered = resealed(&text.replacen(old, new, 1));
-        let whole = form::in_parts(&altered, usize::MAX).err().expect("a mistake");
-        assert_eq!(read_in_parts(&altered, 0), Err(whole));
+        let refusal = refusal(&resealed(&text.replacen(old, new, 1)));
+        assert!(refusal.contains("line ") && refusal.contains(message), "{refusal}");
     }
+}
+
+#[test]
+fn tables_that_nodes_refer_to_stand_before_them() {
+    let text = write(&forty());
+    let gates =
+        text.find("[gate.unit]").expect("a gate")..text.find("[constitution]").expect("one");
+    let (before, rest) = text.split_at(gates.start);
+    let (moved, behind) = rest.split_at(gates.len());
+    let altered =
+        resealed(&format!("{before}{}", behind.replacen("[proof]", &format!("{moved}[proof]"), 1)));
+    let refusal = |bytes| read_in_parts(&altered, bytes).expect_err("not canonical").to_string();
+    assert!(refusal(0).contains("its `gates` names `unit`, but no gate of that name exists"));
+    assert!(refusal(usize::MAX).contains("is not what eufm writes for this plan"));
 }
 
 proptest! {
@@ -489,8 +503,8 @@ proptest! {
     ) {
         let plan = random::plan(&texts, &choices);
         let text = write(&plan);
-        assert_eq!(read_in_parts(&text, 0).map(|locked| locked.plan).as_ref(), Ok(&plan));
-        assert_eq!(read(&text).map(|locked| locked.plan), Ok(plan));
+        assert_eq!(read_in_parts(&text, 0).as_ref(), Ok(&plan));
+        assert_eq!(read(&text).map(|locked| locked.plan), Ok(plan.into()));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A part says some of what a plan.lock must say; together they say it, each
 //! thing once. Unaware of where the text is cut and of what the tables mean.
 
+use std::mem::take;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -12,6 +14,7 @@ use super::raw::{
     RawOmitted, RawParam, RawPrice, RawRunBudget,
 };
 use crate::Digest;
+use crate::lockfile::LockError;
 
 /// What a plan.lock says, before its names are looked up.
 pub(super) struct RawPlan {
@@ -21,9 +24,6 @@ pub(super) struct RawPlan {
     pub(super) base: String,
     pub(super) window: Option<String>,
     pub(super) budget: RawRunBudget,
-    pub(super) environment: Ordered<RawEnvironment>,
-    pub(super) agent: Ordered<Ordered<RawParam>>,
-    pub(super) gate: Ordered<Ordered<RawParam>>,
     pub(super) constitution: Option<RawConstitution>,
     pub(super) rule: Ordered<Ordered<RawParam>>,
     pub(super) generated: Ordered<RawGenerated>,
@@ -36,7 +36,20 @@ pub(super) struct RawPlan {
     pub(super) sources: Ordered<Digest>,
 }
 
-/// What a part of a plan.lock says.
+/// What the tables say that nodes refer to.
+pub(super) struct BeforeNodes {
+    pub(super) environment: Ordered<RawEnvironment>,
+    pub(super) agent: Ordered<Ordered<RawParam>>,
+    pub(super) gate: Ordered<Ordered<RawParam>>,
+}
+
+impl BeforeNodes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.environment.0.is_empty() && self.agent.0.is_empty() && self.gate.0.is_empty()
+    }
+}
+
+/// What a part of a plan.lock says, or what several do.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPart {
@@ -61,7 +74,7 @@ pub(super) struct RawPart {
     #[serde(default)]
     generated: Ordered<RawGenerated>,
     #[serde(default)]
-    node: Ordered<Box<RawNode>>,
+    pub(super) node: Ordered<Box<RawNode>>,
     omitted: Option<RawOmitted>,
     #[serde(default)]
     prices: Ordered<RawPrice>,
@@ -74,24 +87,9 @@ pub(super) struct RawPart {
     digest: Option<IgnoredAny>,
 }
 
-/// A key or table that stands in two parts.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` stands twice")]
-pub(super) struct Twice(String);
-
-/// What a plan.lock must say and the parts together do not, or say twice.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Gap {
-    /// Worded as serde does it.
-    #[error("missing field `{0}`")]
-    Missing(&'static str),
-    #[error(transparent)]
-    Twice(#[from] Twice),
-}
-
 impl RawPart {
     /// Adds what the part behind it says.
-    pub(super) fn add(&mut self, part: Self) -> Result<(), Twice> {
+    pub(super) fn add(&mut self, part: Self) -> Result<(), LockError> {
         put("format", &mut self.format, part.format)?;
         put("pipeline", &mut self.pipeline, part.pipeline)?;
         put("goal", &mut self.goal, part.goal)?;
@@ -114,48 +112,53 @@ impl RawPart {
         put("compiler", &mut self.compiler, part.compiler)?;
         put("params", &mut self.params, part.params)?;
         put("sources", &mut self.sources, part.sources)?;
-        put("digest", &mut self.digest, part.digest)?;
-        Ok(())
+        put("digest", &mut self.digest, part.digest)
     }
 
-    fn check_names(&self) -> Result<(), Twice> {
+    /// Those of nodes are checked where they are looked up.
+    fn check_names(&self) -> Result<(), LockError> {
         each_once("environment", &self.environment)?;
         each_once("agent", &self.agent)?;
         each_once("gate", &self.gate)?;
         each_once("rule", &self.rule)?;
         each_once("generated", &self.generated)?;
-        each_once("node", &self.node)?;
         each_once("prices", &self.prices)?;
-        each_once("exchange", &self.exchange)?;
-        Ok(())
+        each_once("exchange", &self.exchange)
     }
 
-    /// Makes the whole of it.
-    pub(super) fn whole(self) -> Result<RawPlan, Gap> {
+    /// Takes out the tables that nodes refer to.
+    pub(super) fn before_nodes(&mut self) -> BeforeNodes {
+        BeforeNodes {
+            environment: take(&mut self.environment),
+            agent: take(&mut self.agent),
+            gate: take(&mut self.gate),
+        }
+    }
+
+    /// Makes the whole of it, apart from what was taken out before.
+    pub(super) fn whole(mut self) -> Result<(RawPlan, BeforeNodes), LockError> {
         self.check_names()?;
-        self.format.ok_or(Gap::Missing("format"))?;
+        let before_nodes = self.before_nodes();
+        self.format.ok_or_else(|| missing("format"))?;
         let (pipeline, base) = (
-            self.pipeline.ok_or(Gap::Missing("pipeline"))?,
-            self.base.ok_or(Gap::Missing("base"))?,
+            self.pipeline.ok_or_else(|| missing("pipeline"))?,
+            self.base.ok_or_else(|| missing("base"))?,
         );
-        self.review.ok_or(Gap::Missing("review"))?;
-        let budget = self.budget.ok_or(Gap::Missing("budget"))?;
-        self.proof.ok_or(Gap::Missing("proof"))?;
+        self.review.ok_or_else(|| missing("review"))?;
+        let budget = self.budget.ok_or_else(|| missing("budget"))?;
+        self.proof.ok_or_else(|| missing("proof"))?;
         let (compiler, sources) = (
-            self.compiler.ok_or(Gap::Missing("compiler"))?,
-            self.sources.ok_or(Gap::Missing("sources"))?,
+            self.compiler.ok_or_else(|| missing("compiler"))?,
+            self.sources.ok_or_else(|| missing("sources"))?,
         );
-        self.digest.ok_or(Gap::Missing("digest"))?;
-        Ok(RawPlan {
+        self.digest.ok_or_else(|| missing("digest"))?;
+        let plan = RawPlan {
             pipeline,
             goal: self.goal,
             source: self.source,
             base,
             window: self.window,
             budget,
-            environment: self.environment,
-            agent: self.agent,
-            gate: self.gate,
             constitution: self.constitution,
             rule: self.rule,
             generated: self.generated,
@@ -166,14 +169,15 @@ impl RawPart {
             compiler,
             params: self.params.unwrap_or_default(),
             sources,
-        })
+        };
+        Ok((plan, before_nodes))
     }
 }
 
 /// Puts a value in its place, which must be free.
-fn put<T>(key: &str, place: &mut Option<T>, value: Option<T>) -> Result<(), Twice> {
+fn put<T>(key: &str, place: &mut Option<T>, value: Option<T>) -> Result<(), LockError> {
     match (&place, value) {
-        (Some(_), Some(_)) => Err(Twice(key.to_owned())),
+        (Some(_), Some(_)) => Err(stands_twice(key)),
         (_, None) => Ok(()),
         (None, value) => {
             *place = value;
@@ -183,11 +187,21 @@ fn put<T>(key: &str, place: &mut Option<T>, value: Option<T>) -> Result<(), Twic
 }
 
 /// TOML sees to that in a part; a name may stand in two.
-fn each_once<T>(family: &str, tables: &Ordered<T>) -> Result<(), Twice> {
+fn each_once<T>(family: &str, tables: &Ordered<T>) -> Result<(), LockError> {
     let mut names: Vec<&str> = tables.0.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Twice(table(family, pair[0]))),
+        Some(pair) => Err(stands_twice(&table(family, pair[0]))),
         None => Ok(()),
     }
+}
+
+/// Says that a key or table stands in two parts.
+pub(super) fn stands_twice(key: &str) -> LockError {
+    LockError::Form { line: None, message: format!("`{key}` stands twice") }
+}
+
+/// Says that a key is missing, in serde's words.
+fn missing(key: &str) -> LockError {
+    LockError::Form { line: None, message: format!("missing field `{key}`") }
 }

@@ -284,7 +284,7 @@ mod tests {
         plan.origin.spec = "a\nformat = 9\n.eufm".to_owned();
         let text = write(&plan);
         assert_eq!(text.lines().nth(1), Some("format = 1"));
-        assert_eq!(crate::lockfile::read(&text).map(|locked| locked.plan), Ok(plan));
+        assert_eq!(crate::lockfile::read(&text).map(|locked| locked.plan), Ok(plan.into()));
     }
 
     #[test]
