@@ -3,7 +3,7 @@
 //! Unaware of what they hold.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, IntoInnerError, Write as _};
 use std::path::Path;
 
 /// Writes a file so that after a crash or a power loss it has its old content
@@ -17,12 +17,25 @@ use std::path::Path;
 /// # Errors
 /// Fails when it cannot be written; the file is then as it was.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_whole_by(path, |out| out.write_all(bytes))
+}
+
+/// Does so for content that is made while it is written, so that it need not
+/// be held in memory.
+///
+/// # Errors
+/// Fails when it cannot be made or written; the file is then as it was.
+pub(crate) fn write_whole_by(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = Path::new(&name);
     let written = (|| {
-        let mut file = File::create(new)?;
-        file.write_all(bytes)?;
+        let mut out = BufWriter::new(File::create(new)?);
+        write(&mut out)?;
+        let file = out.into_inner().map_err(IntoInnerError::into_error)?;
         file.sync_all()?;
         std::fs::rename(new, path)
     })();
@@ -76,5 +89,19 @@ mod tests {
         std::fs::create_dir(dir.path().join("run.json.new")).expect("made");
         write_whole(&path, b"new").expect_err("in the way");
         assert_eq!(std::fs::read_to_string(&path).expect("there"), "old");
+    }
+
+    #[test]
+    fn content_that_cannot_be_made_to_its_end_replaces_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("run.json");
+        write_whole(&path, b"old").expect("written");
+        let written = write_whole_by(&path, |out| {
+            out.write_all(&[b'x'; 100_000])?;
+            Err(io::Error::other("no more"))
+        });
+        assert_eq!(written.expect_err("not made").to_string(), "no more");
+        assert_eq!(std::fs::read_to_string(&path).expect("there"), "old");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 1);
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eufm_plan::lockfile;
@@ -214,7 +215,7 @@ fn run(dir: &RunDir, vault: &Vault, bytes: u64) -> Run {
         commits: BTreeSet::new(),
         environments: None,
     };
-    let read = || -> Result<(Plan, Replayed), String> {
+    let read = || -> Result<(Arc<Plan>, Replayed), String> {
         let text = std::fs::read_to_string(dir.plan()).map_err(|error| error.to_string())?;
         let locked = lockfile::read_kept(&text).map_err(|error| error.to_string())?;
         let replayed = Replayed::read(&locked, dir).map_err(|error| error.to_string())?;

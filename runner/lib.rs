@@ -30,6 +30,7 @@ pub mod key;
 pub mod layers;
 pub mod ledger;
 pub mod limits;
+mod lists;
 mod meant;
 pub mod model;
 mod monitor;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eufm_plan::lockfile::Locked;
@@ -97,7 +98,7 @@ pub fn rehearse(
     note: &mut dyn FnMut(&str),
 ) -> Result<Rehearsal, RunError> {
     // No agent is started, so none has to be there.
-    locked.plan.agents.clear();
+    Arc::make_mut(&mut locked.plan).agents.clear();
     crate::process::adopt_orphans()
         .map_err(|error| RunError::Host(format!("orphans cannot be waited for: {error}")))?;
     let store = Store::open(state)?;

@@ -4,6 +4,7 @@
 //! host and hands over to the dispatcher; afterwards leaves nothing behind but
 //! the state. Unaware of what the nodes do.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::admission::Admission;
 use crate::cache::Cache;
 use crate::counter::RunCounter;
 use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
-use crate::durable::write_whole;
+use crate::durable::{write_whole, write_whole_by};
 use crate::environments::{self, Shelf};
 use crate::error::RunError;
 use crate::event::{Event, Outcome, RunEvent};
@@ -156,7 +157,7 @@ pub fn run(
         clear_leftovers(&shop.vault, &dir, &shop.plan, &replayed.scheduler)?;
         return Err(error);
     }
-    let journal = journal_of(&shop, &mut replayed, (&order.text, locked.digest))?;
+    let journal = journal_of(&shop, &mut replayed, (order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let admission = admission(&shop.plan, &store);
     let outage_max = order.outage_max;
@@ -228,17 +229,18 @@ fn choose(question: Question<'_>, new: bool) -> Result<(Meant, Option<Meant>), R
 }
 
 /// Returns the journal to go on with. That of a new run is made last: without it
-/// there is no run yet.
+/// there is no run yet. The plan's text is needed no more then.
 fn journal_of(
     shop: &Workshop,
     replayed: &mut Replayed,
-    (text, digest): (&str, Digest),
+    (text, digest): (String, Digest),
 ) -> Result<Journal, RunError> {
     if replayed.records == 0 {
         let path = shop.dir.plan();
         write_whole(&path, text.as_bytes()).map_err(|error| state(&path, &error))?;
         shop.vault.pin(&shop.run, &shop.base).map_err(|error| git_state(&error))?;
     }
+    drop(text);
     match replayed.journal.take() {
         Some(journal) => Ok(journal),
         None => Ok(Journal::create(&shop.dir.journal(), digest)?),
@@ -429,17 +431,18 @@ fn close(
     stop: Option<&Stop>,
 ) -> Result<RunReport, RunError> {
     let context = Context { dir, stopped: stop.map(ToString::to_string) };
-    let report = RunReport::of(plan, scheduler.state(), context)
+    let mut report = RunReport::of(plan, scheduler.state(), context)
         .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
     if report.outcome == Some(Outcome::Done) {
         // The branch keeps the base alive from now on.
         vault.unpin(&report.run).map_err(|error| git_state(&error))?;
     }
-    let json = serde_json::to_string_pretty(&report)
-        .map_err(|error| RunError::State(error.to_string()))?;
-    write_whole(&dir.report(), (json + "\n").as_bytes())
-        .map_err(|error| state(&dir.report(), &error))?;
+    write_whole_by(&dir.report(), |out| {
+        serde_json::to_writer_pretty(&mut *out, &report)?;
+        out.write_all(b"\n")
+    })
+    .map_err(|error| state(&dir.report(), &error))?;
     // The last thing: whoever finds the seal need look for nothing else.
-    crate::seal::seal(dir, &plan.base, &report).map_err(|error| state(&dir.seal(), &error))?;
+    crate::seal::seal(dir, &plan.base, &mut report).map_err(|error| state(&dir.seal(), &error))?;
     Ok(report)
 }

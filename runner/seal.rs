@@ -5,9 +5,12 @@
 //! about which run is meant, the journals are read as if there were none.
 //! Unaware of what the nodes did.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use eufm_plan::Digest;
+use eufm_plan::id::Hasher;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::write_whole;
@@ -41,25 +44,29 @@ struct Seal {
     report: RunReport,
 }
 
-/// Seals a run, if it is done and nothing of it is left to do.
+/// Seals a run, if it is done and nothing of it is left to do. The report comes
+/// with its nodes and goes with them; they are not copied.
 ///
 /// # Errors
 /// Fails when the journal cannot be read or the seal not be written.
-pub(crate) fn seal(dir: &RunDir, revision: &str, report: &RunReport) -> std::io::Result<()> {
+pub(crate) fn seal(dir: &RunDir, revision: &str, report: &mut RunReport) -> io::Result<()> {
     let Ok(base) = CommitId::new(&report.base) else { return Ok(()) };
     if report.outcome != Some(Outcome::Done) {
         return Ok(());
     }
+    let nodes = std::mem::take(&mut report.nodes);
+    let bare = report.clone();
+    report.nodes = nodes;
     let seal = Seal {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         revision: revision.to_owned(),
         base,
-        journal: Digest::of(&std::fs::read(dir.journal())?),
+        journal: digest_of(&dir.journal())?,
         nodes: report.nodes.len(),
-        report: RunReport { nodes: Vec::new(), ..report.clone() },
+        report: bare,
     };
-    let json = serde_json::to_vec(&seal).map_err(std::io::Error::other)?;
+    let json = serde_json::to_vec(&seal).map_err(io::Error::other)?;
     write_whole(&dir.seal(), &json)
 }
 
@@ -122,5 +129,19 @@ fn read(dir: &RunDir) -> Option<Seal> {
 /// Tells whether the journal is still the one that was sealed: a damaged one is
 /// read, and refused with its place.
 fn is_whole(dir: &RunDir, seal: &Seal) -> bool {
-    std::fs::read(dir.journal()).is_ok_and(|bytes| Digest::of(&bytes) == seal.journal)
+    digest_of(&dir.journal()).is_ok_and(|digest| digest == seal.journal)
+}
+
+/// Hashes a file without holding it in memory: a journal has a kilobyte a node.
+fn digest_of(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.digest()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

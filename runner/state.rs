@@ -15,6 +15,7 @@ use crate::gates::Verdict;
 use crate::git::CommitId;
 use crate::ledger::Account;
 use crate::limits::Facility;
+use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
 
@@ -55,9 +56,9 @@ pub struct RunState {
     newly_ready: Vec<NodeIndex>,
     /// Nodes that came to their end and whose dependents do not know yet.
     ended: Vec<NodeIndex>,
-    dependents: Vec<Vec<NodeIndex>>,
-    needs: Vec<Vec<NodeIndex>>,
-    gates: Vec<Vec<GateIndex>>,
+    dependents: Lists<NodeIndex>,
+    needs: Lists<NodeIndex>,
+    gates: Lists<GateIndex>,
     gate_names: Vec<String>,
     attempts_max: Vec<u32>,
 }
@@ -85,16 +86,8 @@ impl RunState {
     /// Makes the state before the first fact.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let mut dependents = vec![Vec::new(); plan.nodes.len()];
-        let mut newly_ready = Vec::new();
-        for (position, node) in plan.nodes.iter().enumerate() {
-            for need in &node.needs {
-                dependents[need.get()].push(NodeIndex::new(position));
-            }
-            if node.needs.is_empty() {
-                newly_ready.push(NodeIndex::new(position));
-            }
-        }
+        let needs = Lists::of(plan.nodes.iter().map(|node| node.needs.as_slice()));
+        let all = (0..plan.nodes.len()).map(NodeIndex::new);
         let count = |length: usize| u32::try_from(length).expect("invariant: below 2^32 nodes");
         Self {
             nodes: plan.nodes.iter().map(|node| NodeRun::new(count(node.needs.len()))).collect(),
@@ -112,11 +105,11 @@ impl RunState {
             closed: false,
             finished: None,
             at_ms: 0,
-            newly_ready,
+            newly_ready: all.filter(|node| needs.at(*node).is_empty()).collect(),
             ended: Vec::new(),
-            dependents,
-            needs: plan.nodes.iter().map(|node| node.needs.clone()).collect(),
-            gates: plan.nodes.iter().map(|node| node.gates.clone()).collect(),
+            dependents: needs.turned(),
+            needs,
+            gates: Lists::of(plan.nodes.iter().map(|node| node.gates.as_slice())),
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             attempts_max: plan.nodes.iter().map(|node| node.budget.attempts).collect(),
         }
@@ -139,7 +132,7 @@ impl RunState {
     #[must_use]
     pub fn due_gate(&self, node: NodeIndex) -> Option<GateIndex> {
         let Phase::Harvested(passed) = self.node(node).phase else { return None };
-        self.gates[node.get()].get(passed as usize).copied()
+        self.gates.at(node).get(passed as usize).copied()
     }
 
     /// Tells whether a fact may follow from the state: the law of transitions.
@@ -399,7 +392,7 @@ impl RunState {
     }
 
     fn passed(&mut self, node: NodeIndex, gates: u32) {
-        let all = gates as usize == self.gates[node.get()].len();
+        let all = gates as usize == self.gates.at(node).len();
         if let Some(spent) = self.node(node).spent.as_ref().filter(|_| all) {
             let judged = if gates == 0 { "" } else { "; the work so far passed its gates" };
             let reason = format!("{spent}{judged}");
@@ -459,8 +452,8 @@ impl RunState {
     fn tell_dependents(&mut self) {
         while let Some(node) = self.ended.pop() {
             let phase = self.node(node).phase;
-            for position in 0..self.dependents[node.get()].len() {
-                self.tell_dependent(self.dependents[node.get()][position], phase);
+            for position in 0..self.dependents.at(node).len() {
+                self.tell_dependent(self.dependents.at(node)[position], phase);
             }
         }
     }
@@ -494,11 +487,10 @@ impl RunState {
     fn reopen(&mut self) {
         self.finished = None;
         for position in 0..self.nodes.len() {
-            let committed = self.needs[position]
-                .iter()
-                .filter(|need| self.nodes[need.get()].phase == Phase::Committed)
-                .count();
-            let missing = self.needs[position].len() - committed;
+            let needs = self.needs.at(NodeIndex::new(position));
+            let committed =
+                needs.iter().filter(|need| self.node(**need).phase == Phase::Committed).count();
+            let missing = needs.len() - committed;
             let run = &mut self.nodes[position];
             if run.phase == Phase::Committed {
                 continue;
@@ -534,7 +526,8 @@ impl RunState {
     fn place_in_branch(&self, position: usize) -> Merge {
         let run = &self.nodes[position];
         let is_left = |need: &NodeIndex| self.node(*need).merge == Merge::Left;
-        if run.phase != Phase::Committed || self.needs[position].iter().any(is_left) {
+        let needs = self.needs.at(NodeIndex::new(position));
+        if run.phase != Phase::Committed || needs.iter().any(is_left) {
             Merge::Left
         } else if run.changes == 0 {
             // Nothing of its own: what it builds on is merged already.

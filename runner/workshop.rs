@@ -34,7 +34,7 @@ use crate::store::RunDir;
 #[derive(Debug)]
 pub(crate) struct Workshop {
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The run's name.
     pub run: String,
     /// The commit that everything starts from.

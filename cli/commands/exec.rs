@@ -1,8 +1,10 @@
 //! `eufm exec`: runs a plan, or goes on with a run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use eufm_compiler::{Request, Setting};
+use eufm_plan::Plan;
 use eufm_plan::lockfile::{self, Locked};
 use eufm_runner::gateway::Cassette;
 use eufm_runner::gateway::recording::Matching;
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let locked = locked(&args.plan, &text)?;
     let model = model(args)?;
     let source = source(args);
-    let plan = locked.plan.clone();
+    let plan = Arc::clone(&locked.plan);
     let order = Order {
         locked,
         text,
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         takes_results: !args.no_cache,
         allowed: args.allowed.clone(),
     };
-    let reviewed = || still_current(&args.plan, &order_origin(&plan), &plan);
+    let reviewed = || still_current(&args.plan, &plan);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
     if let Some(source) = source {
@@ -122,17 +124,10 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn order_origin(plan: &eufm_plan::Plan) -> eufm_plan::Origin {
-    plan.origin.clone()
-}
-
 /// Checks that the plan is what its spec gives, if the spec lies beside it. A
 /// plan of another compiler version is compared by its sources alone.
-fn still_current(
-    path: &Path,
-    origin: &eufm_plan::Origin,
-    plan: &eufm_plan::Plan,
-) -> Result<(), RunError> {
+fn still_current(path: &Path, plan: &Plan) -> Result<(), RunError> {
+    let origin = &plan.origin;
     let spec = path.with_file_name(&origin.spec);
     if !spec.exists() {
         return Ok(());

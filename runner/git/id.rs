@@ -1,9 +1,11 @@
 //! Names of git objects: a commit and a tree are different types.
 //!
-//! Both hash functions of git are known: 40 digits (SHA-1) or 64 (SHA-256).
+//! Both hash functions of git are known: 40 digits (SHA-1) or 64 (SHA-256). A
+//! copy shares its digits: ten thousand nodes may stand on one base.
 //! Unaware of whether an object of that name exists.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +19,7 @@ macro_rules! object_id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks the form of a name.
@@ -55,7 +57,7 @@ macro_rules! object_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0.into()
+                id.0.to_string()
             }
         }
 

@@ -28,7 +28,7 @@ fn plan_digest() -> Digest {
 }
 
 fn locked() -> Locked {
-    Locked { plan: plan(), digest: plan_digest() }
+    Locked { plan: plan().into(), digest: plan_digest() }
 }
 
 fn events() -> Vec<Event> {

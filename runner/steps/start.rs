@@ -114,7 +114,7 @@ fn base(
         return Ok(Some((base.clone(), job.key.clone())));
     }
     let Some(base) = whole(shop, node, job, stamp)? else { return Ok(None) };
-    let what = (&shop.plan, shop.node(node));
+    let what = (&*shop.plan, shop.node(node));
     let Seen { part, key } = sight::look(&shop.vault, what, &shop.base, &base, stamp)?;
     if let Some(key) = &key
         && super::take::perform(shop, node, key, (&base, &part), stamp)?
