@@ -46,7 +46,7 @@ pub(super) struct Grant {
 /// Why and since when the provider is away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outage {
-    /// When the first of these troubles was told.
+    /// When the first trouble was told since an answer last came to its end.
     pub(super) since: Duration,
     /// When the next request may go.
     pub(super) next_try: Duration,
@@ -63,6 +63,8 @@ pub(super) struct Breaker {
     is_probing: bool,
     /// Failures since a request was last answered to its end.
     failures: u32,
+    /// When the first of them was told.
+    since: Option<Duration>,
     waiting: VecDeque<Ticket>,
     tickets: u64,
     rng: Rng,
@@ -75,6 +77,7 @@ impl Breaker {
             outage: None,
             is_probing: false,
             failures: 0,
+            since: None,
             waiting: VecDeque::new(),
             tickets: 0,
             rng: Rng::with_seed(seed),
@@ -117,8 +120,9 @@ impl Breaker {
     }
 
     /// The provider began to answer: it is there, and all may go. The next wait
-    /// is as long as it would have been, until an answer comes to its end: else
-    /// a provider whose streams break would be asked, and paid, at full speed.
+    /// is as long as it would have been, and part of the same outage, until an
+    /// answer comes to its end: else a provider whose streams all break would be
+    /// asked, and paid, at full speed and for ever.
     pub(super) fn answered(&mut self, grant: &mut Grant) {
         // Another request was let go before the outage, and says nothing of it.
         if std::mem::take(&mut grant.is_probe) {
@@ -133,6 +137,7 @@ impl Breaker {
         self.answered(grant);
         if self.outage.is_none() {
             self.failures = 0;
+            self.since = None;
         }
     }
 
@@ -147,14 +152,14 @@ impl Breaker {
     ) {
         let was_probe = std::mem::take(&mut grant.is_probe);
         self.is_probing &= !was_probe;
-        let known = self.outage.as_ref().map(|outage| (outage.since, outage.next_try));
+        let known = self.outage.as_ref().map(|outage| outage.next_try);
         // One that was let go before the outage is no failure more. But what the
         // provider asks for is heard, whoever was told so.
         let is_more = was_probe || known.is_none();
         let wait = if is_more { self.wait().max(least) } else { least };
         let next_try = now.saturating_add(wait);
-        let next_try = known.map_or(next_try, |(_, earlier)| next_try.max(earlier));
-        let since = known.map_or(now, |(since, _)| since);
+        let next_try = known.map_or(next_try, |earlier| next_try.max(earlier));
+        let since = *self.since.get_or_insert(now);
         let (class, message) = (trouble.class, trouble.message.clone());
         self.outage = Some(Outage { since, next_try, class, message });
     }
@@ -269,11 +274,14 @@ mod tests {
         breaker.answered(&mut probe);
         assert_eq!((breaker.outage(), breaker.failures), (None, 8));
         breaker.failed(&mut probe, &trouble(), Duration::ZERO, now);
-        assert_eq!(breaker.failures, 9);
+        assert_eq!((breaker.failures, breaker.outage().unwrap().since), (9, ms(0)));
         now = next_try(&breaker);
         let mut probe = go(&mut breaker, now);
         breaker.succeeded(&mut probe);
         assert_eq!((breaker.outage(), breaker.failures), (None, 0));
+        let mut other = go(&mut breaker, now);
+        breaker.failed(&mut other, &trouble(), Duration::ZERO, now);
+        assert_eq!(breaker.outage().unwrap().since, now);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::clock;
 /// The provider is away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Away {
-    /// Since when, in seconds since 1970-01-01 UTC.
+    /// Since when, in seconds since 1970-01-01 UTC: an outage during which answers
+    /// begin, and all break off, is one.
     pub since: u64,
     /// For how long, by a clock that nobody sets.
     pub lasted: Duration,
