@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Make price tables for specs
     Prices(PricesArgs),
+    /// Show and check cassettes: scripts and recordings of runs
+    Cassette(CassetteArgs),
     /// Look whether the state of runs is whole, and where each run stands
     Verify(VerifyArgs),
     /// Forward a local port to the gateway, then run a program (used inside sandboxes)
@@ -379,6 +381,50 @@ pub(crate) struct PricesImportArgs {
     /// Only this model, as the table calls it; may be repeated
     #[arg(long = "model", value_name = "NAME")]
     pub(crate) models: Vec<String>,
+}
+
+/// `eufm cassette`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CassetteArgs {
+    #[command(subcommand)]
+    pub(crate) command: CassetteCommand,
+}
+
+/// What can be done with cassettes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CassetteCommand {
+    /// Show what was asked and answered, as a transcript
+    Show(CassetteShowArgs),
+    /// Look whether a cassette is whole, fits a plan and may be shared
+    Check(CassetteCheckArgs),
+}
+
+/// `eufm cassette show`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CassetteShowArgs {
+    /// The folder of a recording, or the file of a script
+    #[arg(value_name = "DIR|FILE")]
+    pub(crate) cassette: PathBuf,
+    /// Only this node; may be repeated
+    #[arg(long = "node", value_name = "NAME")]
+    pub(crate) nodes: Vec<String>,
+    /// Print it as one JSON document (docs/schemas/cassette-show.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `eufm cassette check`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CassetteCheckArgs {
+    /// The folder of a recording, or the file of a script
+    #[arg(value_name = "DIR|FILE")]
+    pub(crate) cassette: PathBuf,
+    /// The plan that it is to be played with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Print what was found as one JSON document (docs/schemas/cassette-check.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `eufm verify`.

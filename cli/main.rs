@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Prices(args) => commands::prices::run(&args),
+        Command::Cassette(args) => commands::cassette::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Why(args) => commands::why::run(&args),
         Command::Forward(args) => commands::forward::run(&args),

@@ -3,6 +3,7 @@
 
 mod admission;
 mod cache;
+mod cassette;
 mod check;
 mod clocks;
 mod commands;

@@ -1,6 +1,7 @@
 //! The commands: one file each. A command turns its arguments into a call of
 //! the compiler or the runner and renders the result; it computes nothing.
 
+pub(crate) mod cassette;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod confine;

@@ -4,6 +4,7 @@
 //! Colour only on a terminal, and never with NO_COLOR. Unaware of how the
 //! things that are shown came about.
 
+pub(crate) mod cassette;
 mod codes;
 mod diagnostics;
 pub(crate) mod doctor;

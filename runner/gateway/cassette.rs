@@ -123,6 +123,11 @@ impl Cassette {
         self.model.as_deref()
     }
 
+    /// Returns the replies of each node.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&str, &[Reply])> {
+        self.nodes.iter().map(|(node, replies)| (node.as_str(), replies.as_slice()))
+    }
+
     /// Returns the replies of a node, in order.
     pub(super) fn replies(&self, node: &str) -> Option<&[Reply]> {
         self.nodes.get(node).map(Vec::as_slice)

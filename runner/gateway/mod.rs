@@ -41,6 +41,7 @@ mod service;
 mod socket;
 #[cfg(test)]
 mod test_counter;
+mod transcript;
 pub mod upstream;
 mod usage;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use place::CassetteError;
 pub use played::Player;
 use service::Session;
 pub(crate) use socket::bind;
+pub use transcript::{EndTranscript, ExchangeTranscript, NodeTranscript};
 pub use usage::Usage;
 
 /// The name of an attempt's socket in its [`Door::folder`].

@@ -35,8 +35,8 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
 
 /// An entry of a history in its canonical form.
 #[derive(Debug, PartialEq)]
-pub(super) struct Item {
-    pub(super) value: Value,
+pub(in crate::gateway) struct Item {
+    pub(in crate::gateway) value: Value,
     pub(super) sum: Sum,
 }
 

@@ -152,6 +152,23 @@ impl Recording {
         self.nodes.get(node).map_or(0, |node| node.tape.exchanges().len())
     }
 
+    /// Lists the models that a node asked, one for each exchange.
+    pub(super) fn models(&self, node: &str) -> impl Iterator<Item = &str> {
+        let exchanges = self.nodes.get(node).map(|node| node.tape.exchanges());
+        let settings = exchanges.unwrap_or_default().iter().map(|it| &it.settings.value);
+        settings.filter_map(|settings| settings.get("model")?.as_str())
+    }
+
+    /// Returns the folder, for messages.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Returns the name, the file and the exchanges of each node.
+    pub(in crate::gateway) fn tapes(&self) -> impl Iterator<Item = (&str, &str, &Tape)> {
+        self.nodes.iter().map(|(name, node)| (name.as_str(), node.file.as_str(), &node.tape))
+    }
+
     /// Finds the answer to a request of a node.
     ///
     /// # Errors

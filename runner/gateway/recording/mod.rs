@@ -9,7 +9,12 @@ mod canonical;
 mod capture;
 #[cfg(test)]
 mod captures_test;
+mod check;
+#[cfg(test)]
+mod check_test;
+mod credentials;
 mod difference;
+mod entry;
 mod exchange;
 mod folder;
 mod form;
@@ -26,7 +31,9 @@ mod volatile;
 mod write;
 
 pub use capture::Capture;
+pub use check::Finding;
 pub use difference::Difference;
+pub use entry::Entry;
 pub use exchange::{End, Recorded};
 pub use folder::Head;
 pub use matcher::{Matching, Played, Recording};

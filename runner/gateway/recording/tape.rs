@@ -6,20 +6,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::canonical::{Item, NOTHING, Sum, request_sum};
+use super::entry::Entry;
 use super::exchange::Recorded;
+use super::form::Form;
 
 /// An exchange: a request and its answer.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(in crate::gateway) struct Exchange {
     /// The line of the file it begins on, from 1; 0 if it was just recorded.
-    pub(super) line: usize,
+    pub(in crate::gateway) line: usize,
     /// The request without its history.
-    pub(super) settings: Arc<Item>,
+    pub(in crate::gateway) settings: Arc<Item>,
     /// It asked once more, after an interruption, for what was answered before.
-    pub(super) asks_again: bool,
+    pub(in crate::gateway) asks_again: bool,
     /// The answer, with marks in place of names.
-    pub(super) recorded: Recorded,
+    pub(in crate::gateway) recorded: Recorded,
     /// The history goes on from the conversation of this exchange, by its
     /// place, after so many entries of it.
     from: Option<(usize, usize)>,
@@ -55,7 +59,7 @@ pub(super) struct Addition {
 
 /// The exchanges of one node.
 #[derive(Debug, Default)]
-pub(super) struct Tape {
+pub(in crate::gateway) struct Tape {
     exchanges: Vec<Exchange>,
     /// The first exchange whose conversation begins so, and how long that is.
     beginnings: BTreeMap<Sum, (usize, usize)>,
@@ -79,7 +83,7 @@ impl Exchange {
     }
 
     /// Returns where the history goes on from.
-    pub(super) fn from(&self) -> Option<(usize, usize)> {
+    pub(in crate::gateway) fn from(&self) -> Option<(usize, usize)> {
         self.from
     }
 }
@@ -110,7 +114,7 @@ impl Tape {
     }
 
     /// Returns the exchanges in their order.
-    pub(super) fn exchanges(&self) -> &[Exchange] {
+    pub(in crate::gateway) fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
     }
 
@@ -135,6 +139,26 @@ impl Tape {
     /// Returns how many calls a history has that goes on from there.
     pub(super) fn calls(&self, from: Option<(usize, usize)>) -> usize {
         self.state(from).1
+    }
+
+    /// Returns what is new in an exchange: entries of the request, and of the
+    /// answer.
+    pub(super) fn new_items(&self, exchange: usize) -> impl Iterator<Item = &Value> {
+        self.exchanges[exchange].links.iter().map(|link| &link.item.value)
+    }
+
+    /// Returns what is new in an exchange as it is shown: what was asked, and
+    /// what was answered.
+    pub(in crate::gateway) fn entries(&self, exchange: usize) -> (Vec<Entry>, Vec<Entry>) {
+        let it = &self.exchanges[exchange];
+        let mut calls = self.calls(it.from);
+        let mut entries: Vec<Entry> = Vec::with_capacity(it.links.len());
+        for link in &it.links {
+            entries.push(Entry::of(Form::of(&link.item.value, calls), calls));
+            calls = link.calls;
+        }
+        let answered = entries.split_off(it.asked);
+        (entries, answered)
     }
 
     /// Returns the entry at a place of an exchange's conversation, from 0.
