@@ -1,7 +1,9 @@
 //! Puts an answer together from the events of its stream, as they pass.
 //!
-//! Unaware of how events are framed: it is given the JSON of each.
+//! Unaware of what becomes of the events. Only those that matter are read as
+//! JSON: a stream has hundreds of others.
 
+use memchr::memmem;
 use serde_json::Value;
 
 use super::exchange::{End, Recorded};
@@ -9,6 +11,10 @@ use crate::gateway::Usage;
 
 /// The longest body of an HTTP error that is kept, in bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// What stands in the data of each event that matters.
+const MATTERS: &[&str] =
+    &["output_item.done", "response.completed", "response.incomplete", "response.failed", "error"];
 
 /// An answer that is still coming.
 #[derive(Debug, Default)]
@@ -21,6 +27,9 @@ impl Capture {
     /// Takes the data of an event. What it does not know, such as a delta of a
     /// text that will come whole, it passes over.
     pub fn event(&mut self, data: &[u8]) {
+        if !MATTERS.iter().any(|name| memmem::find(data, name.as_bytes()).is_some()) {
+            return;
+        }
         let Ok(mut event) = serde_json::from_slice::<Value>(data) else { return };
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let response = event.get("response").cloned().unwrap_or_default();
@@ -129,8 +138,8 @@ mod tests {
     #[test]
     fn what_is_no_event_is_passed_over() {
         let mut capture = Capture::default();
-        for odd in [&b"[DONE]"[..], b"", b"\xff", b"null", b"[1]", b"{\"type\": 3}"] {
-            capture.event(odd);
+        for odd in ["[DONE]", "", "\u{fffd}error", "\"error\"", "[\"error\"]", "{\"error\": 3}"] {
+            capture.event(odd.as_bytes());
         }
         assert_eq!(capture.finish(), Recorded { items: Vec::new(), end: End::Broken });
     }
