@@ -64,10 +64,18 @@ impl Item {
         if !self.is_the_models() {
             return before;
         }
-        let mark = self.value.get("call_id").and_then(Value::as_str);
-        let number = mark.and_then(|mark| mark.strip_prefix("call ")?.parse().ok());
-        number.map_or(before, |number: usize| before.max(number))
+        call_number(&self.value).map_or(before, |number| before.max(number))
     }
+
+    /// Returns the number of the call whose output it is.
+    pub(super) fn output_of(&self) -> Option<usize> {
+        (Voice::of(&self.value) == Voice::Output).then(|| call_number(&self.value))?
+    }
+}
+
+/// Returns the number of the call that an entry with marks is about.
+fn call_number(item: &Value) -> Option<usize> {
+    item.get("call_id")?.as_str()?.strip_prefix("call ")?.parse().ok()
 }
 
 /// A request in its canonical form.
@@ -113,25 +121,25 @@ impl Canonical {
         items.iter().map(|item| marked(stripped(item.clone()), &mut marks)).collect()
     }
 
-    /// Returns the digest of each beginning of the history, the shortest first.
-    pub(super) fn beginnings(&self) -> Vec<Sum> {
-        let grow = |chain: &mut Sum, item: &Arc<Item>| {
-            *chain = item.behind(chain);
-            Some(*chain)
-        };
-        self.input.iter().scan(NOTHING, grow).collect()
-    }
-
     /// Returns a digest of the whole request.
     #[cfg(test)]
     pub(super) fn sum(&self) -> Sum {
-        let history = self.beginnings().last().copied().unwrap_or(NOTHING);
+        let history = beginnings(&self.input).last().copied().unwrap_or(NOTHING);
         request_sum(&Item::new(self.settings.clone()).sum, &history)
     }
 }
 
 /// The digest of an empty history.
 pub(super) const NOTHING: Sum = [0; 32];
+
+/// Returns the digest of each beginning of a history, the shortest first.
+pub(super) fn beginnings(input: &[Arc<Item>]) -> Vec<Sum> {
+    let grow = |history: &mut Sum, item: &Arc<Item>| {
+        *history = item.behind(history);
+        Some(*history)
+    };
+    input.iter().scan(NOTHING, grow).collect()
+}
 
 /// Returns the digest of a request from those of its settings and its history.
 pub(super) fn request_sum(settings: &Sum, history: &Sum) -> Sum {
@@ -198,14 +206,10 @@ fn each_text(item: &mut Value, key: &str, mut change: impl FnMut(&str) -> String
 /// Puts the outputs of a reply in the order of its calls: Codex keeps those of
 /// a session that was killed in another one.
 fn in_call_order(mut items: Vec<Value>) -> Vec<Value> {
-    let number = |item: &Value| {
-        let mark = item.get("call_id").and_then(Value::as_str);
-        mark.and_then(|mark| mark.strip_prefix("call ")?.parse::<usize>().ok()).unwrap_or(0)
-    };
     for run in items.chunk_by_mut(|one, other| {
         Voice::of(one) == Voice::Output && Voice::of(other) == Voice::Output
     }) {
-        run.sort_by_key(number);
+        run.sort_by_key(|item| call_number(item).unwrap_or(0));
     }
     items
 }

@@ -207,6 +207,32 @@ fn a_killed_session_hears_the_same_answer_again_with_new_ids() {
 }
 
 #[test]
+fn what_a_call_that_was_made_twice_puts_out_is_not_compared() {
+    let folder = recorded();
+    let recording = open(&folder);
+    let requests = run("patch.json", 1);
+    let user = |text: &str| json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]});
+    // The first answer's command is cut short by a kill, and made again.
+    let said = |request: &Value| {
+        let played = recording.answer("guide", request, Matching::Strict).expect("an answer");
+        let events = events(&played.stream("m"));
+        events.last().expect("events")["response"]["output"].as_array().expect("items").clone()
+    };
+    let first = said(&requests[0]);
+    let output = |said: &[Value], text: &str| json!({"type": "function_call_output", "call_id": said.last().expect("a call")["call_id"], "output": text});
+    let again = go_on_from(&requests[0], &first, &[output(&first, "aborted"), user(GO_ON)]);
+    let second = said(&again);
+    let next = go_on_from(&again, &second, &[output(&second, "it is there already")]);
+    assert_eq!(
+        recording.answer("guide", &next, Matching::Strict).expect("an answer").exchange(),
+        2
+    );
+    // Without a kill it is compared.
+    let other = go_on_from(&requests[0], &first, &[output(&first, "it is there already")]);
+    recording.answer("guide", &other, Matching::Strict).expect_err("differs");
+}
+
+#[test]
 fn the_first_difference_is_named_with_both_texts() {
     let folder = recorded();
     let requests = run("patch.json", 1);

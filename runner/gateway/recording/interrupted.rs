@@ -5,6 +5,8 @@
 //! it short, so a run that is killed while it is recorded or played asks what
 //! an undisturbed one asks. Pure; unaware of names and marks.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// What an entry of the history is.
@@ -49,6 +51,7 @@ pub(super) struct Undisturbed {
 pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
     let mut kept: Vec<Value> = Vec::with_capacity(items.len());
     let mut asks_again = false;
+    let mut lost = Lost::default();
     let mut items = items.into_iter().peekable();
     while let Some(item) = items.next() {
         match Voice::of(&item) {
@@ -58,6 +61,7 @@ pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
                 while kept.last().is_some_and(|last| Voice::of(last) == Voice::Model) {
                     kept.pop();
                 }
+                lost.interrupted();
                 asks_again = true;
             }
             Voice::User if is_abort(&item) => asks_again = true,
@@ -69,7 +73,11 @@ pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
                 let reply = reply(item, &mut items);
                 if is_cut_short(&reply) {
                     asks_again = true;
+                } else if let Some(begin) = lost.begin_of(&reply) {
+                    kept.truncate(begin);
+                    asks_again = true;
                 } else {
+                    lost.note(&reply, kept.len());
                     kept.extend(reply);
                     asks_again = false;
                 }
@@ -81,6 +89,46 @@ pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
         }
     }
     Undisturbed { items: kept, asks_again }
+}
+
+/// Commands that Codex said still run, and where the replies begin that
+/// started them. An interruption ends them: what waits for one then is told
+/// that there is no such command, and has to begin with it again.
+#[derive(Debug, Default)]
+struct Lost {
+    interruptions: usize,
+    running: BTreeMap<String, (usize, usize)>,
+}
+
+impl Lost {
+    fn interrupted(&mut self) {
+        self.interruptions += 1;
+    }
+
+    /// Notes what a reply started; it begins at this place of the history.
+    fn note(&mut self, reply: &[Value], begin: usize) {
+        for number in sessions(reply, "Process running with session ID ") {
+            self.running.insert(number.to_owned(), (begin, self.interruptions));
+        }
+    }
+
+    /// Returns where the reply begins whose command this reply waited for in
+    /// vain, if an interruption has ended it.
+    fn begin_of(&self, reply: &[Value]) -> Option<usize> {
+        let lost = sessions(reply, "write_stdin failed: Unknown process id ");
+        let found = lost.filter_map(|number| self.running.get(number));
+        found.filter(|(_, before)| *before < self.interruptions).map(|(begin, _)| *begin).min()
+    }
+}
+
+/// Finds the numbers behind such words at the beginning of a line, in what
+/// Codex puts above the outputs of a reply.
+fn sessions<'r>(reply: &'r [Value], words: &'r str) -> impl Iterator<Item = &'r str> {
+    let outputs = reply.iter().filter_map(|item| item.get("output")?.as_str());
+    outputs.filter_map(move |output| {
+        let head = output.split_once("\nOutput:").map_or(output, |(head, _)| head);
+        Some(head.lines().find_map(|line| line.strip_prefix(words))?.trim())
+    })
 }
 
 /// Takes the rest of a reply and the outputs of its calls. Codex sends all
@@ -147,6 +195,31 @@ mod tests {
 
     fn output(id: &str, text: &str) -> Value {
         json!({"type": "function_call_output", "call_id": id, "output": text})
+    }
+
+    #[test]
+    fn a_command_that_an_interruption_ended_is_begun_with_again() {
+        let lost = "write_stdin failed: Unknown process id 7";
+        let begun = [
+            user("Do it."),
+            call("a"),
+            output("a", "Process running with session ID 7\nOutput:\n"),
+            call("b"),
+            output("b", "1 of 2"),
+        ];
+        let waited = [call("c"), output("c", lost)];
+        let killed = [&begun[..], &[call("x"), output("x", "aborted"), user(GO_ON)]].concat();
+        let again = undisturbed([&killed[..], &waited].concat(), GO_ON);
+        assert_eq!((again.items.len(), again.asks_again), (1, true));
+        // The model's own mistake stays what it is.
+        let mistaken = undisturbed([&begun[..], &waited].concat(), GO_ON);
+        assert_eq!((mistaken.items.len(), mistaken.asks_again), (7, false));
+        // So does another number, and what a program says.
+        for other in ["write_stdin failed: Unknown process id 8", &format!("x\nOutput:\n{lost}")] {
+            let waited = [call("c"), output("c", other)];
+            let found = undisturbed([&killed[..], &waited].concat(), GO_ON);
+            assert_eq!(found.items.len(), 7, "{other}");
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Marks {
         format!("call {}", number_of(&mut self.calls, id))
     }
 
+    /// Returns the id of a call, by its number.
+    pub(super) fn id(&self, call: usize) -> Option<&str> {
+        self.calls.get(call.checked_sub(1)?).map(String::as_str)
+    }
+
     /// Cleans a call's output, and remembers the names in it.
     pub(super) fn output(&mut self, text: &str) -> String {
         let cleaned = volatile::without_chance(text, |number| {

@@ -11,12 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use eufm_plan::Digest;
 use serde_json::Value;
 
-use super::canonical::{Canonical, Item, NOTHING, Sum, request_sum};
+use super::canonical::{Canonical, Item, NOTHING, Sum, beginnings, request_sum};
 use super::difference::{self, Difference, What};
 use super::exchange::{End, Recorded};
 use super::folder::{Folder, Head};
 use super::marks::Marks;
 use super::read::{self, NodeFile};
+use super::remade;
 use super::stream::{self, Names};
 use super::tape::Tape;
 use crate::gateway::place::{CassetteError, read_text};
@@ -187,7 +188,7 @@ impl Recording {
         let canonical = Canonical::of(request, &self.go_on);
         let tag = Digest::of(node.as_bytes()).short(12);
         let place = match matching {
-            Matching::Strict => found.same(&canonical),
+            Matching::Strict => found.same(&canonical, &tag),
             Matching::Loose => found.next(&canonical, &tag),
         };
         let place = place.map_err(|(line, what)| {
@@ -207,8 +208,9 @@ type Refused = (usize, What);
 
 impl Node {
     /// Finds the exchange of an equal request, by its place.
-    fn same(&self, asked: &Canonical) -> Result<usize, Refused> {
-        let beginnings = asked.beginnings();
+    fn same(&self, asked: &Canonical, tag: &str) -> Result<usize, Refused> {
+        let input = remade::as_recorded(asked, &self.tape, tag);
+        let beginnings = beginnings(&input);
         let settings = Item::new(asked.settings.clone());
         let history = beginnings.last().copied().unwrap_or(NOTHING);
         let request = request_sum(&settings.sum, &history);

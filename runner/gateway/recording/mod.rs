@@ -23,6 +23,7 @@ mod marks;
 mod matcher;
 mod read;
 mod recorder;
+mod remade;
 mod secrets;
 mod spelling;
 mod stream;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::canonical::{Canonical, Item};
+use super::canonical::{Canonical, Item, beginnings};
 use super::exchange::{End, Recorded};
 use super::folder::{Folder, Head};
 use super::form::{Form, Text, Texts};
@@ -216,7 +216,7 @@ impl Recorder {
         recorded: Recorded,
     ) -> Result<Entry, RecordError> {
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = tape.longest_beginning(&canonical.beginnings());
+        let from = tape.longest_beginning(&beginnings(&canonical.input));
         let kept = from.map_or(0, |(_, kept)| kept);
         let new = canonical.input.get(kept..).unwrap_or_default().to_vec();
         let answer: Vec<_> = recorded.items.iter().map(|item| Item::new(item.clone())).collect();

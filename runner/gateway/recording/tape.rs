@@ -136,6 +136,15 @@ impl Tape {
         beginnings.iter().rev().find_map(|sum| self.beginnings.get(sum).copied())
     }
 
+    /// Returns what comes behind a history, in each conversation that has it.
+    pub(super) fn behind<'t>(&'t self, history: &Sum) -> impl Iterator<Item = &'t Arc<Item>> {
+        let found = self.beginnings.get(history).copied();
+        let own = found.and_then(|(exchange, length)| self.item(exchange, length));
+        let goes_on = move |exchange: &&Exchange| found.is_some() && exchange.from == found;
+        let others = self.exchanges.iter().filter(goes_on);
+        own.into_iter().chain(others.filter_map(|it| Some(&it.links.first()?.item)))
+    }
+
     /// Returns how many calls a history has that goes on from there.
     pub(super) fn calls(&self, from: Option<(usize, usize)>) -> usize {
         self.state(from).1
