@@ -88,7 +88,8 @@ impl Relay {
             match frame.kind {
                 Kind::Other | Kind::Comment => {
                     if agent.send(Ok(bytes)).await.is_err() {
-                        return Ok(());
+                        // What the agent has seen of it stays in its history.
+                        return keep(&self.session, request, capture.map(Capture::cut)).await;
                     }
                 }
                 kind => {
@@ -120,6 +121,7 @@ impl Relay {
             Kind::Failed(trouble, _) => {
                 permit.failed(&trouble);
                 if trouble.is_transient() {
+                    keep(&session, request, capture.map(Capture::cut)).await?;
                     return Err(cut(&trouble.to_string()));
                 }
                 refuse(&session, RefusalKind::Declined, format!("the provider: {trouble}"));
@@ -134,10 +136,7 @@ impl Relay {
             }
             _ => permit.succeeded(),
         }
-        if let Some(capture) = capture {
-            record(&session, &request.body, capture.finish()).await.map_err(|_| unrecorded())?;
-        }
-        Ok(())
+        keep(&session, request, capture.map(Capture::finish)).await
     }
 
     /// Accounts for a response that broke off.
@@ -150,11 +149,23 @@ impl Relay {
         let Self { session, permit, charge, .. } = self;
         charge.unknown(&trouble.to_string());
         permit.failed(trouble);
-        if let Some(capture) = capture {
-            record(&session, &request.body, capture.finish()).await.map_err(|_| unrecorded())?;
-        }
+        keep(&session, request, capture.map(Capture::cut)).await?;
         Err(cut(&trouble.to_string()))
     }
+}
+
+/// Records what the agent has seen of a response.
+///
+/// # Errors
+/// Fails when it cannot be recorded.
+async fn keep(
+    session: &Arc<Session>,
+    request: &Ready,
+    recorded: Option<Recorded>,
+) -> Result<(), io::Error> {
+    let Some(recorded) = recorded else { return Ok(()) };
+    let kept = record(session, &request.body, recorded).await;
+    kept.map_err(|_| cut("the exchange cannot be recorded"))
 }
 
 /// Charges what the provider counted, and remembers it for the next request.
@@ -233,8 +244,4 @@ impl hyper::body::Body for Events {
 /// Lets the agent see that the response breaks off.
 pub(super) fn cut(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, reason.to_owned())
-}
-
-fn unrecorded() -> io::Error {
-    cut("the exchange cannot be recorded")
 }

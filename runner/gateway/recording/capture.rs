@@ -51,6 +51,12 @@ impl Capture {
         self.end.get_or_insert(end);
     }
 
+    /// Ends the answer where it was cut off, whatever its last event was to say.
+    #[must_use]
+    pub fn cut(self) -> Recorded {
+        Recorded { items: self.items, end: End::Broken }
+    }
+
     /// Ends the answer: without its last event it was broken.
     #[must_use]
     pub fn finish(self) -> Recorded {
