@@ -527,3 +527,41 @@ fn a_shared_text_that_was_changed_is_found() {
     let fault = Recording::open(folder.path(), GO_ON).expect_err("changed").to_string();
     assert!(fault.contains("was changed: its name is its digest"), "{fault}");
 }
+
+#[test]
+fn a_damaged_file_is_refused_with_its_place_or_read() {
+    let folder = recorded();
+    let text = fs::read_to_string(file(&folder)).expect("text");
+    let place = format!("{}:", file(&folder).display());
+    // Each line taken out, doubled, cut in the middle, or with another number.
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for (at, line) in lines.iter().enumerate() {
+        let half: String = line.chars().take(line.chars().count() / 2).collect();
+        let number = line.replace(['1', '2', '3'], "18446744073709551616");
+        for other in [String::new(), line.repeat(2), half, number, format!("[{line}")] {
+            let before = lines[..at].concat();
+            fs::write(file(&folder), format!("{before}{other}{}", lines[at + 1..].concat()))
+                .expect("written");
+            if let Err(fault) = Recording::open(folder.path(), GO_ON) {
+                assert!(fault.to_string().starts_with(&place), "{at}: {fault}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_repeats_itself_without_end_is_read_in_time() {
+    let folder = recorded();
+    let text = fs::read_to_string(file(&folder)).expect("text");
+    let settings = text.lines().find(|line| line.starts_with("settings = ")).expect("settings");
+    let mut text = format!(
+        "format = 1\nnode = \"guide\"\n\n[[exchange]]\nnumber = 1\n{settings}\n[[exchange.new]]\nuser = \"x\"\n[exchange.end]\nbroken = true\nwhole = true\n"
+    );
+    for number in 2..=20_000 {
+        let after = number - 1;
+        text.push_str(&format!("\n[[exchange]]\nnumber = {number}\nafter = {after}\nasks_again = true\n[exchange.end]\nbroken = true\nwhole = true\n"));
+    }
+    fs::write(file(&folder), text).expect("written");
+    let recording = open(&folder);
+    assert_eq!(recording.exchanges("guide"), 20_000);
+}

@@ -124,8 +124,8 @@ impl Recording {
                 let message = format!("the file of the node `{node}` has another name");
                 return Err(CassetteError::Content { name: file, line, column, message });
             }
-            let void = void(&tape);
-            nodes.insert(node, Node { file, tape, void, played: Mutex::default() });
+            let (void, played) = (tape.void(), Mutex::default());
+            nodes.insert(node, Node { file, tape, void, played });
         }
         Ok(Self { root: name, head, nodes, go_on: go_on.to_owned(), notes })
     }
@@ -281,18 +281,6 @@ impl Node {
         let (path, recorded, asked) = found.unwrap_or_else(|| ("input".to_owned(), None, None));
         (exchange.line, What::Text { exchange: at + 1, path, recorded, asked })
     }
-}
-
-/// Finds the exchanges that were asked again after an interruption.
-fn void(tape: &Tape) -> BTreeSet<usize> {
-    let mut void = BTreeSet::new();
-    for (at, exchange) in tape.exchanges().iter().enumerate() {
-        if exchange.asks_again {
-            let places = tape.with_request(&tape.request(at));
-            void.extend(places.iter().copied().filter(|&place| place < at));
-        }
-    }
-    void
 }
 
 /// Returns how often a session was given an answer of an exchange before.

@@ -15,7 +15,7 @@ use super::exchange::{End, Recorded};
 use super::folder::{FORMAT, Folder};
 use super::form::Form;
 use super::spelling::WHOLE;
-use super::tape::{Addition, Tape};
+use super::tape::{Addition, EXCHANGES_MAX, Tape};
 use crate::gateway::Usage;
 use crate::gateway::place::{CassetteError, Place};
 
@@ -135,6 +135,9 @@ impl Reader<'_> {
         let fault = |message: String| self.place.error(span.clone(), message);
         let raw = exchange.into_inner();
         let number = self.tape.exchanges().len() + 1;
+        if number > EXCHANGES_MAX {
+            return Err(fault(format!("a node has at most {EXCHANGES_MAX} exchanges")));
+        }
         if raw.number != number {
             return Err(fault(format!("this is exchange {number}, not {}", raw.number)));
         }

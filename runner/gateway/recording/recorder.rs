@@ -19,7 +19,7 @@ use super::folder::{Folder, Head};
 use super::form::{Form, Text, Texts};
 use super::read::{self, NodeFile};
 use super::secrets::Secrets;
-use super::tape::{Addition, Tape};
+use super::tape::{Addition, EXCHANGES_MAX, Tape};
 use super::write::{self, Draft};
 use crate::durable::write_whole;
 use crate::gateway::place::{BYTES_MAX, CassetteError, read_text};
@@ -60,7 +60,11 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// The file has become too large to be read again.
-    #[error("the recording {} would be larger than {} MiB", path.display(), BYTES_MAX >> 20)]
+    #[error(
+        "the recording {} would have more than {} MiB or {EXCHANGES_MAX} exchanges",
+        path.display(),
+        BYTES_MAX >> 20
+    )]
     Full {
         /// The file.
         path: PathBuf,
@@ -312,7 +316,7 @@ impl Track {
     /// Appends an exchange; when that fails the file is as it was.
     fn append(&mut self, text: &str) -> Result<(), RecordError> {
         let bytes = self.bytes + text.len() as u64;
-        if bytes > BYTES_MAX {
+        if bytes > BYTES_MAX || self.tape.exchanges().len() >= EXCHANGES_MAX {
             return Err(RecordError::Full { path: self.path.clone() });
         }
         let written = (|| {

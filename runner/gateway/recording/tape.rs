@@ -3,7 +3,7 @@
 //!
 //! Unaware of files and of how exchanges are chosen for an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,6 +12,9 @@ use super::canonical::{Item, NOTHING, Sum, request_sum};
 use super::entry::Entry;
 use super::exchange::Recorded;
 use super::form::Form;
+
+/// The most exchanges of a node: a session of a thousand requests is a long one.
+pub(super) const EXCHANGES_MAX: usize = 100_000;
 
 /// An exchange: a request and its answer.
 #[derive(Debug)]
@@ -94,6 +97,9 @@ impl Tape {
         let Addition { line, settings, asks_again, from, new, recorded } = addition;
         let place = self.exchanges.len();
         let (mut sum, mut calls, mut is_answered) = self.state(from);
+        // Where the same stands more than once, the first is meant: so the last
+        // entry is found without going back through those that repeat it.
+        let from = self.beginnings.get(&sum).copied().or(from);
         let answer = recorded.items.iter().map(|item| Item::new(item.clone()));
         let asked = new.len();
         let mut history = sum;
@@ -123,11 +129,15 @@ impl Tape {
         self.requests.get(request).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns the digest of an exchange's request.
-    pub(super) fn request(&self, exchange: usize) -> Sum {
-        let it = &self.exchanges[exchange];
-        let last = it.asked().checked_sub(1).and_then(|at| self.link(exchange, at));
-        request_sum(&it.settings.sum, &last.map_or(NOTHING, |link| link.sum))
+    /// Returns the exchanges that an interruption made void, since the same was
+    /// asked again, by their places.
+    pub(super) fn void(&self) -> BTreeSet<usize> {
+        let mut void = BTreeSet::new();
+        for places in self.requests.values() {
+            let last = places.iter().rposition(|&at| self.exchanges[at].asks_again);
+            void.extend(places.iter().take(last.unwrap_or(0)));
+        }
+        void
     }
 
     /// Finds the longest of these beginnings that a conversation has: the
