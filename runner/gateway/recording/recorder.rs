@@ -178,6 +178,7 @@ impl Recorder {
         track.append(&entry.text)?;
         track.settings = Some(entry.settings);
         track.tape.push(entry.addition);
+        track.tape.forget();
         Ok(())
     }
 
@@ -303,7 +304,8 @@ impl Track {
     ) -> Result<(String, Self), RecordError> {
         let name = path.display().to_string();
         let text = read_text(path, &name)?;
-        let NodeFile { node, tape, settings, torn_at } = read::read(&text, &name, folder)?;
+        let NodeFile { node, mut tape, settings, torn_at } = read::read(&text, &name, folder)?;
+        tape.forget();
         let bytes = torn_at.unwrap_or(text.len()) as u64;
         if torn_at.is_some() {
             let cut = |path: &Path| OpenOptions::new().write(true).open(path)?.set_len(bytes);

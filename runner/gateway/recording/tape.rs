@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::canonical::{Item, NOTHING, Sum, request_sum};
 use super::entry::Entry;
-use super::exchange::Recorded;
+use super::exchange::{End, Recorded};
 use super::form::Form;
 
 /// The most exchanges of a node: a session of a thousand requests is a long one.
@@ -68,6 +68,8 @@ pub(in crate::gateway) struct Tape {
     beginnings: BTreeMap<Sum, (usize, usize)>,
     /// The exchanges with an equal request, by its digest.
     requests: BTreeMap<Sum, Vec<usize>>,
+    /// How many of the exchanges hold nothing but digests any more.
+    forgotten: usize,
 }
 
 impl Exchange {
@@ -117,6 +119,19 @@ impl Tape {
         }
         self.requests.entry(request_sum(&settings.sum, &history)).or_default().push(place);
         self.exchanges.push(Exchange { line, settings, asks_again, recorded, from, links, asked });
+    }
+
+    /// Forgets what was said, for somebody who only adds: digests tell where a
+    /// conversation goes on, and a long run has many.
+    pub(super) fn forget(&mut self) {
+        let nothing = Item::new(Value::Null);
+        for exchange in self.exchanges.iter_mut().skip(self.forgotten) {
+            exchange.links.iter_mut().for_each(|link| link.item = Arc::clone(&nothing));
+            exchange.links.shrink_to_fit();
+            exchange.settings = Arc::clone(&nothing);
+            exchange.recorded = Recorded { items: Vec::new(), end: End::Broken };
+        }
+        self.forgotten = self.exchanges.len();
     }
 
     /// Returns the exchanges in their order.
