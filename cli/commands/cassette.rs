@@ -74,8 +74,8 @@ fn check(args: &CassetteCheckArgs) -> Result<ExitStatus, Failure> {
         None => None,
     };
     let found = match Either::read(&args.cassette) {
-        Ok(Either::Recording(recording)) => recording.check(plan.as_ref()),
-        Ok(Either::Script(script)) => script_fits(&script, plan.as_ref()),
+        Ok(Either::Recording(recording)) => recording.check(plan.as_deref()),
+        Ok(Either::Script(script)) => script_fits(&script, plan.as_deref()),
         Err(error) => vec![finding(&error)],
     };
     if args.json {

@@ -13,7 +13,7 @@ use super::matcher::Recording;
 use super::recorder::{Recorder, RecorderOptions};
 use crate::gateway::Usage;
 
-fn plan() -> Plan {
+fn plan() -> std::sync::Arc<Plan> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../specs/hello/plan.lock");
     let text = fs::read_to_string(path).expect("the demo's plan");
     lockfile::read(&text).expect("a plan").plan
