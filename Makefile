@@ -30,6 +30,7 @@ test:
 faults:
 	scripts/install-tools.sh >/dev/null && \
 	EUFM_FAULTS="$${EUFM_FAULTS:-all}" $(CARGO) test --locked --test eufm -- faults::
+	EUFM_FAULTS="$${EUFM_FAULTS:-all}" $(CARGO) test --locked -p eufm-runner --lib -- gateway::bill_test
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \

@@ -60,8 +60,18 @@ impl Circuit {
     /// can go or be held because of it. The circuit is locked meanwhile: it must
     /// not come back to it, and must not wait for long.
     pub fn new(seed: u64, told: impl Fn(Option<&Away>) + Send + Sync + 'static) -> Self {
+        Self::of(Breaker::new(seed), told)
+    }
+
+    /// Makes a circuit that tries again soon, for tests that measure no time.
+    #[cfg(test)]
+    pub(super) fn hasty(seed: u64) -> Self {
+        Self::of(Breaker::hasty(seed), |_| {})
+    }
+
+    fn of(breaker: Breaker, told: impl Fn(Option<&Away>) + Send + Sync + 'static) -> Self {
         let shared = Shared {
-            breaker: Mutex::new(Breaker::new(seed)),
+            breaker: Mutex::new(breaker),
             changed: Notify::new(),
             origin: Instant::now(),
             told: Box::new(told),

@@ -18,6 +18,8 @@ use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+#[cfg(test)]
+mod bill_test;
 mod breaker;
 mod cassette;
 mod charge;
@@ -41,6 +43,8 @@ mod service;
 mod socket;
 #[cfg(test)]
 mod test_counter;
+#[cfg(test)]
+mod test_provider;
 mod transcript;
 pub mod upstream;
 mod usage;
