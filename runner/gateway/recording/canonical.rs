@@ -58,6 +58,11 @@ impl Item {
         Voice::of(&self.value) == Voice::Model
     }
 
+    /// Tells whether Codex tells it to the model by itself.
+    pub(super) fn is_of_codex(&self) -> bool {
+        Voice::of(&self.value) == Voice::Frame
+    }
+
     /// Returns how many calls there are up to this entry: `before`, or more if
     /// it is a call itself.
     pub(super) fn calls(&self, before: usize) -> usize {

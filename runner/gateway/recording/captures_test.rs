@@ -92,7 +92,7 @@ fn events(bytes: &[u8]) -> Vec<Value> {
 
 #[test]
 fn equal_runs_ask_the_same() {
-    for name in ["retry.json", "patch.json", "commands.json"] {
+    for name in ["retry.json", "patch.json", "commands.json", "code.json"] {
         let (one, other) = (run(name, 0), run(name, 1));
         let count = if name == "commands.json" { 1 } else { one.len() };
         for (one, other) in one.iter().zip(&other).take(count) {

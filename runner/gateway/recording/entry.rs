@@ -52,9 +52,10 @@ impl Entry {
             return Self { call, tool: Some(tool), ..Self::text("call", text) };
         }
         if let Some(output) = form.output {
-            return Self { call: form.of, ..Self::text("output", output) };
+            return Self { call: form.of, ..Self::text("output", joined(&output)) };
         }
-        Self::text("item", form.item.unwrap_or_default())
+        let item = form.item.map(|item| joined(&Texts::One(item)));
+        Self::text("item", item.unwrap_or_default())
     }
 }
 

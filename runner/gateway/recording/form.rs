@@ -39,14 +39,14 @@ pub(super) struct Form {
     pub(super) with: Option<String>,
     /// The input of a call that takes no arguments but a text.
     pub(super) input: Option<String>,
-    /// What a call put out.
-    pub(super) output: Option<String>,
+    /// What a call put out; a list if it came in parts.
+    pub(super) output: Option<Texts>,
     /// The call whose output it is, by its number in the session.
     pub(super) of: Option<usize>,
     /// The call takes a text, not arguments.
     pub(super) custom: bool,
-    /// Anything else.
-    pub(super) item: Option<String>,
+    /// Anything else, as JSON.
+    pub(super) item: Option<Text>,
 }
 
 /// The texts of a message's parts.
@@ -81,7 +81,7 @@ impl Form {
             return form;
         }
         let item = serde_json::to_string_pretty(item).unwrap_or_else(|_| item.to_string());
-        Self { item: Some(item), ..Self::default() }
+        Self { item: Some(Text::Inline(item)), ..Self::default() }
     }
 
     /// Returns the entry; `calls` calls stand before it, and `shared` reads a
@@ -111,10 +111,17 @@ impl Form {
             Self { call: Some(name), .. } => function(&mark, name, &self.arguments(None)?),
             Self { output: Some(output), of: Some(of), .. } => {
                 let kind = if self.custom { "custom_tool_call" } else { "function_call" };
+                let read = texts(output)?;
+                let output = match output {
+                    Texts::One(_) => read.concat().into(),
+                    Texts::Many(_) => parts("input_text", read),
+                };
                 json!({"type": format!("{kind}_output"), "call_id": format!("call {of}"), "output": output})
             }
             Self { item: Some(item), .. } => {
-                serde_json::from_str(item).map_err(|error| format!("`item` is no JSON: {error}"))?
+                let item = texts(&Texts::One(item.clone()))?.concat();
+                serde_json::from_str(&item)
+                    .map_err(|error| format!("`item` is no JSON: {error}"))?
             }
             _ => return Err(NO_FORM.to_owned()),
         };
@@ -146,7 +153,7 @@ impl Form {
 
     /// Counts the keys that are there.
     fn keys(&self) -> usize {
-        let texts = [&self.developer, &self.user, &self.say, &self.reason];
+        let texts = [&self.developer, &self.user, &self.say, &self.reason, &self.output];
         let strings = [
             &self.phase,
             &self.shell,
@@ -155,11 +162,10 @@ impl Form {
             &self.namespace,
             &self.with,
             &self.input,
-            &self.output,
-            &self.item,
         ];
         texts.iter().filter(|it| it.is_some()).count()
             + strings.iter().filter(|it| it.is_some()).count()
+            + usize::from(self.item.is_some())
             + usize::from(self.of.is_some())
             + usize::from(self.custom)
     }
@@ -221,7 +227,10 @@ fn guess(item: &Value) -> Option<Form> {
         }
         kind if kind.ends_with("_output") => {
             form.custom = kind == "custom_tool_call_output";
-            form.output = text("output");
+            form.output = match item.get("output")? {
+                Value::String(text) => Some(Texts::One(Text::Inline(text.clone()))),
+                parts => Some(Texts::Many(inline(parts)?)),
+            };
             form.of = text("call_id").and_then(|mark| mark.strip_prefix("call ")?.parse().ok());
         }
         _ => return None,
@@ -237,9 +246,13 @@ fn split_command(arguments: &str) -> Option<(String, Option<String>)> {
     Some((command, rest))
 }
 
-fn texts_of(parts: &Value) -> Option<Texts> {
+fn inline(parts: &Value) -> Option<Vec<Text>> {
     let text = |part: &Value| Some(Text::Inline(part.get("text")?.as_str()?.to_owned()));
-    let mut texts = parts.as_array()?.iter().map(text).collect::<Option<Vec<_>>>()?;
+    parts.as_array()?.iter().map(text).collect()
+}
+
+fn texts_of(parts: &Value) -> Option<Texts> {
+    let mut texts = inline(parts)?;
     Some(if texts.len() == 1 { Texts::One(texts.remove(0)) } else { Texts::Many(texts) })
 }
 
@@ -248,6 +261,14 @@ impl Texts {
     pub(super) fn all(&self) -> &[Text] {
         match self {
             Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+
+    /// As [`Texts::all`], to be changed.
+    pub(super) fn all_mut(&mut self) -> &mut [Text] {
+        match self {
+            Self::One(text) => std::slice::from_mut(text),
             Self::Many(texts) => texts,
         }
     }
@@ -307,6 +328,7 @@ mod tests {
             custom("call 3", "exec", "await x()"),
             json!({"type": "function_call_output", "call_id": "call 2", "output": "x"}),
             json!({"type": "custom_tool_call_output", "call_id": "call 2", "output": "x"}),
+            json!({"type": "custom_tool_call_output", "call_id": "call 2", "output": parts("input_text", vec!["x".to_owned()])}),
         ];
         for entry in entries {
             let form = Form::of(&entry, 2);
@@ -348,7 +370,7 @@ mod tests {
             Form::default(),
             Form { user: one("a"), say: one("b"), ..Form::default() },
             Form { patch: Some("a".to_owned()), with: Some("{}".to_owned()), ..Form::default() },
-            Form { output: Some("a".to_owned()), ..Form::default() },
+            Form { output: one("a"), ..Form::default() },
             Form { of: Some(1), ..Form::default() },
         ];
         for form in cases {

@@ -27,6 +27,8 @@ impl Voice {
     pub(super) fn of(item: &Value) -> Self {
         let kind = item.get("type").and_then(Value::as_str).unwrap_or("message");
         match (kind, item.get("role").and_then(Value::as_str)) {
+            // Messages, and the tools of models that get them in the history.
+            (_, Some("developer" | "system")) => Self::Frame,
             ("message", Some("assistant")) => Self::Model,
             ("message", Some("user")) => Self::User,
             ("message", _) => Self::Frame,
@@ -124,11 +126,18 @@ impl Lost {
 /// Finds the numbers behind such words at the beginning of a line, in what
 /// Codex puts above the outputs of a reply.
 fn sessions<'r>(reply: &'r [Value], words: &'r str) -> impl Iterator<Item = &'r str> {
-    let outputs = reply.iter().filter_map(|item| item.get("output")?.as_str());
-    outputs.filter_map(move |output| {
+    reply.iter().flat_map(outputs).filter_map(move |output| {
         let head = output.split_once("\nOutput:").map_or(output, |(head, _)| head);
         Some(head.lines().find_map(|line| line.strip_prefix(words))?.trim())
     })
+}
+
+/// Returns the texts of an output: one, or several parts.
+fn outputs(item: &Value) -> impl Iterator<Item = &str> {
+    let output = item.get("output");
+    let parts = output.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
+    output.and_then(Value::as_str).into_iter().chain(texts)
 }
 
 /// Takes the rest of a reply and the outputs of its calls. Codex sends all
@@ -145,13 +154,11 @@ fn reply(first: Value, items: &mut std::iter::Peekable<std::vec::IntoIter<Value>
 }
 
 fn is_cut_short(reply: &[Value]) -> bool {
-    reply.iter().filter(|item| Voice::of(item) == Voice::Output).any(|item| {
-        item.get("output").and_then(Value::as_str).is_some_and(|output| {
-            let output = output.trim();
-            output == "aborted"
-                || output.starts_with("aborted by user")
-                || (output.starts_with("Wall time: ") && output.ends_with("\naborted by user"))
-        })
+    reply.iter().flat_map(outputs).any(|output| {
+        let output = output.trim();
+        output == "aborted"
+            || output.starts_with("aborted by user")
+            || (output.starts_with("Wall time: ") && output.ends_with("\naborted by user"))
     })
 }
 

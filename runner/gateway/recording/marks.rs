@@ -79,6 +79,7 @@ impl Marks {
             match key.as_str() {
                 "call_id" | "type" | "role" => {}
                 "arguments" => self.exchange_arguments(value, way),
+                "input" => self.exchange_script(value, way),
                 _ => self.exchange_texts(value, way),
             }
         }
@@ -101,23 +102,36 @@ impl Marks {
         *value = sorted(Value::Object(arguments)).to_string().into();
     }
 
-    fn exchange_session(&self, value: &mut Value, way: Way) {
-        match way {
-            Way::ToMarks => {
-                let text = value.to_string();
-                if let Some(at) = self.sessions.iter().position(|session| *session == text) {
-                    *value = format!("<session {}>", at + 1).into();
-                }
-            }
-            Way::ToNames => {
-                let mark = value.as_str().and_then(|mark| mark.strip_prefix("<session "));
-                let number = mark.and_then(|mark| mark.strip_suffix('>')?.parse::<usize>().ok());
-                let name = number.and_then(|number| self.sessions.get(number.checked_sub(1)?));
-                if let Some(number) = name.and_then(|name| name.parse::<u64>().ok()) {
-                    *value = number.into();
-                }
-            }
+    /// A script of the model may name running commands too.
+    fn exchange_script(&self, value: &mut Value, way: Way) {
+        if let Value::String(script) = value {
+            *script = volatile::sessions_named(script, |name| {
+                let mut named = serde_json::from_str(name).ok()?;
+                self.exchange_session(&mut named, way).then(|| named.to_string())
+            });
         }
+        self.exchange_texts(value, way);
+    }
+
+    /// Exchanges the name of a running command; tells whether it is known.
+    fn exchange_session(&self, value: &mut Value, way: Way) -> bool {
+        let other: Option<Value> = match way {
+            Way::ToMarks => {
+                let name = value.to_string();
+                let at = self.sessions.iter().position(|session| *session == name);
+                at.map(|at| format!("<session {}>", at + 1).into())
+            }
+            Way::ToNames => value
+                .as_str()
+                .and_then(|mark| mark.strip_prefix("<session ")?.strip_suffix('>')?.parse().ok())
+                .and_then(|number: usize| self.sessions.get(number.checked_sub(1)?))
+                .and_then(|name| Some(name.parse::<u64>().ok()?.into())),
+        };
+        let is_known = other.is_some();
+        if let Some(other) = other {
+            *value = other;
+        }
+        is_known
     }
 
     fn exchange_texts(&self, value: &mut Value, way: Way) {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::canonical::{Canonical, Item, beginnings};
 use super::exchange::{End, Recorded};
 use super::folder::{Folder, Head};
-use super::form::{Form, Text, Texts};
+use super::form::{Form, Text};
 use super::read::{self, NodeFile};
 use super::secrets::Secrets;
 use super::tape::{Addition, EXCHANGES_MAX, Tape};
@@ -277,21 +277,25 @@ fn forms(
     for item in items {
         let mut form = Form::of(&item.value, *calls);
         *calls = item.calls(*calls);
-        if let Some(Texts::One(text)) = &mut form.developer {
-            share_text(text, folder)?;
-        } else if let Some(Texts::Many(texts)) = &mut form.developer {
-            texts.iter_mut().try_for_each(|text| share_text(text, folder))?;
+        match &mut form {
+            Form { developer: Some(texts), .. } => {
+                texts.all_mut().iter_mut().try_for_each(|text| share_text(text, "txt", folder))?;
+            }
+            Form { item: Some(text), .. } if item.is_of_codex() => {
+                share_text(text, "json", folder)?;
+            }
+            _ => {}
         }
         forms.push(form);
     }
     Ok(forms)
 }
 
-fn share_text(text: &mut Text, folder: &mut Folder) -> Result<(), RecordError> {
+fn share_text(text: &mut Text, extension: &str, folder: &mut Folder) -> Result<(), RecordError> {
     if let Text::Inline(inline) = text
         && inline.len() >= SHARED_MIN
     {
-        *text = Text::Shared { file: share(folder, inline, "txt")? };
+        *text = Text::Shared { file: share(folder, inline, extension)? };
     }
     Ok(())
 }

@@ -45,6 +45,15 @@ static TOKEN_COUNT: LazyLock<Regex> =
 static SESSION: LazyLock<Regex> =
     LazyLock::new(|| compiled(r"(Process running with session ID |Unknown process id )([0-9]+)"));
 
+/// The same of a call that a script of the model makes, which gets it as JSON.
+static FIELDS: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(r#""(chunk_id|wall_time_seconds|original_token_count)":(?:"[0-9a-f]+"|[0-9.e-]+)"#)
+});
+static SESSION_FIELD: LazyLock<Regex> = LazyLock::new(|| compiled(r#"("session_id":)([0-9]+)"#));
+/// A running command that a script of the model names.
+static SESSION_NAMED: LazyLock<Regex> =
+    LazyLock::new(|| compiled(r#"(\bsession_id"?\s*:\s*)([0-9]+|"<session [0-9]+>")"#));
+
 /// Where Codex's lines above an output end.
 const OUTPUT: &str = "\nOutput:\n";
 
@@ -71,10 +80,28 @@ pub(super) fn without_chance(output: &str, mut session: impl FnMut(&str) -> Stri
     let head = SESSION
         .replace_all(&head, |found: &Captures<'_>| format!("{}{}", &found[1], session(&found[2])));
     let Some(body) = body else {
-        return without_times(&head);
+        return without_times(&without_fields(&head, &mut session));
     };
     let body = TOKEN_COUNT.replace_all(body, "(original token count: <count>)");
     format!("{head}Output:\n{}", without_times(&body))
+}
+
+/// Takes away what differs in the output of a script of the model.
+fn without_fields(text: &str, session: &mut impl FnMut(&str) -> String) -> String {
+    let text = FIELDS.replace_all(text, r#""$1":"…""#);
+    let marked = SESSION_FIELD.replace_all(&text, |found: &Captures<'_>| {
+        format!("{}\"{}\"", &found[1], session(&found[2]))
+    });
+    marked.into_owned()
+}
+
+/// Exchanges the names of running commands in a script of the model.
+pub(super) fn sessions_named(script: &str, other: impl Fn(&str) -> Option<String>) -> String {
+    let exchanged = SESSION_NAMED.replace_all(script, |found: &Captures<'_>| {
+        let name = other(&found[2]).unwrap_or_else(|| found[2].to_owned());
+        format!("{}{name}", &found[1])
+    });
+    exchanged.into_owned()
 }
 
 /// Finds names of temporary files in a text, in their order.
@@ -137,6 +164,19 @@ mod tests {
             without_chance(long, str::to_owned),
             "Output:\nWarning: truncated output (original token count: <count>)\n"
         );
+    }
+
+    #[test]
+    fn what_a_script_of_the_model_gets_is_cleaned_as_well() {
+        let output = r#"{"chunk_id":"d04fbf","wall_time_seconds":0.301781403,"session_id":27202,"original_token_count":2,"output":"begin\n"}"#;
+        let expected = r#"{"chunk_id":"…","wall_time_seconds":"…","session_id":"<S>","original_token_count":"…","output":"begin\n"}"#;
+        assert_eq!(without_chance(output, |_| "<S>".to_owned()), expected);
+        let head = "Script completed\nWall time 0.4 seconds\nOutput:\n";
+        assert_eq!(without_chance(head, str::to_owned), "Script completed\nOutput:\n");
+        let script =
+            r#"await tools.write_stdin({session_id: 27202, "session_id":7, my_session_id: 7})"#;
+        let other = |name: &str| (name == "27202").then(|| "\"<session 1>\"".to_owned());
+        assert_eq!(sessions_named(script, other), script.replace("27202", "\"<session 1>\""));
     }
 
     #[test]

@@ -102,10 +102,13 @@ pub(super) fn push_form(out: &mut String, form: &Form) {
     if form.custom {
         out.push_str("custom = true\n");
     }
-    for (key, text) in [("output", &form.output), ("item", &form.item)] {
-        if let Some(text) = text {
-            push_pair(out, key, text);
-        }
+    if let Some(output) = &form.output {
+        push_texts(out, "output", output);
+    }
+    if let Some(item) = &form.item {
+        out.push_str("item = ");
+        push_one(out, item);
+        out.push('\n');
     }
 }
 
