@@ -41,6 +41,9 @@ pub(super) struct Item {
     call_id: Option<String>,
     content: Option<Content>,
     output: Option<Content>,
+    /// Tools that a model gets in the history: all but one of Codex's do.
+    #[serde(default)]
+    tools: Vec<Tool>,
 }
 
 /// Text as the API writes it: plain, or in parts of which some are no text.
@@ -61,9 +64,10 @@ struct Part {
     file_id: Option<IgnoredAny>,
 }
 
-/// Items of a history that are text alone; outputs of calls are, too.
+/// Items of a history that are text or tools; outputs of calls are, too.
 const ITEMS: &[&str] = &[
     "",
+    "additional_tools",
     "message",
     "reasoning",
     "function_call",
@@ -168,6 +172,7 @@ impl Item {
         if !ITEMS.contains(&kind) && !kind.ends_with("_call_output") {
             return Err(format!("items of the kind `{kind}` are refused: their cost is not known"));
         }
+        self.tools.iter().try_for_each(Tool::check)?;
         let mut parts =
             [&self.content, &self.output].into_iter().flatten().flat_map(Content::parts);
         parts.try_for_each(Part::check)
@@ -177,7 +182,7 @@ impl Item {
         match (self.kind.as_str(), self.role.as_deref()) {
             ("message" | "", Some("assistant")) => Voice::Model,
             ("message" | "", Some("user")) => Voice::User,
-            ("message" | "", _) => Voice::Frame,
+            ("message" | "" | "additional_tools", _) => Voice::Frame,
             (kind, _) if kind.ends_with("_output") => Voice::Output,
             _ => Voice::Model,
         }
@@ -279,6 +284,11 @@ mod tests {
         let cases = [
             (json!({"tools": [{"type": "web_search"}]}), "the hosted tool `web_search` is refused"),
             (json!({"tools": [{"type": "namespace", "tools": [{"type": "x"}]}]}), "tool `x`"),
+            (
+                json!({"input": [{"type": "additional_tools", "tools": [
+                    {"type": "namespace", "tools": [{"type": "web_search"}]}]}]}),
+                "the hosted tool `web_search` is refused",
+            ),
             (json!({"input": [{"type": "item_reference", "id": "x"}]}), "`item_reference`"),
             (
                 json!({"input": [{"type": "message", "content": [{"type": "input_file"}]}]}),
@@ -297,7 +307,9 @@ mod tests {
             let fault = parse(&extra).expect_err("refused");
             assert!(fault.contains(message), "{extra}: {fault}");
         }
-        parse(&json!({"tools": [{"type": "function", "name": "f"}, {"type": "custom"}]})).unwrap();
+        let tools = json!([{"type": "function", "name": "f"}, {"type": "custom"}]);
+        parse(&json!({"tools": tools})).unwrap();
+        parse(&json!({"input": [{"type": "additional_tools", "tools": tools}]})).unwrap();
     }
 
     #[test]
