@@ -10,7 +10,7 @@ use super::charge::Charge;
 use super::fields::Fields;
 use super::request::ModelRequest;
 use super::service::{Refused, Session};
-use super::{Answered, Provider, RefusalKind, Report, Usage, frames, live, played, replay};
+use super::{Answered, Provider, RefusalKind, Report, Usage, due, frames, live, played};
 use crate::ledger::{Output, Quote};
 
 /// Answers a request.
@@ -72,12 +72,12 @@ fn due(session: &Session, body: &[u8]) -> Result<Due, Refused> {
     let Provider::Cassette { cassette, go_on } = &*session.provider else {
         return Err(Refused::new(RefusalKind::Internal, "there is no script".to_owned()));
     };
-    let turn = replay::due(cassette, &session.node, go_on, &request)
+    let turn = due::due(cassette, &session.node, go_on, &request)
         .map_err(|fault| Refused::new(RefusalKind::Cassette, fault))?;
     Ok(Due {
         reply: (turn.serving().reply, turn.serving().round),
         usage: turn.usage(),
-        is_wait: matches!(turn, replay::Turn::Wait(..)),
+        is_wait: matches!(turn, due::Turn::Wait(..)),
         bytes: frames::write(&turn, &request.model),
     })
 }

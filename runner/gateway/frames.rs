@@ -7,8 +7,8 @@
 use serde_json::{Value, json};
 
 use super::Usage;
-use super::cassette::Call;
-use super::replay::{Poll, Serving, Turn};
+use super::due::{Poll, Serving, Turn};
+use super::script::Call;
 
 /// How long Codex lets a command run before it answers with what there is: the
 /// most it allows. What runs longer is waited for.
@@ -155,7 +155,7 @@ pub(super) fn usage(usage: Usage) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cassette::Cassette;
+    use super::super::script::Cassette;
     use super::*;
 
     fn stream(cassette: &str) -> Vec<(String, Value)> {

@@ -21,10 +21,10 @@ use tokio::sync::oneshot;
 #[cfg(test)]
 mod bill_test;
 mod breaker;
-mod cassette;
 mod charge;
 pub mod circuit;
 mod counter;
+mod due;
 mod exchange;
 mod fields;
 pub mod forward;
@@ -37,8 +37,8 @@ mod played;
 mod real_codex_test;
 pub mod recording;
 mod relay;
-mod replay;
 mod request;
+mod script;
 mod service;
 mod socket;
 #[cfg(test)]
@@ -51,11 +51,11 @@ mod usage;
 #[cfg(test)]
 mod wire_test;
 
-pub use cassette::Cassette;
 pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
 pub use live::{Live, Way};
 pub use place::CassetteError;
 pub use played::Player;
+pub use script::Cassette;
 use service::Session;
 pub(crate) use socket::bind;
 pub use transcript::{EndTranscript, ExchangeTranscript, NodeTranscript};

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Usage;
-use super::cassette::{Call, Cassette, Reply};
 use super::recording::{End, Entry, Recording};
+use super::script::{Call, Cassette, Reply};
 
 /// What a cassette holds of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,7 +1,7 @@
-//! Reads a cassette: the replies that stand in for the model's, node by node,
+//! Reads a script: the replies that stand in for the model's, node by node,
 //! in a TOML file made to be written and reviewed by hand.
 //!
-//! Unaware of HTTP and of requests: which reply is due is found by `replay`.
+//! Unaware of HTTP and of requests: which reply is due is found by `due`.
 //! The format is described in docs/cassette.md.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::Usage;
-use super::cassette::{Cassette, Reply};
 use super::request::{Item, ModelRequest, Voice};
+use super::script::{Cassette, Reply};
 
 /// Which serving of which reply: what every id of a response is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
