@@ -18,7 +18,7 @@ use std::time::Instant;
 use eufm_plan::{Agent, AgentIndex, NodeIndex, ParamValue, Params};
 use eufm_runner::agents::{AgentBackend as _, Installation, Search, Turn, codex::Codex};
 use eufm_runner::gateway::{
-    Admission, Answer, Cassette, Counter, Door, Gateway, Provider, Report, forward,
+    Admission, Answer, Counter, Door, Gateway, Provider, Report, Script, forward,
 };
 use eufm_runner::ledger::{Quote, Reservation, Spent};
 use eufm_runner::nest::{Nest, Tools};
@@ -39,9 +39,9 @@ fn main() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let repository = dir.path().join("repository");
     make_repository(&repository)?;
-    let cassette = cassette();
-    let bare = bare(dir.path(), &repository, Path::new(&codex), &cassette)?;
-    let nodes = nodes(dir.path(), &repository, Path::new(&codex), &cassette)?;
+    let script = script();
+    let bare = bare(dir.path(), &repository, Path::new(&codex), &script)?;
+    let nodes = nodes(dir.path(), &repository, Path::new(&codex), &script)?;
     println!("an agent node on a repository of {FILES} files, {RUNS} runs each, milliseconds");
     print_row("bare codex exec in the sandbox", &bare);
     print_row("node, from free slot to committed", &nodes);
@@ -66,7 +66,7 @@ fn median(times_ms: &[u64]) -> u64 {
 }
 
 /// Each node writes one file with one command and says that it is done.
-fn cassette() -> String {
+fn script() -> String {
     let replies = |node: String| {
         format!(
             "[[node.{node}]]\nshell = \"echo made > {node}.txt\"\n\n[[node.{node}]]\nsay = \"Done.\"\n\n"
@@ -105,7 +105,7 @@ fn make_repository(dir: &Path) -> Result<()> {
 
 /// Runs the bare turns: the same sandbox, the same forwarder and gateway, the
 /// same command line, and nothing else.
-fn bare(dir: &Path, repository: &Path, codex: &Path, cassette: &str) -> Result<Vec<u64>> {
+fn bare(dir: &Path, repository: &Path, codex: &Path, script: &str) -> Result<Vec<u64>> {
     let text = |key: &str, value: &str| (key.to_owned(), ParamValue::Text(value.to_owned()));
     let params = Params(vec![text("cli", "0.169.0"), text("model", "gpt-5.5")]);
     let agent = Agent { name: "builder".to_owned(), kind: "codex".to_owned(), params };
@@ -115,8 +115,8 @@ fn bare(dir: &Path, repository: &Path, codex: &Path, cassette: &str) -> Result<V
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     let sandbox =
         Sandbox::new(&path, &dir.join("accounts"), Path::new(env!("CARGO_BIN_EXE_eufm")))?;
-    let cassette = Cassette::parse(cassette, "bench.toml")?;
-    let provider = Provider::Cassette { cassette, go_on: String::new() };
+    let script = Script::parse(script, "bench.toml")?;
+    let provider = Provider::Script { script, go_on: String::new() };
     let gateway = Gateway::start(provider, Unmetered::default())?;
     let bench = Bare { dir, repository, agent, installation, sandbox, gateway };
     (0..RUNS).map(|number| bench.turn(number)).collect()
@@ -184,11 +184,11 @@ impl Bare<'_> {
 
 /// Runs the nodes one after the other, and takes from the journal the time
 /// from one commit to the next: all that a node costs.
-fn nodes(dir: &Path, repository: &Path, codex: &Path, cassette: &str) -> Result<Vec<u64>> {
+fn nodes(dir: &Path, repository: &Path, codex: &Path, script: &str) -> Result<Vec<u64>> {
     let work = dir.join("spec");
     fs::create_dir_all(&work)?;
     fs::write(work.join("bench.eufm"), spec())?;
-    fs::write(work.join("cassette.toml"), cassette)?;
+    fs::write(work.join("cassette.toml"), script)?;
     let eufm = |args: &[&str]| -> Result<()> {
         let output = Program::new(env!("CARGO_BIN_EXE_eufm"))
             .current_dir(&work)

@@ -14,7 +14,7 @@ use crate::executors::GO_ON;
 use crate::gateway::circuit::Circuit;
 use crate::gateway::recording::{Head, Matching, Recorder, RecorderOptions, Recording};
 use crate::gateway::upstream::{Endpoint, Key, KeySource, Patience, Proxies, Upstream};
-use crate::gateway::{Cassette, Live, Player, Provider, Way};
+use crate::gateway::{Live, Player, Provider, Script, Way};
 use crate::ledger::Tariffs;
 use crate::workshop::{Courier, Message};
 
@@ -22,7 +22,7 @@ use crate::workshop::{Courier, Message};
 #[derive(Debug)]
 pub enum Model {
     /// Replies that were written by hand.
-    Script(Cassette),
+    Script(Script),
     /// What was recorded before.
     Recording {
         /// The folder.
@@ -62,10 +62,10 @@ pub(crate) fn find(
     courier: &Courier,
 ) -> Result<Found, RunError> {
     match model {
-        Model::Script(cassette) => {
+        Model::Script(script) => {
             let names = plan.nodes.iter().map(|node| node.name.as_str());
-            cassette.check(names).map_err(unavailable)?;
-            let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
+            script.check(names).map_err(unavailable)?;
+            let provider = Provider::Script { script, go_on: GO_ON.to_owned() };
             Ok(Found { provider, remarks: Vec::new() })
         }
         Model::Recording { path, matching } => {

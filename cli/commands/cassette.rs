@@ -5,7 +5,7 @@ use std::path::Path;
 
 use eufm_plan::{Plan, Work};
 use eufm_runner::gateway::recording::{Finding, Recording};
-use eufm_runner::gateway::{Cassette, CassetteError};
+use eufm_runner::gateway::{CassetteError, Script};
 
 use crate::args::{CassetteArgs, CassetteCheckArgs, CassetteCommand, CassetteShowArgs};
 use crate::commands::exec::read_plan;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &CassetteArgs) -> Result<ExitStatus, Failure> {
 
 /// Either form of cassette.
 enum Either {
-    Script(Cassette),
+    Script(Script),
     Recording(Box<Recording>),
 }
 
@@ -38,7 +38,7 @@ impl Either {
             // What a session is told when it goes on decides nothing here.
             return Ok(Self::Recording(Box::new(Recording::open(path, "")?)));
         }
-        Ok(Self::Script(Cassette::read(path)?))
+        Ok(Self::Script(Script::read(path)?))
     }
 }
 
@@ -86,7 +86,7 @@ fn check(args: &CassetteCheckArgs) -> Result<ExitStatus, Failure> {
     Ok(if found.is_empty() { ExitStatus::DONE } else { ExitStatus::FAILED })
 }
 
-fn script_fits(script: &Cassette, plan: Option<&Plan>) -> Vec<Finding> {
+fn script_fits(script: &Script, plan: Option<&Plan>) -> Vec<Finding> {
     let Some(plan) = plan else { return Vec::new() };
     let is_agent = |work: &Work| matches!(work, Work::Agent { .. });
     let agents = plan.nodes.iter().filter(|node| is_agent(&node.work));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eufm_compiler::{Request, Setting};
 use eufm_plan::Plan;
 use eufm_plan::lockfile::{self, Locked};
-use eufm_runner::gateway::Cassette;
+use eufm_runner::gateway::Script;
 use eufm_runner::gateway::recording::Matching;
 use eufm_runner::model::Model;
 use eufm_runner::{Order, RunError};
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
 /// Fails when a script is not to be read, or a flag is not understood.
 fn model(args: &ExecArgs) -> Result<Model, Failure> {
     if let Some(path) = &args.cassette {
-        let script = Cassette::read(path);
+        let script = Script::read(path);
         return script
             .map(Model::Script)
             .map_err(|error| Failure::new(ExitStatus::USAGE, error.to_string()));

@@ -190,7 +190,7 @@ fn tokens(usage: Usage) -> String {
 
 #[cfg(test)]
 mod tests {
-    use eufm_runner::gateway::Cassette;
+    use eufm_runner::gateway::Script;
     use serde_json::{Value, json};
 
     use super::*;
@@ -209,7 +209,7 @@ say = "Done."
 "#;
 
     fn nodes() -> Vec<NodeTranscript> {
-        let mut nodes = Cassette::parse(SCRIPT, "c.toml").unwrap().transcript();
+        let mut nodes = Script::parse(SCRIPT, "c.toml").unwrap().transcript();
         let exchange = &mut nodes[0].exchanges[1];
         exchange.after = Some(1);
         exchange.asks_again = true;

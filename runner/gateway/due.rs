@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Usage;
 use super::request::{Item, ModelRequest, Voice};
-use super::script::{Cassette, Reply};
+use super::script::{Reply, Script};
 
 /// Which serving of which reply: what every id of a response is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Serving {
 /// What is to be answered.
 #[derive(Debug)]
 pub(super) enum Turn<'c> {
-    /// A reply of the cassette.
+    /// A reply of the script.
     Reply(Serving, &'c Reply),
     /// Commands of the last reply still run: wait for them.
     Wait(Serving, Vec<Poll>),
@@ -143,21 +143,21 @@ struct Trace {
     said: bool,
 }
 
-/// Finds what to answer; the error says how request and cassette differ.
+/// Finds what to answer; the error says how request and script differ.
 pub(super) fn due<'c>(
-    cassette: &'c Cassette,
+    script: &'c Script,
     node: &str,
     go_on: &str,
     request: &ModelRequest,
 ) -> Result<Turn<'c>, String> {
-    let name = cassette.name();
-    if let Some(model) = cassette.model()
+    let name = script.name();
+    if let Some(model) = script.model()
         && model != request.model
     {
         let asked = &request.model;
         return Err(format!("{name}: it was written for the model `{model}`, not for `{asked}`"));
     }
-    let replies = cassette
+    let replies = script
         .replies(node)
         .ok_or_else(|| format!("{name}: it has no replies for the node `{node}`"))?;
     let tag = tag(node);
@@ -354,11 +354,11 @@ say = "Fixed."
     }
 
     fn due_for(node: &str, model: &str, history: &[Value]) -> String {
-        let cassette = Cassette::parse(CASSETTE, "c.toml").expect("a cassette");
+        let script = Script::parse(CASSETTE, "c.toml").expect("a script");
         let tools = json!([{"type": "function", "name": "exec_command"}]);
         let body = json!({"model": model, "stream": true, "input": history, "tools": tools});
         let request = ModelRequest::parse(body.to_string().as_bytes()).expect("a request");
-        match due(&cassette, node, "Go on.", &request) {
+        match due(&script, node, "Go on.", &request) {
             Ok(Turn::Reply(serving, _)) => format!("{}.{}", serving.reply, serving.round),
             Ok(Turn::Wait(serving, polls)) => {
                 polls.iter().fold("wait".to_owned(), |text, &poll| {
@@ -457,7 +457,7 @@ say = "Fixed."
     }
 
     #[test]
-    fn what_the_cassette_did_not_expect_is_said() {
+    fn what_the_script_did_not_expect_is_said() {
         let fault = due_after(&[user("Write something else.")]);
         let expected = "c.toml:3: node `greet`: reply 1 expects the newest input to contain \
                         \"Write it\", but it begins \"Write something else.\"";

@@ -19,7 +19,7 @@ use crate::ledger::{Output, Quote};
 /// Fails with the answer that says why not.
 pub(super) async fn serve(session: &Arc<Session>, body: Bytes) -> Result<Body, Refused> {
     match &*session.provider {
-        Provider::Cassette { .. } => scripted(session, body).await,
+        Provider::Script { .. } => scripted(session, body).await,
         Provider::Live(live) => live::serve(session, live, body).await,
         Provider::Recording { .. } => played::serve(session, body).await,
     }
@@ -69,10 +69,10 @@ async fn scripted(session: &Arc<Session>, body: Bytes) -> Result<Body, Refused> 
 fn due(session: &Session, body: &[u8]) -> Result<Due, Refused> {
     let (_, request) = read(session, body)?;
     request.check_kind().map_err(|fault| Refused::new(RefusalKind::Request, fault))?;
-    let Provider::Cassette { cassette, go_on } = &*session.provider else {
+    let Provider::Script { script, go_on } = &*session.provider else {
         return Err(Refused::new(RefusalKind::Internal, "there is no script".to_owned()));
     };
-    let turn = due::due(cassette, &session.node, go_on, &request)
+    let turn = due::due(script, &session.node, go_on, &request)
         .map_err(|fault| Refused::new(RefusalKind::Cassette, fault))?;
     Ok(Due {
         reply: (turn.serving().reply, turn.serving().round),

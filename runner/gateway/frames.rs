@@ -155,12 +155,12 @@ pub(super) fn usage(usage: Usage) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Cassette;
+    use super::super::script::Script;
     use super::*;
 
-    fn stream(cassette: &str) -> Vec<(String, Value)> {
-        let cassette = Cassette::parse(cassette, "c.toml").expect("a cassette");
-        let reply = &cassette.replies("a").expect("replies")[0];
+    fn stream(script: &str) -> Vec<(String, Value)> {
+        let script = Script::parse(script, "c.toml").expect("a cassette");
+        let reply = &script.replies("a").expect("replies")[0];
         let serving = Serving { tag: "0123456789ab".to_owned(), reply: 0, round: 2 };
         let bytes = write(&Turn::Reply(serving.clone(), reply), "m");
         assert_eq!(bytes, write(&Turn::Reply(serving, reply), "m"));

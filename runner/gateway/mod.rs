@@ -55,7 +55,7 @@ pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Re
 pub use live::{Live, Way};
 pub use place::CassetteError;
 pub use played::Player;
-pub use script::Cassette;
+pub use script::Script;
 use service::Session;
 pub(crate) use socket::bind;
 pub use transcript::{EndTranscript, ExchangeTranscript, NodeTranscript};
@@ -68,9 +68,9 @@ pub const SOCKET: &str = "gateway.sock";
 #[derive(Debug)]
 pub enum Provider {
     /// From a file, with no model at all.
-    Cassette {
+    Script {
         /// The replies.
-        cassette: Cassette,
+        script: Script,
         /// What the runner tells an interrupted agent when its session goes
         /// on: such an agent may have to be told its last reply once more.
         go_on: String,
@@ -83,7 +83,7 @@ pub enum Provider {
 
 /// What is needed to let one attempt in.
 pub struct Door {
-    /// The node's name, by which a cassette's replies are found.
+    /// The node's name, by which a cassette's answers are found.
     pub node: String,
     /// The node's place in the plan, for the counter.
     pub index: NodeIndex,

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::forward::{self, Forwarder};
 use super::test_counter::lenient;
-use super::{Answered, Cassette, Door, DoorGuard, Gateway, Provider, Refusal, Report, SOCKET};
+use super::{Answered, Door, DoorGuard, Gateway, Provider, Refusal, Report, SOCKET, Script};
 use crate::process::{Command, ExecutionHandle, Exit};
 
 const GO_ON: &str = "Your work was interrupted. Go on with your task.";
@@ -63,14 +63,14 @@ fn codex() -> PathBuf {
 }
 
 impl Bench {
-    fn new(cassette: &str) -> Self {
+    fn new(script: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["repo", "home", "door", "tmp"] {
             fs::create_dir(folder.path().join(name)).expect("a folder");
         }
-        let cassette = Cassette::parse(cassette, "c.toml").expect("a cassette");
+        let script = Script::parse(script, "c.toml").expect("a cassette");
         let (counter, reports) = lenient();
-        let provider = Provider::Cassette { cassette, go_on: GO_ON.to_owned() };
+        let provider = Provider::Script { script, go_on: GO_ON.to_owned() };
         let gateway = Gateway::start(provider, counter).expect("a gateway");
         let door = Door {
             node: "greet".to_owned(),

@@ -55,14 +55,14 @@ pub(super) struct Reply {
 
 /// The replies of a run's nodes, checked and ready to be played.
 #[derive(Debug, Clone)]
-pub struct Cassette {
+pub struct Script {
     name: String,
     model: Option<String>,
     nodes: BTreeMap<String, Vec<Reply>>,
 }
 
-impl Cassette {
-    /// Reads a cassette from a file.
+impl Script {
+    /// Reads a script from a file.
     ///
     /// # Errors
     /// Fails when the file cannot be read, is too large, of a newer format, or
@@ -72,10 +72,10 @@ impl Cassette {
         Self::parse(&read_text(path, &name)?, &name)
     }
 
-    /// Reads a cassette from its text; `name` stands in the messages.
+    /// Reads a script from its text; `name` stands in the messages.
     ///
     /// # Errors
-    /// As [`Cassette::read`].
+    /// As [`Script::read`].
     pub fn parse(text: &str, name: &str) -> Result<Self, CassetteError> {
         if text.len() as u64 > BYTES_MAX {
             return Err(CassetteError::Size { name: name.to_owned() });
@@ -83,7 +83,7 @@ impl Cassette {
         let place = Place::new(text, name);
         let table = DeTable::parse(text).map_err(|error| place.toml(&error))?;
         place.check_format(&table, FORMAT)?;
-        let raw = RawCassette::deserialize(Deserializer::from(table))
+        let raw = RawScript::deserialize(Deserializer::from(table))
             .map_err(|error| place.toml(&error))?;
         let mut nodes = BTreeMap::new();
         for (node, replies) in raw.node {
@@ -147,7 +147,7 @@ fn some_of(names: &BTreeSet<&str>) -> String {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCassette {
+struct RawScript {
     #[expect(dead_code, reason = "named so that it is a known key; checked before the others")]
     format: u32,
     model: Option<String>,
@@ -288,14 +288,14 @@ say = "Done."
 "#;
 
     fn fault(text: &str) -> String {
-        Cassette::parse(text, "c.toml").expect_err("it has a mistake").to_string()
+        Script::parse(text, "c.toml").expect_err("it has a mistake").to_string()
     }
 
     #[test]
-    fn a_cassette_is_read_as_it_was_written() {
-        let cassette = Cassette::parse(GREET, "c.toml").unwrap();
-        assert_eq!(cassette.model(), Some("gpt-5.5"));
-        let greet = cassette.replies("greet").unwrap();
+    fn a_script_is_read_as_it_was_written() {
+        let script = Script::parse(GREET, "c.toml").unwrap();
+        assert_eq!(script.model(), Some("gpt-5.5"));
+        let greet = script.replies("greet").unwrap();
         assert_eq!(greet[0].line, 4);
         assert_eq!(
             greet[0].usage,
@@ -304,15 +304,15 @@ say = "Done."
         assert!(matches!(&greet[0].calls[..], [Call::Patch(patch)] if patch.contains(r#""a\n""#)));
         assert!(matches!(&greet[1].calls[..], [Call::Shell(_), Call::Patch(_)]));
         assert_eq!(greet[1].usage, Usage { input: 10_000, output: 200, ..Usage::default() });
-        let felix = cassette.replies(r#"collector["felix"]"#).unwrap();
+        let felix = script.replies(r#"collector["felix"]"#).unwrap();
         assert_eq!(felix[0].say.as_deref(), Some("Done."));
     }
 
     #[test]
     fn a_patch_comes_before_the_command_that_checks_it() {
         let text = "format = 1\n[[node.a]]\nshell = \"true\"\npatch = '''\n*** Begin Patch\n*** Delete File: a\n*** End Patch\n'''";
-        let cassette = Cassette::parse(text, "c.toml").unwrap();
-        let calls = &cassette.replies("a").unwrap()[0].calls;
+        let script = Script::parse(text, "c.toml").unwrap();
+        let calls = &script.replies("a").unwrap()[0].calls;
         assert!(matches!(calls[..], [Call::Patch(_), Call::Shell(_)]));
     }
 
@@ -354,9 +354,9 @@ say = "Done."
 
     #[test]
     fn a_node_that_the_plan_lacks_is_named_with_its_line() {
-        let cassette = Cassette::parse(GREET, "c.toml").unwrap();
-        cassette.check(["greet", r#"collector["felix"]"#, "readme"].into_iter()).unwrap();
-        let fault = cassette.check(["greet", "readme"].into_iter()).unwrap_err().to_string();
+        let script = Script::parse(GREET, "c.toml").unwrap();
+        script.check(["greet", r#"collector["felix"]"#, "readme"].into_iter()).unwrap();
+        let fault = script.check(["greet", "readme"].into_iter()).unwrap_err().to_string();
         let expected = r#"c.toml:18:1: the plan has no agent node `collector["felix"]`; it has `greet`, `readme`"#;
         assert_eq!(fault, expected);
     }
@@ -365,10 +365,10 @@ say = "Done."
     fn a_file_that_is_not_there_or_not_text_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cassette.toml");
-        let fault = Cassette::read(&path).unwrap_err().to_string();
+        let fault = Script::read(&path).unwrap_err().to_string();
         assert!(fault.starts_with("cannot read the cassette /"), "{fault}");
         std::fs::write(&path, b"format = 1\n\xff").unwrap();
-        let fault = Cassette::read(&path).unwrap_err().to_string();
+        let fault = Script::read(&path).unwrap_err().to_string();
         assert!(fault.ends_with("line 2 is not UTF-8"), "{fault}");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Usage;
 use super::recording::{End, Entry, Recording};
-use super::script::{Call, Cassette, Reply};
+use super::script::{Call, Reply, Script};
 
 /// What a cassette holds of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,7 +113,7 @@ impl Recording {
     }
 }
 
-impl Cassette {
+impl Script {
     /// Returns what it holds for each node.
     #[must_use]
     pub fn transcript(&self) -> Vec<NodeTranscript> {

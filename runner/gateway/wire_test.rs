@@ -10,15 +10,15 @@ use eufm_plan::{AgentIndex, NodeIndex};
 
 use super::test_counter::{lenient, telling};
 use super::{
-    Cassette, Door, DoorGuard, Gateway, GatewayError, Provider, RefusalKind, Report, SOCKET,
+    Door, DoorGuard, Gateway, GatewayError, Provider, RefusalKind, Report, SOCKET, Script,
 };
 
 const CASSETTE: &str = "format = 1\nmodel = 'm'\n[[node.greet]]\nexpect = 'Write'\nsay = 'Done.'\n";
 const ASK: &str = r#"{"model":"m","stream":true,"input":[{"type":"message","role":"user","content":"Write it."}]}"#;
 
 fn provider() -> Provider {
-    let cassette = Cassette::parse(CASSETTE, "c.toml").expect("a cassette");
-    Provider::Cassette { cassette, go_on: "Go on.".to_owned() }
+    let script = Script::parse(CASSETTE, "c.toml").expect("a cassette");
+    Provider::Script { script, go_on: "Go on.".to_owned() }
 }
 
 fn gateway() -> (Gateway, Receiver<Report>) {
