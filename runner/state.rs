@@ -8,6 +8,7 @@
 use eufm_plan::{GateIndex, NodeIndex, Plan};
 use thiserror::Error;
 
+mod branch;
 mod requests;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
@@ -506,42 +507,6 @@ impl RunState {
             .iter()
             .position(|run| run.merge == Merge::Waiting)
             .unwrap_or(self.nodes.len());
-    }
-
-    /// Moves past the nodes whose place in the branch is decided.
-    fn advance_merge(&mut self) {
-        while let Some(run) = self.nodes.get(self.merge_cursor) {
-            if !run.phase.is_final() || run.merge == Merge::Due {
-                return;
-            }
-            if run.merge == Merge::Waiting {
-                self.nodes[self.merge_cursor].merge = self.place_in_branch(self.merge_cursor);
-            } else {
-                self.merge_cursor += 1;
-            }
-        }
-    }
-
-    /// A result that builds on one that was left out is left out too.
-    fn place_in_branch(&self, position: usize) -> Merge {
-        let run = &self.nodes[position];
-        let is_left = |need: &NodeIndex| self.node(*need).merge == Merge::Left;
-        let needs = self.needs.at(NodeIndex::new(position));
-        if run.phase != Phase::Committed || needs.iter().any(is_left) {
-            Merge::Left
-        } else if run.changes == 0 {
-            // Nothing of its own: what it builds on is merged already.
-            Merge::Done
-        } else {
-            Merge::Due
-        }
-    }
-
-    /// Returns the node whose result is to be merged next.
-    #[must_use]
-    pub fn to_merge(&self) -> Option<NodeIndex> {
-        let run = self.nodes.get(self.merge_cursor)?;
-        (run.merge == Merge::Due).then(|| NodeIndex::new(self.merge_cursor))
     }
 
     /// Tells whether every node has come to its end and its place in the branch
