@@ -103,7 +103,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("std::process::Command", &["runner/process.rs"]),
     ("process::Stdio", &["runner/process.rs"]),
     ("axum", &["runner/gateway/"]),
-    ("hyper", &["runner/gateway/upstream/", "runner/proxy/"]),
+    ("hyper", &["runner/gateway/upstream/", "runner/gateway/relay.rs", "runner/proxy/"]),
     ("http_body_util", &["runner/gateway/upstream/", "runner/proxy/"]),
     ("rustls", &["runner/gateway/upstream/"]),
     ("tokio", &["runner/counter.rs", "runner/gateway/", "runner/proxy/"]),

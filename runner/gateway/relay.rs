@@ -226,7 +226,8 @@ impl Session {
 /// What is carried to the agent.
 pub(super) type Carried = Result<Bytes, io::Error>;
 
-/// The body of an answer that comes event by event.
+/// The body of an answer that comes event by event. (The channel of
+/// `http-body-util` may lose the last one where its sender is dropped at once.)
 pub(super) struct Events(pub(super) Receiver<Carried>);
 
 impl hyper::body::Body for Events {
