@@ -27,6 +27,7 @@ mod lock;
 mod money;
 mod mutations;
 mod network;
+mod outages;
 mod plan;
 mod prices;
 mod progress;

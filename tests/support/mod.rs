@@ -7,6 +7,7 @@
 pub(crate) mod corpus;
 mod process;
 mod project;
+mod provider;
 mod story;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use process::{Ended, Invocation, Running, survivors};
 pub(crate) use project::Project;
+pub(crate) use provider::{Act, Asked, Provider};
 pub(crate) use story::{CASSETTE, SPEC, demo};
 
 /// How long anything that a test waits for may take on a busy machine.
