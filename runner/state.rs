@@ -10,6 +10,7 @@ use thiserror::Error;
 
 mod branch;
 mod requests;
+mod worked;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
@@ -19,6 +20,7 @@ use crate::limits::Facility;
 use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
+use worked::Worked;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -27,8 +29,11 @@ pub struct RunState {
     pub nodes: Vec<NodeRun>,
     /// How many nodes take a slot.
     pub busy: u32,
+    /// How many attempts run, the held ones included.
+    running: u32,
     /// How many attempts that run are held for the provider.
     pub held: u32,
+    worked: Worked,
     /// How many nodes have not come to their end.
     pub open: u32,
     /// The first node whose place in the branch is not decided.
@@ -93,7 +98,9 @@ impl RunState {
         Self {
             nodes: plan.nodes.iter().map(|node| NodeRun::new(count(node.needs.len()))).collect(),
             busy: 0,
+            running: 0,
             held: 0,
+            worked: Worked::default(),
             open: count(plan.nodes.len()),
             merge_cursor: 0,
             head: None,
@@ -120,6 +127,13 @@ impl RunState {
     #[must_use]
     pub fn node(&self, node: NodeIndex) -> &NodeRun {
         &self.nodes[node.get()]
+    }
+
+    /// Returns the implementation time until `at_ms`, in milliseconds: that in
+    /// which at least one attempt ran and was not held.
+    #[must_use]
+    pub fn worked_ms(&self, at_ms: u64) -> u64 {
+        self.worked.until(at_ms)
     }
 
     /// Takes the nodes that became ready since this was asked last; some of
@@ -240,6 +254,7 @@ impl RunState {
             Event::Run(event) => self.apply_run(event),
             Event::Node(node, event) => self.apply_node(*node, event),
         }
+        self.worked.note(self.at_ms, self.running > self.held);
         self.tell_dependents();
         self.advance_merge();
         Ok(())
@@ -440,6 +455,11 @@ impl RunState {
         match (before.is_busy(), phase.is_busy()) {
             (false, true) => self.busy += 1,
             (true, false) => self.busy -= 1,
+            _ => {}
+        }
+        match (before == Phase::Running, phase == Phase::Running) {
+            (false, true) => self.running += 1,
+            (true, false) => self.running -= 1,
             _ => {}
         }
         if phase.is_final() && !before.is_final() {

@@ -665,3 +665,30 @@ proptest! {
         assert!(taken > 0 || state.finished.is_none());
     }
 }
+
+#[test]
+fn implementation_time_is_that_in_which_an_attempt_runs_and_is_not_held() {
+    let mut told = Teller::new();
+    let at = |told: &mut Teller, at_ms, node, event| {
+        told.0.apply(at_ms, &Event::Node(NodeIndex::new(node), event)).unwrap();
+    };
+    let start = start_of(&told.0, 0);
+    at(&mut told, 10, 0, start);
+    assert_eq!((told.0.worked_ms(10), told.0.worked_ms(15)), (0, 5));
+    at(&mut told, 20, 0, NodeEvent::Held);
+    assert_eq!(told.0.worked_ms(25), 10, "held for the provider");
+    let start = start_of(&told.0, 2);
+    at(&mut told, 30, 2, start);
+    at(&mut told, 40, 0, NodeEvent::Released);
+    at(&mut told, 50, 0, ended(Ending::Completed));
+    assert_eq!(told.0.worked_ms(60), 40, "two at once count once");
+    at(&mut told, 70, 2, NodeEvent::Held);
+    at(&mut told, 80, 2, NodeEvent::Interrupted { salvage: None });
+    at(&mut told, 90, 0, harvested());
+    at(&mut told, 100, 0, judged("unit", Verdict::Pass));
+    assert_eq!(told.0.worked_ms(200), 50, "gates judge, nothing runs");
+    let start = start_of(&told.0, 2);
+    at(&mut told, 200, 2, start);
+    told.0.apply(230, &Event::Run(RunEvent::WallExhausted)).unwrap();
+    assert_eq!(told.0.worked_ms(900), 80);
+}

@@ -56,7 +56,7 @@ pub struct Plan {
 pub struct RunBudget {
     /// How much the run may cost; without one there is no cap.
     pub cost: Option<Money>,
-    /// How fast money may be spent, over the time in which agents work.
+    /// How fast money may be spent, over the time in which attempts run.
     pub rate: Option<Rate>,
     /// How long the run may be active; without one there is no cap.
     pub wall: Option<Millis>,
