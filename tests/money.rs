@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Project, SPEC, demo};
+use crate::support::{Act, Invocation, Project, Provider, SPEC, codex, demo};
 
 /// The story's prices: 5 and 30 millionths of a euro for a token.
 const PRICES: &str = r#"
@@ -96,4 +96,48 @@ fn a_second_start_of_the_run_finds_what_the_first_has_spent() {
 fn report(project: &Project) -> Value {
     let text = std::fs::read(project.run_dir().join("run.json")).expect("a report");
     serde_json::from_slice(&text).expect("JSON")
+}
+
+/// A project of so many tasks whose model is a provider that never lets its
+/// agents come to an end, under a cap of 0.01 EUR.
+fn endless(tasks: usize, input: &str) -> (Project, Provider) {
+    let provider = Provider::start(|_| Act::Shell("true".to_owned()));
+    let task = |number: usize| {
+        format!("task n{number} by builder {{ prompt = \"Go on.\", writes = [] }}\n")
+    };
+    let tasks: String = (0..tasks).map(task).collect();
+    let spec = format!(
+        "edition 1\npipeline endless {{ base = \"main\", budget {{ cost <= 0.01 EUR, parallel <= 4 }} }}\n\
+         agent builder is codex {{ cli = \"0.169.0\", model = \"gpt-5.5\", url = \"{}\" }}\n\
+         prices \"gpt-5.5\" {{ input = {input} EUR per 1M tokens, output = 0.20 EUR per 1M tokens, \
+         max_output = 2K, date = \"2026-06-12\", source = \"a table\" }}\n{tasks}",
+        provider.url()
+    );
+    (Project::of_spec(&spec), provider)
+}
+
+fn exec(project: &Project) -> Invocation {
+    project.write("../key", "sk-endless-0123456789");
+    let key = project.root().join("key");
+    project.exec().arg("--codex").arg(codex()).arg("--key-file").arg(key)
+}
+
+#[test]
+fn a_model_that_never_stops_asking_for_tools_is_stopped_by_the_cap() {
+    let (project, provider) = endless(1, "0.02");
+    exec(&project).run().expect(5).says(&["n0: the run's cap of 0.010000 EUR is used up"]);
+    // Each answer is billed with 10,000 tokens of prompt and 200 of answer.
+    let billed = provider.asked().len() as u64 * (10_000 * 2 / 100 + 200 * 20 / 100);
+    assert!(billed <= 10_000, "{billed} millionths were billed");
+    assert!(billed >= 8_000, "{billed} millionths were of use");
+    project.nothing_is_left();
+}
+
+#[test]
+fn dear_requests_of_nodes_side_by_side_never_go_out() {
+    let (project, provider) = endless(4, "5.00");
+    exec(&project).run().expect(5).says(&["n3: the run's cap of 0.010000 EUR is used up"]);
+    assert!(provider.asked().is_empty(), "a request of a fifth of a euro went out");
+    assert_eq!(report(&project)["cost"], "0.000000 EUR");
+    project.nothing_is_left();
 }
