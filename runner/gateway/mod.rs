@@ -47,10 +47,10 @@ mod test_counter;
 mod test_provider;
 mod transcript;
 pub mod upstream;
-mod usage;
 #[cfg(test)]
 mod wire_test;
 
+pub use crate::ledger::Usage;
 pub use counter::{Admission, Answer, Answered, Counter, Refusal, RefusalKind, Report, Unanswered};
 pub use live::{Live, Way};
 pub use place::CassetteError;
@@ -59,7 +59,6 @@ pub use script::Script;
 use service::Session;
 pub(crate) use socket::bind;
 pub use transcript::{EndTranscript, ExchangeTranscript, NodeTranscript};
-pub use usage::Usage;
 
 /// The name of an attempt's socket in its [`Door::folder`].
 pub const SOCKET: &str = "gateway.sock";

@@ -11,8 +11,7 @@ use std::fmt;
 use eufm_plan::units::{Currency, Money};
 use eufm_plan::{AgentIndex, NodeIndex, Plan, Work};
 
-use super::{Output, Quote, Tariff, Tariffs};
-use crate::gateway::Usage;
+use super::{Output, Quote, Tariff, Tariffs, Usage};
 
 /// An answer of fewer tokens is of no use to an agent: a plan, a patch and some
 /// reasoning. A cap that cannot pay for it is used up.

@@ -5,7 +5,6 @@ use eufm_plan::{Agent, AgentIndex, ModelPrice, NodeIndex, ParamValue, Params, Pl
 use proptest::prelude::*;
 
 use super::*;
-use crate::gateway::Usage;
 use crate::state_test::{Sketch, plan_of};
 
 /// Makes a plan of so many agents, at 5 and 30 EUR for a million tokens.

@@ -10,7 +10,9 @@ mod account;
 pub(crate) mod account_test;
 mod quote;
 mod tariff;
+mod usage;
 
 pub use account::{Account, Amount, Decision, Exhausted, Reservation, Spent};
 pub use quote::{IMAGE_TOKENS_MAX, Output, Quote};
 pub use tariff::{Tariff, Tariffs, Unpriced};
+pub use usage::Usage;

@@ -8,7 +8,7 @@ use eufm_plan::units::{Currency, Price};
 use eufm_plan::{AgentIndex, ModelPrice, Plan};
 use thiserror::Error;
 
-use crate::gateway::Usage;
+use super::Usage;
 
 /// Prices are for this many tokens.
 const PRICED_TOKENS: u128 = 1_000_000;
