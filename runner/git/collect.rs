@@ -83,6 +83,8 @@ impl Vault {
     /// Fails when git fails, as where the user's repository has lost objects;
     /// nothing is removed then.
     pub(crate) fn pack(&self) -> Result<(), Error> {
+        // Some of it will be gone.
+        self.known().forget();
         self.git_at_vault("pack-refs").args(["--all", "--prune"]).run()?;
         self.git_at_vault("repack").args(["-a", "-d", "-l", "--quiet"]).run()?;
         self.git_at_vault("prune").args(["--expire=now"]).run().map(drop)

@@ -201,6 +201,15 @@ impl Invocation {
         self
     }
 
+    /// Leaves what is written to the system to sync: for what is made again when a
+    /// power loss has taken it.
+    pub(super) fn unsynced(self) -> Self {
+        let last = SETTINGS.len();
+        self.env("GIT_CONFIG_COUNT", (last + 1).to_string())
+            .env(&format!("GIT_CONFIG_KEY_{last}"), "core.fsync")
+            .env(&format!("GIT_CONFIG_VALUE_{last}"), "none")
+    }
+
     /// Sets the folder that holds the files.
     pub(super) fn work_tree(self, dir: &Path) -> Self {
         self.env("GIT_WORK_TREE", dir)

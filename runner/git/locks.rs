@@ -16,9 +16,9 @@ use super::vault::{Vault, remove_file_if_there};
 const LOCK: &str = "lock";
 
 impl Vault {
-    /// Makes the vault usable after a runner that was killed: ends what is left of
-    /// its git commands, and takes away what those left. The caller holds the lock
-    /// of the state.
+    /// Makes the vault usable after a runner that was killed, or a host that was:
+    /// ends what is left of its git commands, and takes away what those left. The
+    /// caller holds the lock of the state.
     ///
     /// # Errors
     /// Fails when a command does not end, or a file cannot be read or removed.
@@ -37,7 +37,7 @@ impl Vault {
                 }
             }
         }
-        Ok(())
+        self.clear_views_of_before()
     }
 
     /// Takes away the locks of a run's references in the user's repository: the

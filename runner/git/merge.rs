@@ -57,6 +57,12 @@ impl Vault {
         message: &str,
         stamp: &Stamp,
     ) -> Result<CommitId, MergeError> {
+        if self.known().contains(ours, theirs) {
+            return Ok(ours.clone());
+        }
+        if self.known().contains(theirs, ours) {
+            return Ok(theirs.clone());
+        }
         let base = self.merge_base(ours, theirs)?;
         if base.as_ref() == Some(theirs) {
             return Ok(ours.clone());
@@ -92,7 +98,8 @@ impl Vault {
     /// # Errors
     /// Fails when git fails.
     pub(crate) fn contains(&self, commit: &CommitId, part: &CommitId) -> Result<bool, Error> {
-        Ok(self.merge_base(commit, part)?.as_ref() == Some(part))
+        Ok(self.known().contains(commit, part)
+            || self.merge_base(commit, part)?.as_ref() == Some(part))
     }
 
     fn merge_base(&self, a: &CommitId, b: &CommitId) -> Result<Option<CommitId>, Error> {

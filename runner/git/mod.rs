@@ -13,6 +13,7 @@ mod delta;
 mod error;
 mod harvest;
 mod id;
+mod known;
 mod listing;
 mod locks;
 mod merge;

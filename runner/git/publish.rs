@@ -92,6 +92,7 @@ impl Vault {
         fs::create_dir_all(&outgoing).map_err(Error::io("create", &outgoing))?;
         let pack = self
             .git_at_vault("pack-objects")
+            .unsynced()
             .args(["--revs", "--non-empty", "--quiet"])
             .arg(outgoing.join("pack"))
             .stdin(wanted.into_bytes());

@@ -5,6 +5,7 @@
 //! that name something in the commit.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use eufm_plan::Digest;
 
@@ -47,7 +48,7 @@ impl Worktree {
             return Ok(restored);
         }
         let mut input = Vec::new();
-        for entry in &entries {
+        for entry in &*entries {
             entry.write_index_info(&mut input);
         }
         let index = self.own_index("restore.index")?;
@@ -74,13 +75,22 @@ impl Vault {
     }
 
     /// Lists the files of a commit at these paths and below them.
-    fn entries_at(&self, from: &CommitId, paths: &BTreeSet<String>) -> Result<Vec<Entry>, Error> {
+    fn entries_at(
+        &self,
+        from: &CommitId,
+        paths: &BTreeSet<String>,
+    ) -> Result<Arc<Vec<Entry>>, Error> {
         if paths.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Arc::default());
+        }
+        if let Some(entries) = self.known().files(from, paths) {
+            return Ok(entries);
         }
         let list = self.git_at_vault("ls-tree").args(["-r", "-z", "--full-tree"]);
         let mut entries = parse_tree(&list.args([from.as_str(), "--"]).args(paths).run()?)?;
         entries.retain(|entry| !entry.is_submodule());
+        let entries = Arc::new(entries);
+        self.known().note_files(from, paths, &entries);
         Ok(entries)
     }
 }

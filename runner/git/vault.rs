@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{Git, Invocation, SETTINGS, line_of, path_of};
 use super::error::Error;
 use super::id::{CommitId, TreeId};
+use super::known::Known;
 use super::listing::{Entry, parse_tree};
 use crate::orphans::MARK;
 
@@ -41,6 +42,7 @@ struct Inner {
     git: Git,
     dir: PathBuf,
     repository: Repository,
+    known: Known,
 }
 
 /// The user's repository.
@@ -133,7 +135,9 @@ impl Vault {
             create(dir)?;
         }
         let dir = fs::canonicalize(dir).map_err(Error::io("open", dir))?;
-        let vault = Self { inner: Arc::new(Inner { git: git.clone(), dir, repository }) };
+        let vault = Self {
+            inner: Arc::new(Inner { git: git.clone(), dir, repository, known: Known::default() }),
+        };
         vault.write_own_files()?;
         Ok(vault)
     }
@@ -187,6 +191,11 @@ impl Vault {
         config(&self.inner.repository.object_format, VIEW_CORE)
     }
 
+    /// Returns what was found out already.
+    pub(super) fn known(&self) -> &Known {
+        &self.inner.known
+    }
+
     /// Returns the git directory that all worktrees of the user's repository share.
     pub(super) fn repository_common(&self) -> &Path {
         &self.inner.repository.common_dir
@@ -230,11 +239,16 @@ impl Vault {
     /// # Errors
     /// Fails when the vault does not have the commit.
     pub(crate) fn tree(&self, commit: &CommitId) -> Result<TreeId, Error> {
+        if let Some(tree) = self.known().tree(commit) {
+            return Ok(tree);
+        }
         let line = self
             .git_at_vault("rev-parse")
             .args(["--verify", &format!("{commit}^{{tree}}")])
             .line()?;
-        TreeId::new(&line).map_err(|_| Error::answer("rev-parse", line.as_bytes()))
+        let tree = TreeId::new(&line).map_err(|_| Error::answer("rev-parse", line.as_bytes()))?;
+        self.known().note_tree(commit, &tree);
+        Ok(tree)
     }
 
     /// Commits a tree. The same arguments make the same commit.
@@ -262,7 +276,10 @@ impl Vault {
             command = command.args(["-p", parent.as_str()]);
         }
         let line = command.args(["-F", "-", tree.as_str()]).line()?;
-        CommitId::new(&line).map_err(|_| Error::answer("commit-tree", line.as_bytes()))
+        let commit =
+            CommitId::new(&line).map_err(|_| Error::answer("commit-tree", line.as_bytes()))?;
+        self.known().note(&commit, tree, parents);
+        Ok(commit)
     }
 
     /// Lists all files of a tree, sorted by path.

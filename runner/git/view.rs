@@ -3,7 +3,8 @@
 //! It holds one commit without parents and the objects of its tree: no history,
 //! no way to the vault or to the user's repository. The objects are packed once
 //! a tree and linked into each view, so a view must be bound read-only; nothing
-//! of it is ever read again. Unaware of sandboxes.
+//! of it is ever read again. Nobody waits until they are on the disk: those that
+//! were made before the host was started are made again. Unaware of sandboxes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use super::worktree::{Worktree, copy_index};
 
 /// Where the sandbox shows the view; the pointer file names it.
 const SEEN_AT: &str = "/run/eufm/git";
+
+/// Where the kernel says which start of the host this is (random(4)).
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A git directory made for one attempt.
 #[derive(Debug, Clone)]
@@ -62,6 +66,21 @@ impl Vault {
         Ok(View { git_dir, pointer })
     }
 
+    /// Takes away the packed trees of before the last start of the host, which may
+    /// have lost some of them by halves.
+    ///
+    /// # Errors
+    /// Fails when a file cannot be read, written or removed.
+    pub(super) fn clear_views_of_before(&self) -> Result<(), Error> {
+        let now = fs::read(BOOT).map_err(Error::io("read", Path::new(BOOT)))?;
+        let file = self.dir().join("views.boot");
+        if fs::read(&file).is_ok_and(|then| then == now) {
+            return Ok(());
+        }
+        self.clear_views()?;
+        fs::write(&file, now).map_err(Error::io("write", &file))
+    }
+
     /// Returns the folder with the packed tree, which is made once.
     fn view_source(&self, tree: &TreeId) -> Result<PathBuf, Error> {
         let source = self.dir().join("views").join(tree.as_str());
@@ -81,6 +100,7 @@ impl Vault {
         let commit: CommitId =
             self.commit(tree, &[], "The files as the attempt found them.\n", &stamp)?;
         self.git_at_vault("pack-objects")
+            .unsynced()
             .args(["--revs", "--quiet"])
             .arg(packs.join("pack"))
             .stdin(format!("{commit}\n").into_bytes())
@@ -128,6 +148,22 @@ mod tests {
 
     fn view(fixture: &Fixture, worktree: &Worktree, name: &str) -> View {
         fixture.vault.view(&fixture.root.path().join(name), worktree).unwrap()
+    }
+
+    #[test]
+    fn packed_trees_of_before_the_hosts_start_are_made_again() {
+        let fixture = Fixture::new();
+        let worktree = fixture.worktree("a");
+        let packed = || fs::read_dir(fixture.vault.dir().join("views")).map_or(0, Iterator::count);
+        fixture.vault.take_over().unwrap();
+        view(&fixture, &worktree, "one");
+        fixture.vault.take_over().unwrap();
+        assert_eq!(packed(), 1);
+        fs::write(fixture.vault.dir().join("views.boot"), "another start").unwrap();
+        fixture.vault.take_over().unwrap();
+        assert_eq!(packed(), 0);
+        let view = view(&fixture, &worktree, "two");
+        assert_eq!(seen(&view, &worktree, &["status", "--porcelain"]), "");
     }
 
     #[test]
