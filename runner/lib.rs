@@ -41,6 +41,8 @@ mod output;
 mod preflight;
 pub mod printable;
 pub mod process;
+mod process_stat;
+mod programs;
 pub mod protections;
 mod proxy;
 mod pulse;

@@ -8,15 +8,19 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
+use shared_child::SharedChild;
+
+use crate::process_stat::stat;
+use crate::programs;
 
 /// What to start: a program with arguments, a whole environment, a folder and
 /// the bytes of its standard input.
@@ -134,9 +138,36 @@ impl Command {
     /// # Errors
     /// Fails when the program cannot be started.
     pub fn start(&self, stdout: File, stderr: File) -> io::Result<ExecutionHandle> {
-        let handle = self.expression().stdout_file(stdout).stderr_file(stderr).start()?;
-        let pid = *handle.pids().first().expect("invariant: one command has one process");
-        Ok(ExecutionHandle { handle, process: ProcessId::of(pid)?, body: self.body })
+        // Not by duct, which reads the runner's whole environment and doubles
+        // the files for each start: that is a tenth of what a short command takes.
+        let mut command = self.direct();
+        let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
+        let child = SharedChild::spawn(command.stdin(stdin).stdout(stdout).stderr(stderr))?;
+        if let Some(mut stdin) = child.take_stdin() {
+            let bytes = self.stdin.clone();
+            // It ends with the process, which need not read all of it.
+            let write = move || drop(stdin.write_all(&bytes));
+            std::thread::Builder::new().name("stdin".to_owned()).spawn(write)?;
+        }
+        let process = ProcessId::of(child.id()).inspect_err(|_| {
+            let _ = child.kill().and_then(|()| child.wait());
+        })?;
+        Ok(ExecutionHandle { child, process, body: self.body })
+    }
+
+    /// Describes it to the standard library. No pre_exec, and a program as a
+    /// path: else every start would copy the runner's page tables.
+    fn direct(&self) -> std::process::Command {
+        let search_path = self.env.get(OsStr::new("PATH"));
+        let found = search_path.and_then(|path| programs::find(&self.program, path));
+        let program = found.as_ref().map_or(self.program.as_os_str(), |file| file.as_os_str());
+        let mut command = std::process::Command::new(program);
+        command.arg0(&self.program).args(&self.args).env_clear().envs(&self.env);
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command.process_group(0);
+        command
     }
 
     /// Runs to the end on the caller's own streams, in the caller's group: for
@@ -219,7 +250,7 @@ impl std::fmt::Display for Exit {
 /// sandbox when that thread goes (`PR_SET_PDEATHSIG` belongs to the thread).
 #[derive(Debug)]
 pub struct ExecutionHandle {
-    handle: duct::Handle,
+    child: SharedChild,
     process: ProcessId,
     body: Body,
 }
@@ -242,7 +273,7 @@ impl ExecutionHandle {
     /// # Errors
     /// Fails when the process cannot be waited for.
     pub fn wait_for(&self, limit: Duration) -> io::Result<Option<Exit>> {
-        // Not duct's own: it wakes every waiter for each child that ends.
+        // Not the child's own: it wakes every waiter for each child that ends.
         match self.process.ends_within(limit) {
             Ok(true) => {
                 // Its number is its own until it is waited for, and so is the
@@ -256,7 +287,7 @@ impl ExecutionHandle {
             }
             Ok(false) => Ok(None),
             // A kernel without such handles (before Linux 5.3).
-            Err(_) => Ok(self.handle.wait_timeout(limit)?.map(|output| Exit::of(output.status))),
+            Err(_) => Ok(self.child.wait_timeout(limit)?.map(Exit::of)),
         }
     }
 
@@ -265,7 +296,7 @@ impl ExecutionHandle {
     /// # Errors
     /// Fails when the process cannot be waited for.
     pub fn wait(&self) -> io::Result<Exit> {
-        Ok(Exit::of(self.handle.wait()?.status))
+        self.child.wait().map(Exit::of)
     }
 
     /// Ends the process and waits until it is gone. Of a sandbox nothing is
@@ -557,31 +588,6 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-struct Stat {
-    state: char,
-    session: u32,
-    start_ticks: u64,
-}
-
-/// Reads /proc/PID/stat. The name may hold spaces and parentheses, so fields
-/// are counted behind its last `)`.
-fn stat(pid: u32) -> io::Result<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next().and_then(|field| field.chars().next());
-    // State is field 3, the session field 6, the start time field 22.
-    let session = fields.nth(2).and_then(|field| field.parse().ok());
-    let start_ticks = fields.nth(15).and_then(|field| field.parse().ok());
-    match (state, session, start_ticks) {
-        (Some(state), Some(session), Some(start_ticks)) => Ok(Stat { state, session, start_ticks }),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("/proc/{pid}/stat: unknown form"),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -638,6 +644,27 @@ mod tests {
             signal(process, |pid| rustix::process::kill_process(pid, Signal::KILL));
         }
         handle.wait().expect("ended");
+    }
+
+    #[test]
+    fn a_program_is_found_by_its_name_or_from_the_folder_it_runs_in() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let tool = dir.path().join("tool");
+        std::fs::write(&tool, "#!/bin/sh\necho it runs $1\n").expect("written");
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&tool, all).expect("set");
+        let out = dir.path().join("out");
+        for command in
+            [Command::new("tool").env("PATH", dir.path()), Command::new("./tool").dir(dir.path())]
+        {
+            let stream = || File::create(&out).expect("a file");
+            let handle = command.arg("now").start(stream(), stream()).expect("it starts");
+            assert_eq!(handle.wait().expect("it ends"), Exit::Status(0));
+            assert_eq!(std::fs::read_to_string(&out).expect("there"), "it runs now\n");
+        }
+        let null = || File::options().write(true).open("/dev/null").expect("/dev/null");
+        let missing = Command::new("tool").env("PATH", "/nowhere").start(null(), null());
+        assert_eq!(missing.expect_err("not there").kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
