@@ -174,15 +174,14 @@ impl Digest {
     /// Returns the first `digits` hexadecimal digits: enough for a name people read.
     #[must_use]
     pub fn short(&self, digits: usize) -> String {
-        self.hex().chars().take(digits).collect()
+        self.hexadecimal().chars().take(digits).collect()
     }
 
-    fn hex(&self) -> String {
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            text.push(char::from(HEX[usize::from(byte >> 4)]));
-            text.push(char::from(HEX[usize::from(byte & 15)]));
-            text
-        })
+    /// Returns the 64 hexadecimal digits alone.
+    #[must_use]
+    pub fn hexadecimal(&self) -> String {
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.map(|digit| char::from(HEX[usize::from(digit)])).collect()
     }
 }
 
@@ -195,7 +194,7 @@ fn nibble(digit: u8) -> Option<u8> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        write!(f, "sha256:{}", self.hexadecimal())
     }
 }
 

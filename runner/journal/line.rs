@@ -17,14 +17,32 @@ pub(super) fn encode(sequence: u64, previous: Digest, record: &Record) -> Vec<u8
 /// Puts what finds damage around a record's JSON.
 #[must_use]
 pub(super) fn seal(sequence: u64, previous: Digest, json: &str) -> Vec<u8> {
-    let body = format!("{} {sequence} {} {json}", json.len(), hexadecimal(previous));
-    format!("{:08x} {body}\n", crc32fast::hash(body.as_bytes())).into_bytes()
+    // Written once, in its place, with the checksum last: five lines a node.
+    let mut line = Vec::with_capacity(json.len() + FRAME_BYTES);
+    line.extend_from_slice(b"00000000 ");
+    let body = line.len();
+    let mut number = |number: u64| {
+        line.extend_from_slice(number.to_string().as_bytes());
+        line.push(b' ');
+    };
+    number(json.len() as u64);
+    number(sequence);
+    line.extend_from_slice(hexadecimal(previous).as_bytes());
+    line.push(b' ');
+    line.extend_from_slice(json.as_bytes());
+    let checksum = format!("{:08x}", crc32fast::hash(&line[body..]));
+    line[..checksum.len()].copy_from_slice(checksum.as_bytes());
+    line.push(b'\n');
+    line
 }
+
+/// About how many bytes stand around a record's JSON.
+const FRAME_BYTES: usize = 112;
 
 /// Writes a digest as a line does.
 #[must_use]
 pub(super) fn hexadecimal(digest: Digest) -> String {
-    digest.to_string().trim_start_matches("sha256:").to_owned()
+    digest.hexadecimal()
 }
 
 /// A line whose checksum and length fit.
