@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Take limits, then become a program (used outside of sandboxes)
     #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
     Limit(LimitArgs),
+    /// Say as JSON what a spec gives now (used at the start of a run)
+    #[command(name = crate::commands::now::SUBCOMMAND, hide = true)]
+    Now(NowArgs),
     /// Mount folders that can be changed unseen, then become a program (used for sandboxes)
     #[command(name = eufm_runner::layers::SUBCOMMAND, hide = true)]
     Layers(LayersArgs),
@@ -441,6 +444,19 @@ pub(crate) struct VerifyArgs {
     /// Print what was found as one JSON document (docs/schemas/verify.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The question what a spec gives now.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NowArgs {
+    /// The spec
+    pub(crate) spec: PathBuf,
+    /// The folder that paths are relative to
+    #[arg(long)]
+    pub(crate) root: PathBuf,
+    /// The values of its parameters
+    #[arg(long = "set", value_parser = setting)]
+    pub(crate) settings: Vec<Setting>,
 }
 
 /// The shim before a limited program.

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Confine(args) => commands::confine::run(&args),
         Command::Filter(args) => commands::confine::filter(&args),
         Command::Limit(args) => commands::limit::run(&args),
+        Command::Now(args) => commands::now::run(&args),
         Command::Layers(args) => commands::layers::run(&args),
     };
     match result {

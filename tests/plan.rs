@@ -88,6 +88,20 @@ fn a_spec_that_was_changed_after_the_review_is_refused() {
 }
 
 #[test]
+fn a_parameter_of_any_form_is_given_again_as_it_was() {
+    let spec = "edition 1\nparam env: string\npipeline p { base = \"main\" }\n\
+                command a { run = [\"true\", \"${env}\"], in_place = true }\n";
+    for value in ["-a", "--root", "a = b=c", "é \"$x\" 'y'"] {
+        let project = Project::new(&[("README.md", "# A project\n")]);
+        project.write("-spec.eufm", spec);
+        let set = format!("env={value}");
+        project.eufm().args(["compile", "--set", &set, "--", "-spec.eufm"]).run().expect(0);
+        assert!(project.read("plan.lock").contains("[params]\nenv = "));
+        project.exec().run().expect(0);
+    }
+}
+
+#[test]
 fn a_run_that_was_begun_needs_no_spec_to_go_on() {
     let project = Project::of_spec(SPEC);
     let run = project.exec().start();

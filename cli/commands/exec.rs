@@ -3,16 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eufm_compiler::{Request, Setting};
-use eufm_plan::Plan;
 use eufm_plan::lockfile::{self, Locked};
+use eufm_plan::{Digest, Plan};
 use eufm_runner::gateway::Script;
 use eufm_runner::gateway::recording::Matching;
 use eufm_runner::model::Model;
 use eufm_runner::{Order, RunError};
 
 use crate::args::{ExecArgs, Progress};
-use crate::catalog::with_catalog;
+use crate::commands::now;
 use crate::exit::{ExitStatus, Failure};
 use crate::sources::Project;
 use crate::{host, render};
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let locked = locked(&args.plan, &text)?;
     let model = model(args)?;
     let source = source(args);
-    let plan = Arc::clone(&locked.plan);
+    let (plan, digest) = (Arc::clone(&locked.plan), locked.digest);
     let order = Order {
         locked,
         text,
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         takes_results: !args.no_cache,
         allowed: args.allowed.clone(),
     };
-    let reviewed = || still_current(&args.plan, &plan);
+    let reviewed = || still_current(&args.plan, (&plan, digest), &host.launcher);
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
     if let Some(source) = source {
@@ -126,7 +125,11 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// Checks that the plan is what its spec gives, if the spec lies beside it. A
 /// plan of another compiler version is compared by its sources alone.
-fn still_current(path: &Path, plan: &Plan) -> Result<(), RunError> {
+fn still_current(
+    path: &Path,
+    (plan, digest): (&Plan, Digest),
+    program: &Path,
+) -> Result<(), RunError> {
     let origin = &plan.origin;
     let spec = path.with_file_name(&origin.spec);
     if !spec.exists() {
@@ -142,21 +145,18 @@ fn still_current(path: &Path, plan: &Plan) -> Result<(), RunError> {
     };
     // The way to the root is a part of the plan, since paths depend on it.
     let root = path.with_file_name("").join(&origin.root);
-    let Ok((project, name)) = Project::of(&spec, Some(&root)) else {
+    if Project::of(&spec, Some(&root)).is_err() {
         return stale("its root is not there");
-    };
-    let setting =
-        |(name, value): &(String, String)| Setting { name: name.clone(), value: value.clone() };
-    let request = Request { spec: name, settings: origin.params.iter().map(setting).collect() };
-    let now = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
-    match now.ok().and_then(|now| now.plan) {
-        None => stale("the spec does not compile any more"),
-        Some(now) if now.origin.compiler == origin.compiler && now != *plan => {
-            stale("the spec was changed, or a file that it names")
-        }
-        Some(now) if now.origin.sources != origin.sources => {
-            stale("the spec was changed, or a file that it names")
-        }
-        Some(_) => Ok(()),
     }
+    let given = now::ask(program, (&spec, &root), &origin.params).map_err(|error| {
+        RunError::Host(format!("{} cannot be compiled again: {error}", spec.display()))
+    })?;
+    let Some(given) = given else { return stale("the spec does not compile any more") };
+    let sources = origin.sources.iter().map(|source| (&source.path, &source.digest));
+    let is_same = if given.compiler == origin.compiler {
+        given.plan == digest
+    } else {
+        given.sources.iter().map(|(path, digest)| (path, digest)).eq(sources)
+    };
+    if is_same { Ok(()) } else { stale("the spec was changed, or a file that it names") }
 }

@@ -50,6 +50,11 @@ pub(crate) fn wrote(path: &Path, then: &str) {
     say(&format!("wrote {}; {then}", path.display()));
 }
 
+/// Prints an answer of this program to itself.
+pub(crate) fn answer(json: &str) {
+    print(json);
+}
+
 /// Prints a result to standard output. A reader that is gone, as in `eufm … |
 /// head`, is no error: what was to be done is done.
 fn print(text: &str) {

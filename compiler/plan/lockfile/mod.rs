@@ -15,7 +15,7 @@ mod spelling;
 mod write;
 
 pub use read::{read, read_kept};
-pub use write::write;
+pub use write::{digest, write};
 
 use std::sync::Arc;
 

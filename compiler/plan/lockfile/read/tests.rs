@@ -7,8 +7,8 @@ use super::*;
 use crate::lockfile::BYTES_MAX;
 use crate::lockfile::example::{everything, hello};
 use crate::lockfile::random::{self, any_text};
-use crate::lockfile::write::write;
 use crate::lockfile::write::{DIGEST_HEAD, DIGEST_LINE};
+use crate::lockfile::write::{digest, write};
 use crate::{AgentIndex, Digest, Node, NodeIndex, Work};
 
 /// Puts the right digest under an altered text, as an attacker would.
@@ -42,6 +42,7 @@ fn what_was_written_is_read() {
     let locked = read(&text).expect("canonical");
     assert_eq!(*locked.plan, hello());
     assert!(text.ends_with(&format!("plan = \"{}\"\n", locked.digest)));
+    assert_eq!(digest(&hello()), locked.digest);
     assert_eq!(read(&write(&everything())).map(|locked| locked.plan), Ok(everything().into()));
 }
 

@@ -15,7 +15,7 @@ use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
 use crate::id::Hasher;
 use crate::review::{proofs, review};
-use crate::{EnvironmentIndex, Node, Origin, Plan};
+use crate::{Digest, EnvironmentIndex, Node, Origin, Plan};
 
 /// The line that opens the digest; everything before it is hashed.
 pub(super) const DIGEST_HEAD: &str = "[digest]\n";
@@ -48,6 +48,16 @@ pub fn write(plan: &Plan) -> String {
     text
 }
 
+/// Returns the digest that the plan.lock of a plan ends with; the text is not
+/// held for that.
+///
+/// # Panics
+/// Panics as [`write`] does.
+#[must_use]
+pub fn digest(plan: &Plan) -> Digest {
+    pieces(plan, &mut |_| {})
+}
+
 /// Finds the first line, from 1, in which a text that ends with a line end is not
 /// the plan.lock of a plan. No second text is held for that.
 pub(super) fn first_difference(plan: &Plan, text: &str) -> Option<usize> {
@@ -64,8 +74,8 @@ pub(super) fn first_difference(plan: &Plan, text: &str) -> Option<usize> {
     Some(1 + text.as_bytes()[..place].iter().filter(|&&byte| byte == b'\n').count())
 }
 
-/// Writes the plan.lock of a plan, piece by piece.
-fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) {
+/// Writes the plan.lock of a plan, piece by piece, and returns its digest.
+fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) -> Digest {
     let mut hasher = Hasher::default();
     let mut hand_over = |piece: &str| {
         hasher.update(piece.as_bytes());
@@ -77,7 +87,9 @@ fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) {
     }
     hand_over(&behind_nodes(plan));
     let (before, after) = DIGEST_LINE;
-    take(&format!("{DIGEST_HEAD}{before}{}{after}", hasher.digest()));
+    let digest = hasher.digest();
+    take(&format!("{DIGEST_HEAD}{before}{digest}{after}"));
+    digest
 }
 
 fn before_nodes(plan: &Plan) -> String {
