@@ -70,7 +70,9 @@ pub(crate) fn find(
         }
         Model::Recording { path, matching } => {
             let recording = Recording::open(&path, GO_ON).map_err(unavailable)?;
-            let remarks = recording.notes().to_vec();
+            let mut remarks = recording.notes().to_vec();
+            let misfit = recording.fit(plan).into_iter();
+            remarks.extend(misfit.map(|it| format!("{}: {}", it.place, it.message)));
             Ok(Found { provider: Provider::Recording(Player::new(recording, matching)), remarks })
         }
         Model::Provider { key, proxies, patience, record } => {

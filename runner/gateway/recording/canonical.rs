@@ -92,8 +92,8 @@ pub(super) struct Canonical {
     pub(super) input: Vec<Arc<Item>>,
     /// The names behind the marks in the history.
     pub(super) marks: Marks,
-    /// The ids of what the model said in it.
-    pub(super) ids: Vec<String>,
+    /// The ids of what the model said in it, with those of void replies.
+    pub(super) heard: Vec<String>,
     /// An interruption stood at its end: what was answered is asked again.
     pub(super) asks_again: bool,
 }
@@ -102,19 +102,23 @@ impl Canonical {
     /// Brings a request into its canonical form; `go_on` is what the runner
     /// tells an agent whose session goes on.
     pub(super) fn of(request: &Value, go_on: &str) -> Self {
+        Self::played(request, go_on, &|_| false)
+    }
+
+    /// As [`Canonical::of`], for a request of a run that plays a recording:
+    /// what was void there is left out, by its ids.
+    pub(super) fn played(request: &Value, go_on: &str, is_void: &dyn Fn(&str) -> bool) -> Self {
         let settings = request.as_object().cloned().unwrap_or_default();
         let settings = settings.into_iter().filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
         let input = request.get("input").and_then(Value::as_array).cloned().unwrap_or_default();
-        let Undisturbed { items, asks_again } = undisturbed(input, go_on);
-        let ids = items.iter().filter(|item| Voice::of(item) == Voice::Model);
-        let ids = ids.filter_map(|item| Some(item.get("id")?.as_str()?.to_owned())).collect();
+        let Undisturbed { items, heard, asks_again } = undisturbed(input, go_on, is_void);
         let mut marks = Marks::default();
         let items = items.into_iter().map(|item| marked(stripped(item), &mut marks)).collect();
         Self {
             settings: sorted(Value::Object(settings.collect())),
             input: in_call_order(items).into_iter().map(Item::new).collect(),
             marks,
-            ids,
+            heard,
             asks_again,
         }
     }

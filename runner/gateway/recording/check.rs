@@ -27,9 +27,7 @@ impl Recording {
     pub fn check(&self, plan: Option<&Plan>) -> Vec<Finding> {
         let note = |note: &String| Finding { place: self.root().to_owned(), message: note.clone() };
         let mut found: Vec<Finding> = self.notes().iter().map(note).collect();
-        if let Some(plan) = plan {
-            self.fits(plan, &mut found);
-        }
+        found.extend(plan.into_iter().flat_map(|plan| self.fit(plan)));
         for (node, file, tape) in self.tapes() {
             is_complete(node, file, tape, &mut found);
             has_credentials(file, tape, &mut found);
@@ -37,7 +35,11 @@ impl Recording {
         found
     }
 
-    fn fits(&self, plan: &Plan, found: &mut Vec<Finding>) {
+    /// Looks at how the recording fits a plan. It may be played all the same: a
+    /// node whose result is taken over asks nobody.
+    #[must_use]
+    pub fn fit(&self, plan: &Plan) -> Vec<Finding> {
+        let mut found = Vec::new();
         let mut refuse = |message: String| {
             found.push(Finding { place: self.root().to_owned(), message });
         };
@@ -75,6 +77,7 @@ impl Recording {
                 list(&versions)
             ));
         }
+        found
     }
 }
 
@@ -86,7 +89,7 @@ fn is_complete(node: &str, file: &str, tape: &Tape, found: &mut Vec<Finding>) {
         let message = format!("nothing of `{node}` was recorded");
         return found.push(Finding { place: file.to_owned(), message });
     };
-    let has_calls = last.recorded.items.iter().any(|item| item.get("call_id").is_some());
+    let has_calls = tape.has_calls(at);
     let how = match &last.recorded.end {
         End::Completed { .. } if !has_calls => return,
         End::Completed { .. } => "calls tools, and what they put out was never sent",

@@ -43,14 +43,22 @@ impl Voice {
 pub(super) struct Undisturbed {
     /// What is left of it.
     pub(super) items: Vec<Value>,
+    /// The ids of what the model said in it, with those of void replies.
+    pub(super) heard: Vec<String>,
     /// Something was taken out at its end: it asks once more for what was
     /// answered before.
     pub(super) asks_again: bool,
 }
 
 /// Takes the interruptions out of a history; `go_on` is what the runner tells
-/// an agent whose session goes on.
-pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
+/// an agent whose session goes on. A reply is void, by the id of a part of it,
+/// if an interruption cut it short where it was recorded.
+pub(super) fn undisturbed(
+    items: Vec<Value>,
+    go_on: &str,
+    is_void: &dyn Fn(&str) -> bool,
+) -> Undisturbed {
+    let mut heard = Vec::new();
     let mut kept: Vec<Value> = Vec::with_capacity(items.len());
     let mut asks_again = false;
     let mut lost = Lost::default();
@@ -73,7 +81,10 @@ pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
             }
             Voice::Model => {
                 let reply = reply(item, &mut items);
-                if is_cut_short(&reply) {
+                if ids(&reply).any(is_void) {
+                    heard.extend(ids(&reply).map(str::to_owned));
+                    asks_again = true;
+                } else if is_cut_short(&reply) {
                     asks_again = true;
                 } else if let Some(begin) = lost.begin_of(&reply) {
                     kept.truncate(begin);
@@ -90,7 +101,14 @@ pub(super) fn undisturbed(items: Vec<Value>, go_on: &str) -> Undisturbed {
             }
         }
     }
-    Undisturbed { items: kept, asks_again }
+    heard.extend(ids(&kept).map(str::to_owned));
+    Undisturbed { items: kept, heard, asks_again }
+}
+
+/// Returns the ids of what the model said.
+fn ids(items: &[Value]) -> impl Iterator<Item = &str> {
+    let said = items.iter().filter(|item| Voice::of(item) == Voice::Model);
+    said.filter_map(|item| item.get("id")?.as_str())
 }
 
 /// Commands that Codex said still run, and where the replies begin that
@@ -216,17 +234,32 @@ mod tests {
         ];
         let waited = [call("c"), output("c", lost)];
         let killed = [&begun[..], &[call("x"), output("x", "aborted"), user(GO_ON)]].concat();
-        let again = undisturbed([&killed[..], &waited].concat(), GO_ON);
+        let again = undisturbed([&killed[..], &waited].concat(), GO_ON, &|_| false);
         assert_eq!((again.items.len(), again.asks_again), (1, true));
         // The model's own mistake stays what it is.
-        let mistaken = undisturbed([&begun[..], &waited].concat(), GO_ON);
+        let mistaken = undisturbed([&begun[..], &waited].concat(), GO_ON, &|_| false);
         assert_eq!((mistaken.items.len(), mistaken.asks_again), (7, false));
         // So does another number, and what a program says.
         for other in ["write_stdin failed: Unknown process id 8", &format!("x\nOutput:\n{lost}")] {
             let waited = [call("c"), output("c", other)];
-            let found = undisturbed([&killed[..], &waited].concat(), GO_ON);
+            let found = undisturbed([&killed[..], &waited].concat(), GO_ON, &|_| false);
             assert_eq!(found.items.len(), 7, "{other}");
         }
+    }
+
+    #[test]
+    fn a_void_reply_is_left_out_and_was_heard() {
+        let mut void = call("a");
+        void["id"] = "void".into();
+        let mut said = says("Done.");
+        said["id"] = "said".into();
+        let items = vec![user("Do it."), void, output("a", "x")];
+        let found = undisturbed(items.clone(), GO_ON, &|id| id == "void");
+        assert_eq!((found.items.len(), found.asks_again), (1, true));
+        assert_eq!(found.heard, ["void"]);
+        let found = undisturbed([&items[..], &[said]].concat(), GO_ON, &|id| id == "void");
+        assert_eq!((found.items.len(), found.asks_again), (2, false));
+        assert_eq!(found.heard, ["void", "said"]);
     }
 
     #[test]
@@ -284,7 +317,7 @@ mod tests {
             (vec![task, call("a"), output("a", "the run was aborted by user")], 3, false),
         ];
         for (items, left, asks_again) in cases {
-            let found = undisturbed(items.clone(), GO_ON);
+            let found = undisturbed(items.clone(), GO_ON, &|_| false);
             assert_eq!((found.items.len(), found.asks_again), (left, asks_again), "{items:?}");
         }
     }

@@ -185,8 +185,10 @@ impl Recording {
             let what = What::Node;
             return Err(Box::new(Difference { place, node: node.to_owned(), what }));
         };
-        let canonical = Canonical::of(request, &self.go_on);
         let tag = Digest::of(node.as_bytes()).short(12);
+        let place = |id: &str| Names::parse(id, &tag)?.0.checked_sub(1);
+        let is_void = |id: &str| place(id).is_some_and(|at| found.void.contains(&at));
+        let canonical = Canonical::played(request, &self.go_on, &is_void);
         let place = match matching {
             Matching::Strict => found.same(&canonical, &tag),
             Matching::Loose => found.next(&canonical, &tag),
@@ -214,11 +216,16 @@ impl Node {
         let settings = Item::new(asked.settings.clone());
         let history = beginnings.last().copied().unwrap_or(NOTHING);
         let request = request_sum(&settings.sum, &history);
-        let places = self.tape.with_request(&request).iter();
-        let places: Vec<usize> = places.copied().filter(|at| !self.void.contains(at)).collect();
+        let places = self.tape.with_request(&request).iter().copied();
+        let places: Vec<usize> = places.filter(|&at| self.is_played(at)).collect();
         let Some(last) = places.len().checked_sub(1) else {
             return Err(self.difference(asked, &beginnings));
         };
+        if let Some(heard) = Self::heard(asked, tag).filter(|heard| places.contains(heard)).max() {
+            // A void answer was given: now comes the one that was given instead.
+            let next = places.iter().find(|&&at| at > heard);
+            return Ok(next.copied().unwrap_or(places[last]));
+        }
         let mut progress = self.played.lock().unwrap_or_else(PoisonError::into_inner);
         let times = progress.times.entry(request).or_default();
         // What an interruption makes an agent ask again has the same answer.
@@ -227,15 +234,24 @@ impl Node {
         Ok(places[number.min(last)])
     }
 
+    /// Tells whether an exchange has a part in a replay. A void answer has if
+    /// it calls tools: what these did before the interruption counts.
+    fn is_played(&self, exchange: usize) -> bool {
+        !self.void.contains(&exchange) || self.tape.has_calls(exchange)
+    }
+
+    /// Returns the exchanges whose answers the asking session has heard.
+    fn heard<'a>(asked: &'a Canonical, tag: &'a str) -> impl Iterator<Item = usize> + 'a {
+        asked.heard.iter().filter_map(move |id| Names::parse(id, tag)?.0.checked_sub(1))
+    }
+
     /// Finds the exchange that comes next, by its place.
     fn next(&self, asked: &Canonical, tag: &str) -> Result<usize, Refused> {
         let exchanges = self.tape.exchanges();
         let mut progress = self.played.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = asked.ids.iter().filter_map(|id| Some(Names::parse(id, tag)?.0)).max();
-        let is_due = |at: &usize| !self.void.contains(at) && !progress.troubles.contains(at);
-        let found = match heard {
-            // An exchange of number n has the place n - 1: the next has n.
-            Some(number) => (number..exchanges.len()).find(is_due),
+        let is_due = |at: &usize| self.is_played(*at) && !progress.troubles.contains(at);
+        let found = match Self::heard(asked, tag).max() {
+            Some(heard) => (heard + 1..exchanges.len()).find(is_due),
             None => {
                 let begin = progress.last.map_or(0, |last| last + 1);
                 let mut later = (begin..exchanges.len()).filter(is_due);

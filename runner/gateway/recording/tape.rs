@@ -200,6 +200,12 @@ impl Tape {
         Some(&self.link(exchange, at)?.item)
     }
 
+    /// Tells whether an answer calls tools.
+    pub(super) fn has_calls(&self, exchange: usize) -> bool {
+        let recorded = &self.exchanges[exchange].recorded;
+        recorded.items.iter().any(|item| item.get("call_id").is_some())
+    }
+
     /// Tells whether the history of an exchange holds nothing of the model: a
     /// session begins with it.
     pub(super) fn begins_session(&self, exchange: usize) -> bool {
