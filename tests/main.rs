@@ -31,6 +31,7 @@ mod outages;
 mod plan;
 mod prices;
 mod progress;
+mod recordings;
 mod refusals;
 mod rehearsal;
 mod resume;
