@@ -32,8 +32,9 @@ impl Dispatcher<'_> {
     pub(super) fn look_at_outage(&mut self) {
         let (Some((away, since)), Some(most)) = (&self.away, self.outage_max) else { return };
         if since.elapsed() >= most && self.stop.is_none() {
-            let minutes = most.as_secs().div_ceil(60);
-            let reason = format!("the provider was away for {minutes} min: {}", away.message);
+            let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let lasted = crate::reporters::seconds(ms);
+            let reason = format!("the provider was away for {lasted}: {}", away.message);
             self.halt(Stop::Outage(reason));
         }
     }

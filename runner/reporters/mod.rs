@@ -167,7 +167,11 @@ fn node_sentence(
         E::Committed { commit } => Some(format!("committed as {}", commit.short())),
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
         E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),
-        E::Unanswered { reason, .. } => Some(format!("no answer to a request: {reason}")),
+        // Of what costs nothing the line about the provider says enough.
+        E::Unanswered { tokens: 0, .. } => None,
+        E::Unanswered { reason, .. } => {
+            Some(format!("a request without an account is charged all that it could use: {reason}"))
+        }
         E::Dropped { fields } => {
             Some(format!("left out of its requests, since nobody knows it: {}", fields.join(", ")))
         }
