@@ -246,6 +246,13 @@ fn a_stream_on_which_nothing_comes_has_stalled() {
 
 #[test]
 fn pings_alone_are_no_answer() {
+    for pause in [10, 1_000, 50_000] {
+        pings(Duration::from_millis(pause));
+    }
+}
+
+/// Begins an answer and sends nothing but pings, with these pauses.
+fn pings(pause: Duration) {
     runtime().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -253,15 +260,17 @@ fn pings_alone_are_no_answer() {
             let (mut stream, _) = listener.accept().await.unwrap();
             request(&mut stream).await;
             stream.write_all(HEAD.as_bytes()).await.unwrap();
-            let mut tick = tokio::time::interval(Duration::from_secs(1));
+            let mut tick = tokio::time::interval(pause);
             while stream.write_all(chunk(": ping\n\n").as_bytes()).await.is_ok() {
                 tick.tick().await;
             }
         });
         let answer = ask(&upstream(&url, 60)).await.expect("it answers");
         tokio::time::pause();
+        let start = tokio::time::Instant::now();
         let trouble = all(answer).await.1.expect_err("nothing comes");
         assert_eq!((trouble.phase, trouble.class), (Phase::Broken, Class::Stalled));
+        assert!(start.elapsed() < Duration::from_secs(61), "{pause:?}: {:?}", start.elapsed());
     });
 }
 
@@ -341,5 +350,38 @@ fn an_event_of_failure_ends_the_answer() {
         assert_eq!((trouble.phase, trouble.class), (Phase::Failed, Class::RateLimited));
         assert_eq!(trouble.retry_after, Some(Duration::from_millis(1_500)));
         assert!(!trouble.message.contains(KEY), "{trouble}");
+    });
+}
+
+#[test]
+fn an_answer_begins_at_once_and_what_flows_is_gathered() {
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            request(&mut stream).await;
+            stream.write_all(HEAD.as_bytes()).await.unwrap();
+            for _ in 0..100 {
+                stream.write_all(chunk(CREATED).as_bytes()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stream.write_all(chunk(COMPLETED).as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let mut answer = ask(&upstream(&url, 60)).await.expect("it answers");
+        tokio::time::pause();
+        let (mut times, mut events) = (Vec::new(), 0);
+        while let Some(frame) = answer.next().await.expect("it goes on") {
+            times.push(tokio::time::Instant::now());
+            events += usize::from(frame.kind == Kind::Other);
+        }
+        times.dedup();
+        assert_eq!(events, 100);
+        let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps[..10].iter().all(|gap| *gap < Duration::from_millis(20)), "{gaps:?}");
+        let longest = gaps.iter().max().expect("there are gaps");
+        assert!(*longest < Duration::from_millis(60), "{gaps:?}");
+        assert!((20..50).contains(&gaps.len()), "{gaps:?}");
     });
 }
