@@ -47,21 +47,32 @@ struct ConfiguredProvider {
 
 impl ConfiguredProvider {
     /// # Errors
-    /// Fails with the key whose value is no span of time.
+    /// Fails with the key whose value is no span of time, or too long a one.
     fn patience(&self) -> Result<Patience, String> {
         let usual = Patience::default();
-        let span = |key: &str, given: &Option<String>, usual: Duration| match given {
-            None => Ok(usual),
-            Some(text) => Millis::parse(text)
-                .map(Millis::to_std)
-                .ok_or_else(|| format!("provider: `{key}` is `{text}`, not a time as `300 s`")),
-        };
+        let hour = Duration::from_secs(3_600);
         Ok(Patience {
-            connect: span("connect", &self.connect, usual.connect)?,
-            first_byte: span("first_byte", &self.first_byte, usual.first_byte)?,
-            idle: span("idle", &self.idle, usual.idle)?,
+            connect: wait("connect", self.connect.as_deref(), usual.connect, hour)?,
+            first_byte: wait("first_byte", self.first_byte.as_deref(), usual.first_byte, hour)?,
+            // Behind that the agent itself gives up, and nobody knows why.
+            idle: wait("idle", self.idle.as_deref(), usual.idle, usual.idle)?,
         })
     }
+}
+
+/// Reads a span of time, above zero and up to `most`.
+fn wait(
+    key: &str,
+    given: Option<&str>,
+    usual: Duration,
+    most: Duration,
+) -> Result<Duration, String> {
+    let Some(text) = given else { return Ok(usual) };
+    let time = Millis::parse(text).map(Millis::to_std).filter(|time| !time.is_zero());
+    time.filter(|time| *time <= most).ok_or_else(|| {
+        let most = most.as_secs();
+        format!("provider: `{key}` is `{text}`, not a time as `30 s`, up to `{most} s`")
+    })
 }
 
 /// The table `[limits]` of the configuration.
@@ -257,4 +268,31 @@ fn config(home: &Path) -> Result<(Config, PathBuf), Failure> {
 
 fn bad_config(path: &Path, reason: &str) -> Failure {
     Failure::new(ExitStatus::USAGE, format!("{}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_provider_have_units_and_bounds() {
+        let of = |text: &str| {
+            let config: Config = toml::from_str(&format!("[provider]\n{text}")).expect("a table");
+            config.provider.patience()
+        };
+        let some = of("connect = \"2 s\"\nidle = \"1 min\"").expect("times");
+        let seconds = [some.connect, some.first_byte, some.idle].map(|time| time.as_secs());
+        assert_eq!(seconds, [2, 300, 60]);
+        let bad = [
+            "idle = \"301 s\"",
+            "connect = \"0 s\"",
+            "connect = \"2\"",
+            "idle = \"\"",
+            "first_byte = \"9999999999999 h\"",
+            "first_byte = \"61 min\"",
+        ];
+        for text in bad {
+            of(text).expect_err(text);
+        }
+    }
 }
