@@ -34,7 +34,7 @@ faults:
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \
-	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile --bench exec --bench node
+	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile --bench exec --bench gateway --bench node
 
 fuzz:
 	fuzz/run.sh
