@@ -168,6 +168,25 @@ fn a_broken_answer_is_recorded_and_breaks_again() {
 }
 
 #[test]
+fn what_an_agent_saw_of_an_answer_that_failed_is_recorded() {
+    let error = serde_json::json!({"code": "server_is_overloaded", "message": "Try again."});
+    let provider =
+        Provider::start(move |asked| match (asked.says("NOTES.md about"), step(asked)) {
+            // The agent runs the command, and asks again with what it put out.
+            (true, 0) => Act::FailBehind("echo '# hello' > NOTES.md".to_owned(), error.clone()),
+            _ => story(asked),
+        });
+    let first = project(&provider.url(), as_it_is);
+    record(&first, &tape(&first)).run().expect(0);
+    let text = fs::read_to_string(tape(&first).join("nodes/readme.toml")).expect("a file");
+    assert!(text.contains("broken = true"), "{text}");
+    let second = project(&provider.url(), as_it_is);
+    drop(provider);
+    replay(&second, &tape(&first)).run().expect(0);
+    assert_eq!(second.tree(), first.tree());
+}
+
+#[test]
 fn recording_and_replaying_survive_kills() {
     let provider = Provider::start(story);
     let first = project(&provider.url(), as_it_is);

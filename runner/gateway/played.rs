@@ -12,7 +12,7 @@ use super::charge::Charge;
 use super::exchange;
 use super::known::{Known, Measured};
 use super::recording::{End, Matching, Recording};
-use super::relay::{Events, cut};
+use super::relay::{Events, break_off, cut};
 use super::service::{Refused, Session};
 use super::{Provider, RefusalKind};
 use crate::ledger::{Output, Quote};
@@ -62,7 +62,7 @@ pub(super) async fn serve(session: &Arc<Session>, body: Bytes) -> Result<Body, R
         End::Failed { message, .. } => charge.untaken(&message),
         End::Broken => {
             charge.unknown("the answer broke off");
-            return Ok(broken(due.bytes).await);
+            return Ok(broken(due.bytes));
         }
         End::Status { status, body, .. } => {
             charge.untaken(&format!("HTTP {status}"));
@@ -95,10 +95,12 @@ fn due(session: &Session, body: &[u8]) -> Result<Due, Refused> {
 }
 
 /// Makes a body that breaks off after these bytes.
-async fn broken(bytes: Vec<u8>) -> Body {
-    let (sender, receiver) = channel(2);
-    // The channel has room for both.
-    let _ = sender.send(Ok(bytes.into())).await;
-    let _ = sender.send(Err(cut("it broke off when it was recorded"))).await;
+fn broken(bytes: Vec<u8>) -> Body {
+    let (sender, receiver) = channel(1);
+    tokio::spawn(async move {
+        // An agent that is gone needs not hear of it.
+        let _ = sender.send(Ok(bytes.into())).await;
+        break_off(&sender, cut("it broke off when it was recorded")).await;
+    });
     Body::new(Events(receiver))
 }

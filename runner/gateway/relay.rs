@@ -58,8 +58,7 @@ impl Relay {
         let (sender, receiver) = channel(EVENTS_MAX);
         tokio::spawn(async move {
             if let Err(cut) = self.carry(&request, &sender).await {
-                // An agent that is gone needs not hear of it.
-                let _ = sender.send(Err(cut)).await;
+                break_off(&sender, cut).await;
             }
         });
         Body::new(Events(receiver))
@@ -239,6 +238,17 @@ impl hyper::body::Body for Events {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, io::Error>>> {
         self.0.poll_recv(context).map(|next| next.map(|next| next.map(BodyFrame::data)))
+    }
+}
+
+/// Breaks a body off behind what was sent of it. That is taken first: a
+/// connection that ends with an error loses what it has not written yet.
+pub(super) async fn break_off(agent: &Sender<Carried>, cut: io::Error) {
+    // The one who takes it writes it before anybody else has a turn: all share
+    // one thread. An agent that is gone needs not hear of it.
+    let all = agent.reserve_many(agent.max_capacity()).await.map(drop);
+    if all.is_ok() {
+        let _ = agent.send(Err(cut)).await;
     }
 }
 

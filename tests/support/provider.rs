@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Refuse(u16, String, String),
     /// Begins to answer, and says that it failed, with this error.
     Fail(Value),
+    /// Answers with this command line, and says then that it failed, with this error.
+    FailBehind(String, Value),
     /// Takes the request and says nothing.
     Silence,
     /// Says the first words of an answer, and nothing more.
@@ -229,6 +231,17 @@ fn play(
             let failed = json!({"response": {"id": id, "status": "failed", "error": error}});
             let failed = event("response.failed", failed);
             say(format!("{HEAD}{}{}0\r\n\r\n", chunk(&created), chunk(&failed)))?;
+        }
+        Act::FailBehind(line, error) => {
+            let failed = json!({"response": {"id": id, "status": "failed", "error": error}});
+            let done = json!({"output_index": 0, "item": command(&id, line)});
+            let events = [
+                created,
+                event("response.output_item.done", done),
+                event("response.failed", failed),
+            ];
+            let chunks: String = events.iter().map(|event| chunk(event)).collect();
+            say(format!("{HEAD}{chunks}0\r\n\r\n"))?;
         }
         Act::Say(text) => say(format!("{HEAD}{}", answer(&id, &created, &message(&id, text))))?,
         Act::Shell(line) => say(format!("{HEAD}{}", answer(&id, &created, &command(&id, line))))?,

@@ -357,6 +357,19 @@ fn troubles_are_played_as_they_came() {
 }
 
 #[test]
+fn a_broken_answer_that_nothing_followed_is_not_given_for_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let request = run("patch.json", 0).remove(0);
+    let broken = Recorded { items: Vec::new(), end: End::Broken };
+    recorder(folder.path()).record("guide", &request, &broken).expect("recorded");
+    let recording = open(&folder);
+    recording.answer("guide", &request, Matching::Strict).expect("the broken one");
+    let over = recording.answer("guide", &request, Matching::Strict).expect_err("no other");
+    let expected = "the answer of exchange 1 broke off, and no other was recorded";
+    assert!(over.to_string().ends_with(expected), "{over}");
+}
+
+#[test]
 fn a_run_that_is_taken_up_again_goes_on_in_the_same_file() {
     let whole = recorded();
     let folder = tempfile::tempdir().expect("a folder");

@@ -34,6 +34,11 @@ pub(super) enum What {
         /// How many exchanges there are.
         exchanges: usize,
     },
+    /// The same was asked before, that answer broke off, and none came after it.
+    Broken {
+        /// The number of its exchange.
+        exchange: usize,
+    },
     /// The nearest request differs.
     Text {
         /// The number of its exchange.
@@ -56,6 +61,9 @@ impl fmt::Display for Difference {
             What::Node => write!(f, "nothing of it was recorded"),
             What::Over { exchanges } => {
                 write!(f, "the recording is over: all its {exchanges} answers were given")
+            }
+            What::Broken { exchange } => {
+                write!(f, "the answer of exchange {exchange} broke off, and no other was recorded")
             }
             What::Text { exchange, path, recorded, asked } => {
                 let shown = |text: &Option<String>| {

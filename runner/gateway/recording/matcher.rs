@@ -231,7 +231,13 @@ impl Node {
         // What an interruption makes an agent ask again has the same answer.
         let number = if asked.asks_again { times.saturating_sub(1) } else { *times };
         *times = number + 1;
-        Ok(places[number.min(last)])
+        let at = places[number.min(last)];
+        let exchange = &self.tape.exchanges()[at];
+        if number > last && exchange.recorded.end == End::Broken {
+            // Given for ever, it would be asked for ever.
+            return Err((exchange.line, What::Broken { exchange: at + 1 }));
+        }
+        Ok(at)
     }
 
     /// Tells whether an exchange has a part in a replay. A void answer has if
