@@ -198,3 +198,13 @@ fn token() -> Result<String, StepError> {
     }
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_know_what_is_added_to_a_task_by_its_beginning() {
+        assert!(WORK_KEPT.starts_with(crate::gateway::recording::WORK_KEPT));
+    }
+}

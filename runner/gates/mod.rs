@@ -348,6 +348,8 @@ mod unit {
              It ran: [\"make\", \"a b\"]\nThe end of its output:\n\none\n]0;ttwo\t\u{FFFD}\n",
         );
         assert!(judgement.feedback(&gate(), &run, b"\n").ends_with("It wrote no output.\n"));
+        // Recordings know a gate's words by their beginning.
+        assert!(text.starts_with(crate::gateway::recording::GATE));
     }
 
     #[test]

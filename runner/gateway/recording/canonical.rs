@@ -26,7 +26,10 @@ const ITEM_LEFT_OUT: &[&str] = &["id", "status", "encrypted_content"];
 /// Fields of a text that are left out when they are empty.
 const PART_LEFT_OUT: &[&str] = &["annotations", "logprobs"];
 /// How the words of a gate begin: they hold the output of a command.
-const GATE: &str = "The gate `";
+pub(crate) const GATE: &str = "The gate `";
+/// How the words begin that the runner adds to a task when an interruption has
+/// taken the session but not the work.
+pub(crate) const WORK_KEPT: &str = "\n\n(An earlier attempt at this task was interrupted.";
 
 static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = "<(current_date|timezone)>[^<]*</(?:current_date|timezone)>";
@@ -190,7 +193,8 @@ fn marked(mut item: Value, marks: &mut Marks) -> Value {
             if text.starts_with(GATE) {
                 return marks.output(text);
             }
-            CLOCK.replace_all(text, "<$1>…</$1>").into_owned()
+            let task = text.find(WORK_KEPT).map_or(text, |end| &text[..end]);
+            CLOCK.replace_all(task, "<$1>…</$1>").into_owned()
         }),
         Voice::Frame => {}
     }
@@ -303,6 +307,13 @@ mod tests {
         let request = json!({"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}]});
         let found = input(&request)[0]["content"][0]["text"].clone();
         assert_eq!(found, text.replace("0.05s", "<time>"));
+    }
+
+    #[test]
+    fn a_task_that_is_told_anew_after_an_interruption_is_the_same_task() {
+        let request = |text: String| json!({"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}]});
+        let anew = request(format!("Make it.{WORK_KEPT} Look at the files.)"));
+        assert_eq!(input(&anew), input(&request("Make it.".to_owned())));
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod tape;
 mod volatile;
 mod write;
 
+#[cfg(test)]
+pub(crate) use canonical::{GATE, WORK_KEPT};
 pub use capture::Capture;
 pub use check::Finding;
 pub use difference::Difference;
