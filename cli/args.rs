@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Say of each node whether a run would do it now, and why; nothing is started or changed
     Why(WhyArgs),
+    /// Say what a plan may cost, and what its run has cost so far; nothing is changed
+    Cost(CostArgs),
     /// Remove what old runs left: their folders, references and results
     Gc(GcArgs),
     /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
@@ -276,6 +278,25 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Print the answer as one JSON document (docs/schemas/why.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `eufm cost`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CostArgs {
+    /// The plan, plan.lock if not given; shown is its run that goes on, or else its last one
+    pub(crate) plan: Option<PathBuf>,
+    /// Show this run instead, with the plan that it was started with
+    #[arg(long, value_name = "RUN", conflicts_with = "plan")]
+    pub(crate) run: Option<String>,
+    /// The repository whose runs are meant instead of the one the plan, or this folder, lies in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// Look at the state in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print the figures as one JSON document (docs/schemas/cost.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
 }

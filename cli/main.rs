@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Cost(args) => commands::cost::run(&args),
         Command::Gc(args) => commands::gc::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),

@@ -11,6 +11,7 @@ mod cache;
 mod capture;
 mod clock;
 pub mod confine;
+pub mod cost;
 mod counter;
 mod dispatcher;
 pub mod doctor;

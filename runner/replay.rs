@@ -41,33 +41,50 @@ pub(crate) fn fold(
     records: Vec<Record>,
     now: u64,
 ) -> Result<Replay, Misfit> {
-    let nodes = plan.nodes.iter().enumerate();
-    let names: BTreeMap<&str, NodeIndex> =
-        nodes.map(|(position, node)| (node.name.as_str(), NodeIndex::new(position))).collect();
-    let mut replay = Replay { scheduler: Scheduler::new(plan), times: vec![now; plan.nodes.len()] };
+    let mut fold = Fold::of(plan, run, now);
     for (position, record) in records.into_iter().enumerate() {
-        take(&mut replay, run, record, |name| names.get(name).copied())
-            .map_err(|what| Misfit { position, what })?;
+        fold.take(record).map_err(|what| Misfit { position, what })?;
     }
-    Ok(replay)
+    Ok(fold.replay)
 }
 
-fn take(
-    replay: &mut Replay,
-    run: &str,
-    record: Record,
-    node: impl Fn(&str) -> Option<NodeIndex>,
-) -> Result<(), String> {
-    let (at_ms, time) = (record.at_ms, record.time);
-    let event = journal::event(record, node)
-        .ok_or_else(|| "a record names a node that the plan does not".to_owned())?;
-    match &event {
-        Event::Run(RunEvent::Opened { run: opened, .. }) if opened != run => {
+/// A fold that goes on record by record, for whoever looks at the facts too.
+pub(crate) struct Fold<'a> {
+    run: &'a str,
+    nodes: BTreeMap<&'a str, NodeIndex>,
+    /// What the records so far say together.
+    pub replay: Replay,
+}
+
+impl<'a> Fold<'a> {
+    /// Begins before the first record.
+    pub(crate) fn of(plan: &'a Plan, run: &'a str, now: u64) -> Self {
+        let nodes = plan.nodes.iter().enumerate();
+        let nodes =
+            nodes.map(|(position, node)| (node.name.as_str(), NodeIndex::new(position))).collect();
+        let times = vec![now; plan.nodes.len()];
+        Self { run, nodes, replay: Replay { scheduler: Scheduler::new(plan), times } }
+    }
+
+    /// Takes a record and gives back its fact.
+    ///
+    /// # Errors
+    /// Says why the record does not follow; what is folded is then as it was.
+    pub(crate) fn take(&mut self, record: Record) -> Result<Event, String> {
+        let (at_ms, time) = (record.at_ms, record.time);
+        let event = journal::event(record, |name| self.nodes.get(name).copied())
+            .ok_or_else(|| "a record names a node that the plan does not".to_owned())?;
+        if let Event::Run(RunEvent::Opened { run: opened, .. }) = &event
+            && opened != self.run
+        {
             return Err(format!("it is the journal of the run {opened}"));
         }
-        Event::Run(RunEvent::Opened { .. }) => replay.times.fill(time),
-        Event::Node(node, _) => replay.times[node.get()] = time,
-        Event::Run(_) => {}
+        self.replay.scheduler.replay(at_ms, &event).map_err(|error| error.to_string())?;
+        match &event {
+            Event::Run(RunEvent::Opened { .. }) => self.replay.times.fill(time),
+            Event::Node(node, _) => self.replay.times[node.get()] = time,
+            Event::Run(_) => {}
+        }
+        Ok(event)
     }
-    replay.scheduler.replay(at_ms, &event).map_err(|error| error.to_string())
 }

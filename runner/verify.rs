@@ -100,7 +100,8 @@ pub fn verify(root: &Path, run: Option<&str>) -> Result<Verified, RunError> {
     Ok(Verified { runner, runs })
 }
 
-fn unknown(root: &Path, run: &str, names: &[String]) -> String {
+/// Says that there is no run of a name, and which there are.
+pub(crate) fn unknown(root: &Path, run: &str, names: &[String]) -> String {
     let known = if names.is_empty() { "there is none".to_owned() } else { names.join(", ") };
     format!("there is no run `{run}` in {}\n  help: the runs are: {known}", root.display())
 }
@@ -131,31 +132,45 @@ fn look_at(root: &Path, dir: &RunDir, found: &mut VerifiedRun) -> Result<(), Dam
     let locked = plan_of(dir)?;
     let scan = Scan::of(&bytes, &locked);
     (found.format, found.records) = (scan.format(), scan.records.len());
-    let at = |offset, cause, help| Damage { file: path.clone(), offset: Some(offset), cause, help };
     let valid_bytes = scan.valid_bytes as u64;
     match replay::fold(&locked.plan, dir.name(), scan.records, 0) {
         Ok(replay) => found.standing = Standing::of(&locked.plan, replay.scheduler.state()),
         Err(misfit) => {
             found.records = misfit.position;
-            return Err(at(scan.offsets[misfit.position], misfit.what, way_out(&path)));
+            return Err(unfitting(&path, scan.offsets[misfit.position], misfit.what));
         }
     }
-    let refused = match scan.end {
-        End::Whole | End::Torn => {
-            found.torn_bytes = found.bytes - valid_bytes;
-            return Ok(());
-        }
-        End::Damaged(cause) => at(valid_bytes, cause, way_out(&path)),
-        End::Newer(format) => {
-            let cause = format!("written in format {format} by a newer eufm");
-            at(valid_bytes, cause, NEWER.to_owned())
-        }
-    };
-    found.standing = None;
-    Err(refused)
+    if let Some(damage) = refused(&path, scan.end, valid_bytes) {
+        found.standing = None;
+        return Err(damage);
+    }
+    found.torn_bytes = found.bytes - valid_bytes;
+    Ok(())
 }
 
-fn plan_of(dir: &RunDir) -> Result<Locked, Damage> {
+/// Says what a resume would refuse of what stands behind a journal's good records.
+pub(crate) fn refused(journal: &Path, end: End, valid_bytes: u64) -> Option<Damage> {
+    let (cause, help) = match end {
+        End::Whole | End::Torn => return None,
+        End::Damaged(cause) => (cause, way_out(journal)),
+        End::Newer(format) => {
+            (format!("written in format {format} by a newer eufm"), NEWER.to_owned())
+        }
+    };
+    Some(Damage { file: journal.to_owned(), offset: Some(valid_bytes), cause, help })
+}
+
+/// Says that the record at `offset` does not follow from those before it.
+pub(crate) fn unfitting(journal: &Path, offset: u64, cause: String) -> Damage {
+    let help = way_out(journal);
+    Damage { file: journal.to_owned(), offset: Some(offset), cause, help }
+}
+
+/// Reads the plan that a run was started with.
+///
+/// # Errors
+/// Says in which way it is damaged.
+pub(crate) fn plan_of(dir: &RunDir) -> Result<Locked, Damage> {
     let file = dir.plan();
     let help = "put back the plan.lock that the run was started with; the journal is bound to it";
     let damage =
@@ -164,7 +179,8 @@ fn plan_of(dir: &RunDir) -> Result<Locked, Damage> {
     lockfile::read_kept(&text).map_err(|error| damage(error.to_string()))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Damage {
+/// Says that a file of a run cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Damage {
     Damage {
         file: path.to_owned(),
         offset: None,

@@ -9,6 +9,7 @@ mod clocks;
 mod commands;
 mod compile;
 mod corpus;
+mod cost;
 mod degraded;
 mod doctor;
 mod done;

@@ -17,7 +17,7 @@ prices "gpt-5.5" {
 "#;
 
 /// The story with a budget of the run and one of its task `greet`.
-fn with_budgets(run: &str, greet: &str) -> Project {
+pub(crate) fn with_budgets(run: &str, greet: &str) -> Project {
     let spec = SPEC
         .replace("budget { wall <= 10 min,", &format!("budget {{ {run} wall <= 10 min,"))
         .replace("budget { attempts <= 2 }", &format!("budget {{ {greet} attempts <= 2 }}"));

@@ -6,6 +6,7 @@
 
 pub(crate) mod cassette;
 mod codes;
+pub(crate) mod cost;
 mod diagnostics;
 pub(crate) mod doctor;
 mod format;

@@ -8,11 +8,13 @@
 mod account;
 #[cfg(test)]
 pub(crate) mod account_test;
+mod pace;
 mod quote;
 mod tariff;
 mod usage;
 
 pub use account::{Account, Amount, Decision, Exhausted, Reservation, Spent};
+pub use pace::{Pace, Paced, hourly};
 pub use quote::{IMAGE_TOKENS_MAX, Output, Quote};
 pub use tariff::{Tariff, Tariffs, Unpriced};
 pub use usage::Usage;
