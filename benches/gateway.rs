@@ -107,7 +107,7 @@ impl Bench {
             model: "m".to_owned(),
             output_fixed: None,
         };
-        let provider = Provider::Live(Live::new(vec![Arc::new(way)], None));
+        let provider = Provider::Live(Live::new(vec![Arc::new(way)], None, None));
         let gateway = Gateway::start(provider, counter)?;
         let mut doors = Vec::new();
         for number in 0..STREAMS {

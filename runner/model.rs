@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use eufm_plan::{Agent, Plan};
 
@@ -40,6 +41,8 @@ pub enum Model {
         patience: Patience,
         /// Where what is asked and answered is recorded, if it is.
         record: Option<PathBuf>,
+        /// How long a request may be sent again and again.
+        outage_max: Option<Duration>,
     },
 }
 
@@ -75,14 +78,17 @@ pub(crate) fn find(
             remarks.extend(misfit.map(|it| format!("{}: {}", it.place, it.message)));
             Ok(Found { provider: Provider::Recording(Player::new(recording, matching)), remarks })
         }
-        Model::Provider { key, proxies, patience, record } => {
+        Model::Provider { key, proxies, patience, record, outage_max } => {
             let found = key.read().map_err(unavailable)?;
             let mut remarks: Vec<String> = found.warning.into_iter().collect();
             let recorder = record.map(|root| recorder(&root, plan, run, &found.key)).transpose()?;
             remarks.extend(recorder.iter().flat_map(|recorder| recorder.notes().to_vec()));
             let reached = Reached { key: found.key, proxies, patience };
             let ways = ways(plan, &reached, courier)?;
-            Ok(Found { provider: Provider::Live(Live::new(ways, recorder.map(Arc::new))), remarks })
+            Ok(Found {
+                provider: Provider::Live(Live::new(ways, recorder.map(Arc::new), outage_max)),
+                remarks,
+            })
         }
     }
 }

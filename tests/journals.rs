@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{CASSETTE, Project, Running, demo, sources, until};
+use crate::support::{Act, CASSETTE, Project, Provider, Running, codex, demo, sources, until};
 
 /// Set to keep the journals of the current format.
 const WRITE: &str = "EUFM_WRITE_JOURNALS";
@@ -26,6 +26,7 @@ struct Story {
 
 const STORIES: &[Story] = &[
     Story { name: "agents", outcome: Some("done"), tell: agents },
+    Story { name: "away", outcome: Some("done"), tell: away },
     Story { name: "cached", outcome: Some("done"), tell: cached },
     Story { name: "closed", outcome: None, tell: closed },
     Story { name: "conflicted", outcome: Some("failed"), tell: conflicted },
@@ -38,6 +39,7 @@ const STORIES: &[Story] = &[
     Story { name: "refused", outcome: Some("failed"), tell: refused },
     Story { name: "reopened", outcome: Some("done"), tell: reopened },
     Story { name: "resumed", outcome: Some("done"), tell: resumed },
+    Story { name: "spent", outcome: Some("budget_exhausted"), tell: spent },
     Story { name: "stopped", outcome: None, tell: stopped },
     Story { name: "torn", outcome: None, tell: torn },
     Story { name: "unavailable", outcome: Some("unavailable"), tell: unavailable },
@@ -192,6 +194,31 @@ fn reopened() -> Project {
     );
     project.write("cassette.toml", repair);
     project.exec_agents().arg("--retry").run().expect(0);
+    project
+}
+
+/// The provider is away when it is asked first.
+fn away() -> Project {
+    let provider = Provider::start(|asked| match asked.number {
+        0 => Act::Refuse(503, String::new(), r#"{"error":{"message":"busy"}}"#.to_owned()),
+        _ => Act::Say("Done.".to_owned()),
+    });
+    let project = Project::of_spec(&format!(
+        "edition 1\npipeline away {{ base = \"main\" }}\n\
+         agent builder is codex {{ cli = \"0.169.0\", model = \"gpt-5.5\", url = \"{}\" }}\n\
+         task say by builder {{ prompt = \"Say so.\", writes = [] }}\n",
+        provider.url()
+    ));
+    project.write("../key", "sk-journals-0123456789");
+    let key = project.root().join("key");
+    project.exec().arg("--codex").arg(codex()).arg("--key-file").arg(key).run().expect(0);
+    project
+}
+
+/// A cap on money does not pay for the third request.
+fn spent() -> Project {
+    let project = crate::money::with_budgets("cost <= 1 EUR,", "cost <= 0.05 EUR,");
+    project.exec_agents().run().expect(5);
     project
 }
 

@@ -82,6 +82,7 @@ fn model(args: &ExecArgs) -> Result<Model, Failure> {
         proxies: host::proxies(),
         patience: host::patience()?,
         record: args.record.clone(),
+        outage_max: Some(args.max_outage),
     })
 }
 

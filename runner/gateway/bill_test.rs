@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use eufm_plan::units::{Currency, Money};
 use eufm_plan::{AgentIndex, NodeIndex, Plan};
@@ -134,6 +135,11 @@ impl Counter for Teller {
 }
 
 fn gateway(bank: &Bank, url: &str, seed: u64) -> Gateway {
+    patient(bank, url, seed, None)
+}
+
+/// Makes a gateway that sends one request again for so long.
+fn patient(bank: &Bank, url: &str, seed: u64, patience: Option<Duration>) -> Gateway {
     let key = Key::new("sk-test").expect("a key");
     let (proxies, patience) = (Proxies::default(), Patience::default());
     let upstream = Upstream::new(Endpoint { url: url.to_owned(), key, proxies, patience });
@@ -145,7 +151,8 @@ fn gateway(bank: &Bank, url: &str, seed: u64) -> Gateway {
     };
     let runner = bank.lock().runner;
     let teller = Teller { bank: bank.clone(), runner };
-    Gateway::start(Provider::Live(Live::new(vec![Arc::new(way)], None)), teller).expect("it starts")
+    Gateway::start(Provider::Live(Live::new(vec![Arc::new(way)], None, patience)), teller)
+        .expect("it starts")
 }
 
 /// How a request of an agent ended.
@@ -349,4 +356,17 @@ fn most_of_a_cap_is_of_use_before_it_stops_a_node() {
         assert!(used * 100 >= cap * 80, "seed {seed}: {used} of {cap} after {requests} requests");
         assert!(bill <= u128::from(cap) * 1_000_000, "seed {seed}");
     }
+}
+
+#[test]
+fn a_request_that_never_gets_through_is_given_up() {
+    let plan = agents(1, 1);
+    let provider = TestProvider::start(1, 4, Faults { refused: 100, ..Faults::default() });
+    let bank = Bank::of(&plan);
+    let root = tempfile::tempdir().expect("a folder");
+    let gateway = patient(&bank, &provider.url, 1, Some(Duration::ZERO));
+    let mut agent = Agent::new(0, 1, 10);
+    // Else it would be held for ever: nothing of it was ever billed.
+    assert!(!agent.work(&gateway, root.path(), 1));
+    assert_eq!((provider.bill().0, bank.lock().account.used().micros), (0, 0));
 }

@@ -7,6 +7,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 
@@ -28,6 +29,9 @@ pub struct Live {
     pub ways: Vec<Arc<Way>>,
     /// Records what is asked and answered, if it is to be.
     pub recorder: Option<Arc<Recorder>>,
+    /// How long one request may be sent again and again, also while the provider
+    /// answers others.
+    pub patience: Option<Duration>,
     /// What was counted already.
     known: Known,
 }
@@ -48,8 +52,12 @@ pub struct Way {
 impl Live {
     /// Makes the providers of a run.
     #[must_use]
-    pub fn new(ways: Vec<Arc<Way>>, recorder: Option<Arc<Recorder>>) -> Self {
-        Self { ways, recorder, known: Known::default() }
+    pub fn new(
+        ways: Vec<Arc<Way>>,
+        recorder: Option<Arc<Recorder>>,
+        patience: Option<Duration>,
+    ) -> Self {
+        Self { ways, recorder, patience, known: Known::default() }
     }
 
     /// Learns what the prompt of a request was counted with.
@@ -80,6 +88,7 @@ pub(super) async fn serve(
     };
     let model = way.model.clone();
     let request = session.aside(move |session| ready(session, body, &model)).await?;
+    let began = Instant::now();
     loop {
         let permit = held(session, &way.circuit).await;
         let input = live.known.bound(&request.measured);
@@ -88,8 +97,15 @@ pub(super) async fn serve(
             None => Output::Set { most: request.most },
         };
         let charge = Charge::ask(session, Quote { input, output }).await?;
-        if let Some(relay) = attempt(session, way, (&request, permit, charge)).await? {
-            return Ok(relay.run(request));
+        match attempt(session, way, (&request, permit, charge)).await? {
+            Attempt::Answered(relay) => return Ok(relay.run(request)),
+            // The run has a limit on outages; this is one that only one request has.
+            Attempt::Again(trouble)
+                if live.patience.is_some_and(|patience| began.elapsed() >= patience) =>
+            {
+                return Err(refused(&trouble));
+            }
+            Attempt::Again(_) => {}
         }
     }
 }
@@ -142,13 +158,20 @@ impl Drop for Hold {
     }
 }
 
-/// Sends a request once, until the first event that says something. `None`:
-/// waiting may mend what went wrong.
+/// What became of a request that was sent once.
+enum Attempt {
+    /// Its answer has begun.
+    Answered(Relay),
+    /// Waiting may mend what went wrong.
+    Again(Trouble),
+}
+
+/// Sends a request once, until the first event that says something.
 async fn attempt(
     session: &Arc<Session>,
     way: &Arc<Way>,
     (request, mut permit, charge): (&Ready, Permit, Charge),
-) -> Result<Option<Relay>, Refused> {
+) -> Result<Attempt, Refused> {
     let body = outgoing(request, charge.output());
     let mut answer = match way.upstream.send(body).await {
         Ok(answer) => answer,
@@ -174,10 +197,10 @@ async fn attempt(
             None => charge.untaken(&trouble.to_string()),
         }
         permit.failed(&trouble);
-        return Ok(None);
+        return Ok(Attempt::Again(trouble));
     }
     permit.answered();
-    Ok(Some(Relay::new(session, early, answer, permit, charge)))
+    Ok(Attempt::Answered(Relay::new(session, early, answer, permit, charge)))
 }
 
 fn outgoing(request: &Ready, output: u64) -> Bytes {
@@ -191,14 +214,14 @@ async fn unanswered(
     session: &Arc<Session>,
     request: &Ready,
     (trouble, permit, charge): (Trouble, Permit, Charge),
-) -> Result<Option<Relay>, Refused> {
+) -> Result<Attempt, Refused> {
     match trouble.phase {
         Phase::Unsent | Phase::Rejected => charge.untaken(&trouble.to_string()),
         Phase::Unanswered | Phase::Broken | Phase::Failed => charge.unknown(&trouble.to_string()),
     }
     permit.failed(&trouble);
     if trouble.is_transient() {
-        return Ok(None);
+        return Ok(Attempt::Again(trouble));
     }
     let refused = refused(&trouble);
     // What waiting mends the agent never sees, so it is no part of a recording.

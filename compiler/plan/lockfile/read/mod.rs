@@ -37,7 +37,7 @@ const WHOLE_BYTES: usize = 4 << 20;
 /// Reads a plan.lock.
 ///
 /// # Errors
-/// Fails on every text but one that [`write()`] gives for some plan; the error
+/// Fails on every text but one that [`write`](super::write::write) gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
     read_by(text, read_in_parts)

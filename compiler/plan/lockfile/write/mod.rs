@@ -52,7 +52,7 @@ pub fn write(plan: &Plan) -> String {
 /// held for that.
 ///
 /// # Panics
-/// Panics as [`write`] does.
+/// Panics as [`write()`] does.
 #[must_use]
 pub fn digest(plan: &Plan) -> Digest {
     pieces(plan, &mut |_| {})
