@@ -139,7 +139,7 @@ fn gateway(bank: &Bank, url: &str, seed: u64) -> Gateway {
 }
 
 /// Makes a gateway that sends one request again for so long.
-fn patient(bank: &Bank, url: &str, seed: u64, patience: Option<Duration>) -> Gateway {
+fn patient(bank: &Bank, url: &str, seed: u64, again: Option<Duration>) -> Gateway {
     let key = Key::new("sk-test").expect("a key");
     let (proxies, patience) = (Proxies::default(), Patience::default());
     let upstream = Upstream::new(Endpoint { url: url.to_owned(), key, proxies, patience });
@@ -151,7 +151,7 @@ fn patient(bank: &Bank, url: &str, seed: u64, patience: Option<Duration>) -> Gat
     };
     let runner = bank.lock().runner;
     let teller = Teller { bank: bank.clone(), runner };
-    Gateway::start(Provider::Live(Live::new(vec![Arc::new(way)], None, patience)), teller)
+    Gateway::start(Provider::Live(Live::new(vec![Arc::new(way)], None, again)), teller)
         .expect("it starts")
 }
 

@@ -161,7 +161,7 @@ impl Drop for Hold {
 /// What became of a request that was sent once.
 enum Attempt {
     /// Its answer has begun.
-    Answered(Relay),
+    Answered(Box<Relay>),
     /// Waiting may mend what went wrong.
     Again(Trouble),
 }
@@ -200,7 +200,8 @@ async fn attempt(
         return Ok(Attempt::Again(trouble));
     }
     permit.answered();
-    Ok(Attempt::Answered(Relay::new(session, early, answer, permit, charge)))
+    let relay = Relay::new(session, early, answer, permit, charge);
+    Ok(Attempt::Answered(Box::new(relay)))
 }
 
 fn outgoing(request: &Ready, output: u64) -> Bytes {
