@@ -1,4 +1,4 @@
-//! Text to plan: refuses every text that [`write()`] would not have written.
+//! Text to plan: refuses every text that [`super::write()`] would not have written.
 //!
 //! First the digest over the bytes, then the form (TOML with known keys only),
 //! a part of the text at a time, then the meaning (each name points to
@@ -37,7 +37,7 @@ const WHOLE_BYTES: usize = 4 << 20;
 /// Reads a plan.lock.
 ///
 /// # Errors
-/// Fails on every text but one that [`write`](super::write::write) gives for some plan; the error
+/// Fails on every text but one that [`super::write()`] gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
     read_by(text, read_in_parts)
