@@ -428,10 +428,12 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn view(&mut self) -> (View<'_>, &mut dyn Reporter) {
+        let at_ms = self.clock.at_ms();
         let view = View {
             plan: &self.shop.plan,
             state: self.scheduler.state(),
-            at_ms: self.clock.at_ms(),
+            at_ms,
+            paced: self.scheduler.held_back(at_ms),
             activity: &self.activity,
             held: self.held,
             away: self.away.as_ref().map(|(away, _)| away),

@@ -87,7 +87,7 @@ pub use dispatcher::Stop;
 pub use error::RunError;
 pub use event::Outcome;
 pub use preflight::Host;
-pub use report::{GateReport, NodeReport, RunReport};
+pub use report::{GateReport, NodeReport, PaceReport, RunReport};
 pub use run::{Done, Order, run};
 pub use seal::done_before;
 pub use size::Size;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Outcome;
 use crate::gates::Verdict;
 use crate::gateway::Usage;
+use crate::ledger::hourly;
 use crate::limits::Facility;
 use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RunState};
@@ -48,6 +49,8 @@ pub struct RunReport {
     /// What the run cost at most, as `0.053000 EUR`: what was spent, and what
     /// requests reserved whose end is not known. `None` where nothing has a price.
     pub cost: Option<String>,
+    /// How fast it spent; `None` where the plan has no rate.
+    pub pace: Option<PaceReport>,
     /// How the last runner's host kept apart what ran.
     pub guarded: Option<Guarded>,
     /// How the last runner's host held the limits.
@@ -56,6 +59,25 @@ pub struct RunReport {
     pub nodes: Vec<NodeReport>,
     /// Where the run's journal, logs and sessions lie.
     pub state: PathBuf,
+}
+
+/// How fast a run spent, beside its plan's rate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PaceReport {
+    /// The rate, as `1.000000 EUR per hour`.
+    pub rate: String,
+    /// Implementation time in milliseconds: that in which at least one attempt
+    /// ran and was not held.
+    pub worked_ms: u64,
+    /// What was spent for an hour of it, rounded up; `None` before there is such
+    /// time.
+    pub hourly: Option<String>,
+    /// What was spent.
+    pub spent: String,
+    /// What the rate allows for that time and one hour in advance.
+    pub allowed: String,
+    /// Whether more was spent.
+    pub passed: bool,
 }
 
 /// What came of a node.
@@ -141,12 +163,27 @@ impl RunReport {
             active_ms: state.at_ms,
             usage: state.nodes.iter().fold(Usage::default(), |sum, run| sum + run.usage),
             cost: money(state, state.account.used().micros),
+            pace: pace(plan, state),
             guarded: state.guarded.clone(),
             limits: state.limits.clone(),
             nodes: nodes.map(report).collect(),
             state: context.dir.root().to_owned(),
         })
     }
+}
+
+/// Says how fast a run spent, if its plan has a rate.
+fn pace(plan: &Plan, state: &RunState) -> Option<PaceReport> {
+    let (rate, paced) = (plan.budget.rate?, state.paced(state.at_ms)?);
+    let worked_ms = state.worked_ms(state.at_ms);
+    Some(PaceReport {
+        rate: rate.to_string(),
+        worked_ms,
+        hourly: hourly(paced.spent, worked_ms).and_then(|micros| money(state, micros)),
+        spent: money(state, paced.spent)?,
+        allowed: money(state, paced.allowed)?,
+        passed: paced.is_passed(),
+    })
 }
 
 /// Spells an amount in the run's currency.

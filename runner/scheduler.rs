@@ -8,8 +8,12 @@ use std::collections::BTreeSet;
 
 use eufm_plan::{NodeIndex, Plan};
 
+mod waiting;
+
 use crate::event::{Action, Event, NodeEvent, RunEvent};
+use crate::ledger::Paced;
 use crate::state::{Illegal, Phase, RunState};
+use waiting::Waiting;
 
 /// The scheduler of one run.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ pub(crate) struct Scheduler {
     state: RunState,
     parallel: u32,
     /// Nodes that are ready and not told to start.
-    waiting: BTreeSet<NodeIndex>,
+    waiting: Waiting,
     /// Nodes told to start whose `Started` has not come back.
     starting: BTreeSet<NodeIndex>,
     merging: bool,
@@ -33,7 +37,7 @@ impl Scheduler {
         Self {
             state: RunState::new(plan),
             parallel: plan.budget.parallel,
-            waiting: BTreeSet::new(),
+            waiting: Waiting::of(plan),
             starting: BTreeSet::new(),
             merging: false,
             finishing: false,
@@ -148,7 +152,7 @@ impl Scheduler {
             }
         }
         while self.state.busy as usize + self.starting.len() < self.parallel as usize {
-            let Some(node) = self.waiting.pop_first() else { break };
+            let Some(node) = self.next_start() else { break };
             self.starting.insert(node);
             actions.push(Action::Start(node));
         }
@@ -156,5 +160,27 @@ impl Scheduler {
             self.finishing = true;
             actions.push(Action::Finish(self.state.outcome()));
         }
+    }
+
+    /// Takes the node that is to be started next. More money spent than the pace
+    /// allows holds agents back, and nothing else.
+    fn next_start(&mut self) -> Option<NodeIndex> {
+        let paced = self.state.paced(self.state.at_ms);
+        if !paced.is_some_and(Paced::is_passed) {
+            return self.waiting.pop_first();
+        }
+        // With nothing under way no implementation time passes, so no waiting
+        // would help: one agent works alone.
+        let is_idle = self.state.busy == 0 && self.starting.is_empty();
+        let other = self.waiting.pop_without_agent();
+        other.or_else(|| if is_idle { self.waiting.pop_first() } else { None })
+    }
+
+    /// Returns what was spent and what may be at `at_ms`, while that holds an
+    /// agent back.
+    #[must_use]
+    pub(crate) fn held_back(&self, at_ms: u64) -> Option<Paced> {
+        let paced = self.state.paced(at_ms).filter(|paced| paced.is_passed())?;
+        self.waiting.has_agents().then_some(paced)
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::units::Rate;
+use eufm_plan::{NodeIndex, Plan, Work};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::test_runner::RngSeed;
 
 use crate::event::{Action, Ending, Event, NodeEvent, Outcome, RunEvent};
+use crate::gateway::Usage;
+use crate::ledger::account_test::agents;
 use crate::scheduler::Scheduler;
 use crate::scheduler_world::{Dice, Fate, Result, World, mix, some_plan};
 use crate::state::Phase;
@@ -153,6 +156,117 @@ fn the_world_is_not_dull() {
         assert!(seen.get(word).is_some_and(|count| *count >= 10), "{word}: {seen:?}");
     }
     assert!(seen.contains_key("ends Done"), "{seen:?}");
+}
+
+#[test]
+fn the_world_holds_agents_back_for_money_and_lets_them_work_alone() {
+    let (mut held_back, mut alone) = (0, 0);
+    for seed in 0..100 {
+        let (plan, fate) = (some_plan(seed, 12), Fate(seed));
+        let mut world = World::resume(&plan, fate, seed, &[], false);
+        world.run();
+        held_back += world.paced.0;
+        alone += world.paced.1;
+    }
+    assert!(held_back > 100 && alone > 30, "{held_back} {alone}");
+}
+
+/// A run of agents and one command, the last node, at 1 EUR an hour.
+struct PacedRun(Scheduler);
+
+impl PacedRun {
+    fn of(nodes: usize, parallel: u32) -> (Self, Vec<Action>) {
+        let mut plan = agents(nodes, parallel);
+        plan.budget.rate = Rate::parse("1 EUR per hour");
+        plan.nodes[nodes - 1].work = Work::Command(Box::default());
+        let mut run = Self(Scheduler::new(&plan));
+        let actions = run.0.on(0, &Event::Run(opened())).unwrap();
+        (run, actions)
+    }
+
+    fn node(&mut self, minute: u64, node: usize, event: NodeEvent) -> Vec<Action> {
+        self.0.on(minute * 60_000, &Event::Node(NodeIndex::new(node), event)).unwrap()
+    }
+
+    fn started(&mut self, minute: u64, node: usize) {
+        let (base, from) = (commit(1), commit(1));
+        let event = NodeEvent::Started { attempt: 1, start: 1, base, from, key: None };
+        assert!(self.node(minute, node, event).is_empty());
+    }
+
+    fn spends(&mut self, minute: u64, node: usize, micros: u64) -> Vec<Action> {
+        let (usage, micros) = (Usage::default(), Some(micros));
+        self.node(minute, node, NodeEvent::Replied { reply: 1, usage, request: None, micros })
+    }
+
+    /// Ends a node, and returns what is started then.
+    fn ends(&mut self, minute: u64, node: usize) -> Vec<Action> {
+        let ending = Ending::TimedOut;
+        self.node(minute, node, NodeEvent::Exited { ending, salvage: None })
+    }
+
+    fn heartbeat(&mut self, minute: u64) -> Vec<Action> {
+        self.0.on(minute * 60_000, &Event::Run(RunEvent::Heartbeat)).unwrap()
+    }
+}
+
+fn start(node: usize) -> Action {
+    Action::Start(NodeIndex::new(node))
+}
+
+#[test]
+fn an_agent_waits_for_implementation_time_and_commands_do_not() {
+    let (mut run, actions) = PacedRun::of(5, 2);
+    assert_eq!(actions, [start(0), start(1)], "one hour is allowed in advance");
+    run.started(0, 0);
+    run.started(0, 1);
+    assert!(run.spends(10, 0, 1_500_000).is_empty());
+    assert_eq!(run.ends(10, 0), [start(4)], "the command needs no money");
+    run.started(10, 4);
+    assert!(run.ends(20, 4).is_empty(), "an agent waits");
+    assert!(run.0.held_back(20 * 60_000).is_some());
+    // While all are held for the provider no implementation time passes.
+    run.node(20, 1, NodeEvent::Held);
+    assert!(run.heartbeat(100).is_empty());
+    run.node(100, 1, NodeEvent::Released);
+    assert!(run.heartbeat(109).is_empty());
+    assert_eq!(run.heartbeat(110), [start(2)], "30 minutes allow 0.50 EUR more");
+    assert!(run.0.held_back(110 * 60_000).is_none());
+}
+
+#[test]
+fn with_nothing_else_under_way_one_agent_works_alone() {
+    let (mut run, _) = PacedRun::of(5, 2);
+    run.started(0, 0);
+    run.started(0, 1);
+    run.spends(10, 0, 50_000_000);
+    assert_eq!(run.ends(10, 0), [start(4)]);
+    run.started(10, 4);
+    assert!(run.ends(11, 1).is_empty(), "the command is still under way");
+    assert_eq!(run.ends(12, 4), [start(2)], "one, though two could run");
+    assert!(run.heartbeat(13).is_empty(), "it is about to start");
+    run.started(13, 2);
+    assert!(run.heartbeat(14).is_empty(), "it runs");
+    assert_eq!(run.ends(15, 2), [start(3)]);
+}
+
+#[test]
+fn a_resumed_run_is_paced_as_it_was() {
+    let (mut run, _) = PacedRun::of(3, 2);
+    run.started(0, 0);
+    run.spends(6, 0, 1_200_000);
+    let state = run.0.state();
+    assert_eq!(
+        state.paced(state.at_ms).map(|it| (it.spent, it.allowed)),
+        Some((1_200_000, 1_100_000))
+    );
+    let mut again = PacedRun::of(3, 2).0;
+    again.started(0, 0);
+    again.spends(6, 0, 1_200_000);
+    let runner = crate::process::ProcessId { pid: 1, start_ticks: 1 };
+    let resumed = Event::Run(RunEvent::Resumed { runner, uncached: false });
+    again.0.on(6 * 60_000, &resumed).unwrap();
+    assert_eq!(again.0.state().paced(6 * 60_000), state.paced(6 * 60_000));
 }
 
 #[test]

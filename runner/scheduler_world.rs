@@ -8,7 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::units::Rate;
+use eufm_plan::{AgentIndex, NodeIndex, Plan, Work};
 
 use crate::event::{Action, Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
@@ -18,6 +19,14 @@ use crate::process::ProcessId;
 use crate::scheduler::Scheduler;
 use crate::state::{Merge, Phase};
 use crate::state_test::{Sketch, cached, commit, opened, plan_of, replied};
+
+/// How much active time passes from fact to fact, in milliseconds: 4 minutes.
+const STEP_MS: u64 = 240_000;
+
+/// Returns the active time of the fact at a place in the journal.
+pub(crate) fn at_ms(position: usize) -> u64 {
+    position as u64 * STEP_MS
+}
 
 /// Mixes numbers into one (splitmix64).
 pub(crate) fn mix(parts: &[u64]) -> u64 {
@@ -241,6 +250,8 @@ pub(crate) struct World<'a> {
     committed: BTreeSet<NodeIndex>,
     working: BTreeSet<NodeIndex>,
     last_merge: Option<NodeIndex>,
+    /// How often agents were held back for money, and were started all the same.
+    pub(crate) paced: (u32, u32),
 }
 
 impl<'a> World<'a> {
@@ -263,9 +274,10 @@ impl<'a> World<'a> {
             committed: BTreeSet::new(),
             working: BTreeSet::new(),
             last_merge: None,
+            paced: (0, 0),
         };
-        for event in journal {
-            world.scheduler.replay(0, event).expect("a journal replays");
+        for (position, event) in journal.iter().enumerate() {
+            world.scheduler.replay(at_ms(position), event).expect("a journal replays");
             world.note(event);
         }
         for (position, run) in world.scheduler.state().nodes.iter().enumerate() {
@@ -307,7 +319,9 @@ impl<'a> World<'a> {
 
     pub(crate) fn take(&mut self, event: &Event) {
         self.note(event);
-        let actions = self.scheduler.on(0, event).expect("the fact fits");
+        let at_ms = at_ms(self.journal.len() - 1);
+        let actions = self.scheduler.on(at_ms, event).expect("the fact fits");
+        self.paced.0 += u32::from(self.scheduler.held_back(at_ms).is_some());
         self.working.retain(|node| {
             let run = self.scheduler.state().node(*node);
             let starts = self.steps.iter().any(|step| step.action == Action::Start(*node));
@@ -360,6 +374,12 @@ impl<'a> World<'a> {
         assert!(!self.committed.contains(&node), "{node:?} is started again");
         let needs = &self.plan.nodes[node.get()].needs;
         assert!(needs.iter().all(|need| self.committed.contains(need)), "{node:?} is too early");
+        let state = self.scheduler.state();
+        let is_agent = matches!(self.plan.nodes[node.get()].work, Work::Agent { .. });
+        if is_agent && state.paced(state.at_ms).is_some_and(crate::ledger::Paced::is_passed) {
+            assert!(self.working.is_empty(), "{node:?} spends beside others");
+            self.paced.1 += 1;
+        }
         assert!(self.working.insert(node), "{node:?} runs already");
         assert!(self.working.len() <= self.plan.budget.parallel as usize, "too many at once");
     }
@@ -369,7 +389,7 @@ impl<'a> World<'a> {
         if self.steps.is_empty() {
             return false;
         }
-        if self.dice.one_in(20) {
+        if self.dice.one_in(if self.plan.budget.rate.is_some() { 4 } else { 20 }) {
             self.reply_late();
         }
         let chosen = self.dice.below(self.steps.len());
@@ -408,7 +428,10 @@ impl<'a> World<'a> {
     fn reply_late(&mut self) {
         let node = NodeIndex::new(self.dice.below(self.plan.nodes.len()));
         if self.scheduler.state().node(node).start > 0 {
-            let reply = replied(Usage::default());
+            let mut reply = replied(Usage::default());
+            if let NodeEvent::Replied { micros, .. } = &mut reply {
+                *micros = Some(self.dice.below(500_000) as u64);
+            }
             self.take(&Event::Node(node, reply));
         }
     }
@@ -547,5 +570,14 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
         Sketch { needs: needs.into_iter().collect(), gates: dice.below(4), attempts }
     };
     let sketches: Vec<Sketch> = (0..size).map(sketch).collect();
-    plan_of(&sketches, 1 + u32::try_from(mix(&[seed, 8]) % 4).unwrap())
+    let mut plan = plan_of(&sketches, 1 + u32::try_from(mix(&[seed, 8]) % 4).unwrap());
+    // In every other plan some nodes have agents, and these are paced.
+    if seed.is_multiple_of(2) {
+        for node in plan.nodes.iter_mut().filter(|_| !dice.one_in(3)) {
+            let (agent, prompt) = (AgentIndex::new(0), "Work.".to_owned());
+            node.work = Work::Agent { agent, prompt, session: None };
+        }
+        plan.budget.rate = Rate::parse(&format!("0.{:03} EUR per hour", mix(&[seed, 9]) % 400));
+    }
+    plan
 }

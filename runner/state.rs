@@ -15,7 +15,7 @@ mod worked;
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
-use crate::ledger::Account;
+use crate::ledger::{Account, Pace};
 use crate::limits::Facility;
 use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
@@ -34,6 +34,7 @@ pub struct RunState {
     /// How many attempts that run are held for the provider.
     pub held: u32,
     worked: Worked,
+    pace: Option<Pace>,
     /// How many nodes have not come to their end.
     pub open: u32,
     /// The first node whose place in the branch is not decided.
@@ -101,6 +102,7 @@ impl RunState {
             running: 0,
             held: 0,
             worked: Worked::default(),
+            pace: plan.budget.rate.map(Pace::of),
             open: count(plan.nodes.len()),
             merge_cursor: 0,
             head: None,
@@ -127,13 +129,6 @@ impl RunState {
     #[must_use]
     pub fn node(&self, node: NodeIndex) -> &NodeRun {
         &self.nodes[node.get()]
-    }
-
-    /// Returns the implementation time until `at_ms`, in milliseconds: that in
-    /// which at least one attempt ran and was not held.
-    #[must_use]
-    pub fn worked_ms(&self, at_ms: u64) -> u64 {
-        self.worked.until(at_ms)
     }
 
     /// Takes the nodes that became ready since this was asked last; some of

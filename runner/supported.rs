@@ -86,9 +86,7 @@ fn of_run(plan: &Plan) -> Vec<String> {
             all.push(what.to_owned());
         }
     };
-    let budget = &plan.budget;
     refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
-    refuse(budget.rate.is_some(), "budget: `rate`: starts are not paced yet");
     if let Some(constitution) = &plan.constitution {
         all.push(format!("constitution {}: rules are not checked yet", constitution.path));
     }
@@ -198,6 +196,7 @@ mod tests {
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
             plan.budget.memory = Some(Bytes(1));
             plan.budget.cost = Some(money());
+            plan.budget.rate = Some(Rate(money()));
             plan.budget.tokens = Some(Tokens(1));
             plan.nodes[0].budget.cost = Some(money());
             plan.nodes[0].budget.memory = Some(Bytes(1));
@@ -237,7 +236,6 @@ mod tests {
         type Change = fn(&mut Plan);
         let changes: &[(Change, &str)] = &[
             (|plan| plan.window = Some("22:00-06:00 UTC".to_owned()), "pipeline: `window`"),
-            (|plan| plan.budget.rate = Some(Rate(money())), "budget: `rate`"),
             (
                 |plan| {
                     plan.constitution = Some(Constitution {

@@ -1,6 +1,8 @@
 //! Caps on money and tokens, with the real Codex CLI: what they pay for is done,
 //! and not one request more goes out.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::support::{Act, Invocation, Project, Provider, SPEC, codex, demo};
@@ -91,6 +93,37 @@ fn a_second_start_of_the_run_finds_what_the_first_has_spent() {
     // New attempts are no new money.
     project.exec_agents().arg("--retry").run().expect(5);
     assert_eq!(sums(&project, "greet"), before);
+}
+
+#[test]
+fn a_rate_that_cannot_be_kept_makes_the_run_serial_and_is_said() {
+    let project = with_budgets("rate <= 0.001 EUR per hour,", "");
+    let done = project.exec_agents().run().expect(0);
+    let allowed = "0.001000 EUR per hour with one hour in advance allows 0.001";
+    done.shows(&["rate     passed: ", "0.226110 EUR in ", allowed]);
+    let pace = report(&project)["pace"].clone();
+    assert_eq!((&pace["passed"], &pace["spent"]), (&true.into(), &"0.226110 EUR".into()));
+    project.eufm().args(["cost", "--state"]).arg(project.state()).run().expect(0).shows(&[
+        "allowed   passed: 0.226110 EUR spent of 0.001",
+        "0.001000 EUR per hour with one hour in advance",
+    ]);
+    // Once more is spent than that, no agent starts beside another one.
+    let (mut spent, mut working, mut alone) = (0, BTreeSet::new(), 0);
+    for record in project.journal() {
+        let (node, event) = (record["node"].clone(), &record["event"]["node"]);
+        let name = node.as_str().unwrap_or_default().to_owned();
+        spent += event["replied"]["micros"].as_u64().unwrap_or_default();
+        let is_rejected = event["judged"].is_object() && event["judged"]["verdict"] != "pass";
+        if event["committed"].is_object() || is_rejected {
+            working.remove(&name);
+        }
+        if event["started"].is_object() && ["greet", "readme"].contains(&name.as_str()) {
+            assert!(spent < 2_000 || working.is_empty(), "{name} starts beside {working:?}");
+            alone += u32::from(spent >= 2_000);
+            working.insert(name);
+        }
+    }
+    assert!(alone > 0, "the second attempt of greet comes after the first answers");
 }
 
 fn report(project: &Project) -> Value {

@@ -2,7 +2,7 @@
 //! everything lies.
 
 use eufm_runner::reporters::seconds;
-use eufm_runner::{Done, NodeReport, Outcome, RunReport};
+use eufm_runner::{Done, NodeReport, Outcome, PaceReport, RunReport};
 
 /// Prints the summary to standard output.
 pub(crate) fn summary(done: &Done, source: Option<&str>) {
@@ -28,6 +28,7 @@ fn text(done: &Done, source: Option<&str>) -> String {
     lines.push(format!("  base     {}", short(&report.base)));
     lines.push(format!("  tokens   {}", tokens(report, source)));
     lines.extend(report.cost.iter().map(|cost| format!("  cost     at most {cost}")));
+    lines.extend(report.pace.iter().map(|pace| format!("  rate     {}", rate(pace))));
     if let Some(guarded) = &report.guarded {
         let lacks: Vec<&str> = guarded.degraded.iter().map(|lack| lack.name.as_str()).collect();
         let lacks = lacks.join(", ");
@@ -55,6 +56,17 @@ fn tokens(report: &RunReport, source: Option<&str>) -> String {
     format!(
         "{} in ({} cached), {} out ({} reasoning){source}",
         usage.input, usage.cached, usage.output, usage.reasoning
+    )
+}
+
+fn rate(pace: &PaceReport) -> String {
+    let PaceReport { rate, spent, allowed, .. } = pace;
+    let worked = seconds(pace.worked_ms);
+    let speed = pace.hourly.as_ref().map_or_else(String::new, |it| format!("{it} per hour, "));
+    let how = if pace.passed { "passed" } else { "kept" };
+    format!(
+        "{how}: {speed}{spent} in {worked} of implementation; {rate} with one hour in advance \
+         allows {allowed}"
     )
 }
 

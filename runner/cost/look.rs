@@ -15,7 +15,7 @@ use super::tally::{Hour, Sums, Tally};
 use crate::error::RunError;
 use crate::event::Outcome;
 use crate::journal::Scan;
-use crate::ledger::{Pace, Paced, hourly};
+use crate::ledger::{Paced, hourly};
 use crate::replay::Fold;
 use crate::state::RunState;
 use crate::store::{self, RunDir};
@@ -186,15 +186,14 @@ fn read(locked: &Locked, dir: &RunDir) -> Result<Read, RunError> {
     }
     let (sums, hours) = tally.finish();
     let state = fold.replay.scheduler.state();
-    let spent = sums.iter().fold(0_u64, |sum, it| sum.saturating_add(it.spent.micros));
     let worked_ms = state.worked_ms(state.at_ms);
     let run = RunCost {
         run: dir.name().to_owned(),
         standing: Standing::of(state),
         active_ms: state.at_ms,
         worked_ms,
-        hourly: hourly(spent, worked_ms),
-        paced: plan.budget.rate.map(|rate| Pace::of(rate).after(worked_ms, spent)),
+        hourly: hourly(state.account.spent().micros, worked_ms),
+        paced: state.paced(state.at_ms),
         hours,
         torn_bytes: if damage.is_some() { 0 } else { total - valid_bytes },
         damage,

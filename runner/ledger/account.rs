@@ -143,6 +143,12 @@ impl Account {
         self.clients.get(&node).map_or_else(Spent::default, |client| client.purse.used())
     }
 
+    /// Returns what the run has spent, without what is reserved.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.run.spent
+    }
+
     /// Returns what the run has used, likewise.
     #[must_use]
     pub fn used(&self) -> Spent {

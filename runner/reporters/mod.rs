@@ -8,11 +8,13 @@ mod plain;
 
 use std::io::Write;
 
+use eufm_plan::units::Money;
 use eufm_plan::{NodeIndex, Plan};
 
 use crate::admission::Short;
 use crate::event::Event;
 use crate::gateway::circuit::Away;
+use crate::ledger::Paced;
 use crate::printable;
 use crate::state::RunState;
 
@@ -48,6 +50,8 @@ pub struct View<'a> {
     pub away: Option<&'a Away>,
     /// The node that waits for room on the host, and what there is too little of.
     pub held: Option<(NodeIndex, Short)>,
+    /// What was spent and what may be, while that holds agents back.
+    pub paced: Option<Paced>,
     /// What each running agent was last seen to do, by node.
     pub activity: &'a std::collections::BTreeMap<NodeIndex, String>,
 }
@@ -206,6 +210,13 @@ fn away_words(away: &Away) -> String {
     format!("provider away since {since} UTC ({}), next try {next}", away.class.words())
 }
 
+/// Says that agents wait, since more was spent than the plan's rate allows.
+fn paced_words(state: &RunState, Paced { spent, allowed }: Paced) -> String {
+    let Some(currency) = state.account.currency() else { return String::new() };
+    let [spent, allowed] = [spent, allowed].map(|micros| Money { micros, currency });
+    format!("; paced: {spent} spent of {allowed} allowed")
+}
+
 /// Sums a run up in one line: how many nodes stand where, and what runs.
 fn status(view: &View<'_>) -> String {
     use crate::state::Phase;
@@ -234,5 +245,39 @@ fn status(view: &View<'_>) -> String {
         format!("; {} held: {short}", view.plan.nodes[node.get()].name)
     });
     let away = view.away.map(|away| format!("; {}", away_words(away))).unwrap_or_default();
-    printable::lines(&format!("{done} of {of} nodes done{failed}; {running}{held}{away}{memory}"))
+    let paced = view.paced.map(|paced| paced_words(view.state, paced)).unwrap_or_default();
+    printable::lines(&format!(
+        "{done} of {of} nodes done{failed}; {running}{held}{paced}{away}{memory}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use eufm_plan::units::Rate;
+
+    use super::*;
+    use crate::ledger::account_test::agents;
+
+    #[test]
+    fn the_status_says_that_agents_wait_for_money() {
+        let mut plan = agents(1, 1);
+        plan.budget.rate = Rate::parse("1 EUR per hour");
+        let state = RunState::new(&plan);
+        let paced = Some(Paced { spent: 1_500_000, allowed: 1_250_000 });
+        let activity = std::collections::BTreeMap::new();
+        let view = View {
+            plan: &plan,
+            state: &state,
+            at_ms: 0,
+            away: None,
+            held: None,
+            paced,
+            activity: &activity,
+        };
+        let expected = "0 of 1 nodes done; nothing runs; \
+                        paced: 1.500000 EUR spent of 1.250000 EUR allowed";
+        assert_eq!(status(&view), expected);
+        let status = status(&View { paced: None, ..view });
+        assert!(!status.contains("paced"), "{status}");
+    }
 }

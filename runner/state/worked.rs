@@ -4,6 +4,25 @@
 //! the provider or a gate judges. A fold over moments of active time, as the
 //! state that it is a part of. Unaware of which attempts these are.
 
+use super::RunState;
+use crate::ledger::Paced;
+
+impl RunState {
+    /// Returns the implementation time until `at_ms`, in milliseconds: that in
+    /// which at least one attempt ran and was not held.
+    #[must_use]
+    pub fn worked_ms(&self, at_ms: u64) -> u64 {
+        self.worked.until(at_ms)
+    }
+
+    /// Returns what was spent beside what the plan's rate allows until `at_ms`;
+    /// `None` in a plan without a rate.
+    #[must_use]
+    pub fn paced(&self, at_ms: u64) -> Option<Paced> {
+        Some(self.pace?.after(self.worked_ms(at_ms), self.account.spent().micros))
+    }
+}
+
 /// How long attempts worked, the time in which several did counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Worked {

@@ -60,7 +60,7 @@ impl<'a> Asked<'a> {
             count => format!("; {count} caps in another currency are not added up"),
         };
         let rate = self.run.rate.map_or_else(String::new, |rate| {
-            format!("; at most {} per hour", money(rate.0.micros.into(), rate.0.currency))
+            format!("; starts paced at {} per hour", money(rate.0.micros.into(), rate.0.currency))
         });
         self.caps_line() + &foreign + &rate
     }
@@ -182,7 +182,7 @@ mod tests {
     fn a_run_without_agents_costs_nothing_and_a_rate_is_said() {
         let mut plan = hello();
         plan.budget.rate = Rate::parse("1.25 EUR per hour");
-        assert_eq!(line(&plan), "no cap; at most 1.25 EUR per hour");
+        assert_eq!(line(&plan), "no cap; starts paced at 1.25 EUR per hour");
         plan.budget.rate = None;
         plan.nodes.drain(..2);
         assert_eq!(line(&plan), "nothing: no node has an agent");
