@@ -60,10 +60,10 @@ fn a_plan_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn agents_without_a_cassette_are_refused() {
+fn agents_without_a_key_are_refused() {
     let project = demo();
     let exec = project.exec().arg("--codex").arg(codex());
-    exec.run().expect(7).says(&["--cassette FILE"]);
+    exec.run().expect(7).says(&["OPENAI_API_KEY is not set", "--key-file FILE"]);
     assert!(project.journal().is_empty() || project.facts("greet", "started").is_empty());
     project.exec_agents().run().expect(0);
 }
