@@ -19,6 +19,10 @@ use crate::gateway::{Live, Player, Provider, Script, Way};
 use crate::ledger::Tariffs;
 use crate::workshop::{Courier, Message};
 
+/// How much longer than an outage may last one request is sent again while the
+/// provider answers others. In an outage of all the run is stopped first.
+const OWN_OUTAGE: Duration = Duration::from_secs(60);
+
 /// What is to answer the agents of a run.
 #[derive(Debug)]
 pub enum Model {
@@ -85,8 +89,9 @@ pub(crate) fn find(
             remarks.extend(recorder.iter().flat_map(|recorder| recorder.notes().to_vec()));
             let reached = Reached { key: found.key, proxies, patience };
             let ways = ways(plan, &reached, courier)?;
+            let again = outage_max.map(|most| most + OWN_OUTAGE);
             Ok(Found {
-                provider: Provider::Live(Live::new(ways, recorder.map(Arc::new), outage_max)),
+                provider: Provider::Live(Live::new(ways, recorder.map(Arc::new), again)),
                 remarks,
             })
         }

@@ -88,7 +88,7 @@ pub(super) async fn serve(
     };
     let model = way.model.clone();
     let request = session.aside(move |session| ready(session, body, &model)).await?;
-    let began = Instant::now();
+    let mut since = None;
     loop {
         let permit = held(session, &way.circuit).await;
         let input = live.known.bound(&request.measured);
@@ -99,13 +99,12 @@ pub(super) async fn serve(
         let charge = Charge::ask(session, Quote { input, output }).await?;
         match attempt(session, way, (&request, permit, charge)).await? {
             Attempt::Answered(relay) => return Ok(relay.run(request)),
-            // The run has a limit on outages; this is one that only one request has.
-            Attempt::Again(trouble)
-                if live.patience.is_some_and(|patience| began.elapsed() >= patience) =>
-            {
-                return Err(refused(&trouble));
+            Attempt::Again(trouble) => {
+                let lasted = since.get_or_insert_with(Instant::now).elapsed();
+                if live.patience.is_some_and(|patience| lasted >= patience) {
+                    return Err(refused(&trouble));
+                }
             }
-            Attempt::Again(_) => {}
         }
     }
 }
