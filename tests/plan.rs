@@ -70,6 +70,24 @@ fn a_plan_needs_no_spec() {
 }
 
 #[test]
+fn a_large_spec_that_was_changed_after_the_review_is_refused_too() {
+    let spec = |says: &str| {
+        let commands = (0..600).map(|n| format!("command c{n} {{ run = [\"{says}\"] }}\n"));
+        let commands: String = commands.collect();
+        format!("edition 1\npipeline large {{ base = \"main\" }}\n{commands}")
+    };
+    let project = Project::of_spec(&spec("true"));
+    for (changed, says) in [
+        (spec("false"), "the spec was changed"),
+        (spec("true").replace("edition 1", "edition one"), "does not compile any more"),
+    ] {
+        project.write("spec.eufm", changed);
+        project.exec().run().expect(4).says(&["is not what spec.eufm gives now", says]);
+        nothing_was_begun(&project);
+    }
+}
+
+#[test]
 fn a_spec_that_was_changed_after_the_review_is_refused() {
     let project = Project::of_spec(SPEC);
     for (spec, says) in [

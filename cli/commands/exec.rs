@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use eufm_compiler::Setting;
 use eufm_plan::lockfile::{self, Locked};
 use eufm_plan::{Digest, Plan};
 use eufm_runner::gateway::Script;
@@ -124,6 +125,9 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// From so many nodes on the memory that compiling takes is worth a process.
+const LARGE: usize = 500;
+
 /// Checks that the plan is what its spec gives, if the spec lies beside it. A
 /// plan of another compiler version is compared by its sources alone.
 fn still_current(
@@ -149,9 +153,15 @@ fn still_current(
     if Project::of(&spec, Some(&root)).is_err() {
         return stale("its root is not there");
     }
-    let given = now::ask(program, (&spec, &root), &origin.params).map_err(|error| {
-        RunError::Host(format!("{} cannot be compiled again: {error}", spec.display()))
-    })?;
+    let given = if plan.nodes.len() < LARGE {
+        let setting =
+            |(name, value): &(String, String)| Setting { name: name.clone(), value: value.clone() };
+        now::given((&spec, &root), origin.params.iter().map(setting).collect()).ok().flatten()
+    } else {
+        now::ask(program, (&spec, &root), &origin.params).map_err(|error| {
+            RunError::Host(format!("{} cannot be compiled again: {error}", spec.display()))
+        })?
+    };
     let Some(given) = given else { return stale("the spec does not compile any more") };
     let sources = origin.sources.iter().map(|source| (&source.path, &source.digest));
     let is_same = if given.compiler == origin.compiler {

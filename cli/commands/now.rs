@@ -1,4 +1,4 @@
-//! What a spec gives now, asked of a process of its own.
+//! What a spec gives now, asked of a process of its own where it is large.
 //!
 //! To compile takes several times what a run of the plan needs, and it is done
 //! once, at the start of a run that may last a night: what a process has once
@@ -8,7 +8,7 @@
 use std::io;
 use std::path::Path;
 
-use eufm_compiler::Request;
+use eufm_compiler::{Request, Setting};
 use eufm_plan::{Digest, lockfile};
 use eufm_runner::process::Command;
 use serde::{Deserialize, Serialize};
@@ -55,19 +55,31 @@ pub(crate) fn ask(
     serde_json::from_slice(&output.stdout).map_err(io::Error::other)
 }
 
+/// Finds out in this process what a spec gives; nothing if it does not compile.
+/// For a small one that costs less than a process.
+///
+/// # Errors
+/// Fails when the root is not there.
+pub(crate) fn given(
+    (spec, root): (&Path, &Path),
+    settings: Vec<Setting>,
+) -> Result<Option<Given>, Failure> {
+    let (project, spec) = Project::of(spec, Some(root))?;
+    let request = Request { spec, settings };
+    let compiled = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
+    Ok(compiled.ok().and_then(|compiled| compiled.plan).map(|plan| Given {
+        plan: lockfile::digest(&plan),
+        compiler: plan.origin.compiler,
+        sources: plan.origin.sources.into_iter().map(|it| (it.path, it.digest)).collect(),
+    }))
+}
+
 /// Answers.
 ///
 /// # Errors
 /// Fails when the root is not there.
 pub(crate) fn run(args: &NowArgs) -> Result<ExitStatus, Failure> {
-    let (project, spec) = Project::of(&args.spec, Some(&args.root))?;
-    let request = Request { spec, settings: args.settings.clone() };
-    let compiled = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
-    let given = compiled.ok().and_then(|compiled| compiled.plan).map(|plan| Given {
-        plan: lockfile::digest(&plan),
-        compiler: plan.origin.compiler,
-        sources: plan.origin.sources.into_iter().map(|it| (it.path, it.digest)).collect(),
-    });
+    let given = given((&args.spec, &args.root), args.settings.clone())?;
     render::answer(&serde_json::json!(given).to_string());
     Ok(ExitStatus::DONE)
 }
