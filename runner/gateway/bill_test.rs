@@ -68,15 +68,10 @@ impl Till {
                 }
                 Decision::Admitted(reservation) => {
                     let request = self.account.last_request(node) + 1;
-                    self.account.reserve(node, request, reservation);
+                    self.account.reserve(node, request, reservation.most);
                     let admission = Admission { request, reservation };
                     if answer.send(Answer::Admitted(admission)).is_err() {
-                        self.account.settle(
-                            node,
-                            Some(request),
-                            Spent::default(),
-                            super::Usage::default(),
-                        );
+                        self.account.settle(node, Some(request), Spent::default());
                     }
                 }
             }
@@ -89,12 +84,12 @@ impl Till {
                 let micros = self.account.cost(it.node, it.usage).expect("a price");
                 let reserved =
                     self.account.reserved(it.node, it.request.expect("one")).expect("open");
-                assert!(micros <= reserved.most.micros, "{it:?} cost more than {reserved:?}");
+                assert!(micros <= reserved.micros, "{it:?} cost more than {reserved:?}");
                 let spent = Spent { micros, tokens: it.usage.input + it.usage.output };
-                self.account.settle(it.node, it.request, spent, it.usage);
+                self.account.settle(it.node, it.request, spent);
             }
             Report::Unanswered(it) => {
-                self.account.settle(it.node, Some(it.request), it.spent, super::Usage::default());
+                self.account.settle(it.node, Some(it.request), it.spent);
             }
             _ => return,
         }

@@ -94,7 +94,7 @@ struct Client {
     /// The number of its last request; 0 before the first.
     last: u32,
     /// Its requests whose end is not known, by number.
-    open: Vec<(u32, Reservation)>,
+    open: Vec<(u32, Spent)>,
 }
 
 /// The account of a run.
@@ -106,8 +106,6 @@ pub struct Account {
     /// How many requests are open, all nodes together.
     open: u32,
     parallel: u32,
-    /// What all clients have used, by kind of token.
-    usage: Usage,
 }
 
 impl Account {
@@ -126,7 +124,6 @@ impl Account {
             clients: clients.collect(),
             open: 0,
             parallel: plan.budget.parallel,
-            usage: Usage::default(),
         }
     }
 
@@ -169,9 +166,9 @@ impl Account {
 
     /// Returns what an open request has reserved.
     #[must_use]
-    pub fn reserved(&self, node: NodeIndex, request: u32) -> Option<Reservation> {
+    pub fn reserved(&self, node: NodeIndex, request: u32) -> Option<Spent> {
         let open = &self.clients.get(&node)?.open;
-        open.iter().find(|(number, _)| *number == request).map(|(_, reservation)| *reservation)
+        open.iter().find(|(number, _)| *number == request).map(|(_, most)| *most)
     }
 
     fn tariff(&self, node: NodeIndex) -> Option<&Tariff> {
@@ -241,22 +238,21 @@ impl Account {
     }
 
     /// Takes what a request may use off the account.
-    pub fn reserve(&mut self, node: NodeIndex, request: u32, reservation: Reservation) {
+    pub fn reserve(&mut self, node: NodeIndex, request: u32, most: Spent) {
         let Some(client) = self.clients.get_mut(&node) else { return };
         client.last = request;
-        client.open.push((request, reservation));
-        client.purse.reserved += reservation.most;
-        self.run.reserved += reservation.most;
+        client.open.push((request, most));
+        client.purse.reserved += most;
+        self.run.reserved += most;
         self.open += 1;
     }
 
     /// Puts what a request did use in place of what it reserved. Without a
     /// request it is added: nothing was reserved for it.
-    pub fn settle(&mut self, node: NodeIndex, request: Option<u32>, spent: Spent, usage: Usage) {
+    pub fn settle(&mut self, node: NodeIndex, request: Option<u32>, spent: Spent) {
         if let Some(request) = request {
             self.release(node, request);
         }
-        self.usage += usage;
         let Some(client) = self.clients.get_mut(&node) else { return };
         client.purse.spent += spent;
         self.run.spent += spent;
@@ -266,11 +262,11 @@ impl Account {
     /// what they did use.
     pub fn forfeit(&mut self) {
         for client in self.clients.values_mut() {
-            for (_, reservation) in client.open.drain(..) {
-                client.purse.reserved -= reservation.most;
-                client.purse.spent += reservation.most;
-                self.run.reserved -= reservation.most;
-                self.run.spent += reservation.most;
+            for (_, most) in client.open.drain(..) {
+                client.purse.reserved -= most;
+                client.purse.spent += most;
+                self.run.reserved -= most;
+                self.run.spent += most;
             }
         }
         self.open = 0;
@@ -281,9 +277,9 @@ impl Account {
         let Some(at) = client.open.iter().position(|(number, _)| *number == request) else {
             return;
         };
-        let (_, reservation) = client.open.swap_remove(at);
-        client.purse.reserved -= reservation.most;
-        self.run.reserved -= reservation.most;
+        let (_, most) = client.open.swap_remove(at);
+        client.purse.reserved -= most;
+        self.run.reserved -= most;
         self.open -= 1;
     }
 }

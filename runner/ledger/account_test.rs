@@ -50,7 +50,7 @@ fn admitted(account: &Account, at: usize, input: u64) -> Reservation {
 fn ask(account: &mut Account, at: usize, input: u64) -> Reservation {
     let reservation = admitted(account, at, input);
     let request = account.last_request(node(at)) + 1;
-    account.reserve(node(at), request, reservation);
+    account.reserve(node(at), request, reservation.most);
     reservation
 }
 
@@ -91,7 +91,7 @@ fn what_fits_only_without_the_others_waits_for_their_end() {
     assert_eq!(account.decide(node(1), quote(40_000)), Decision::Wait);
     let usage = Usage { input: 10_000, output: 100, ..Usage::default() };
     let micros = account.cost(node(0), usage).expect("a price");
-    account.settle(node(0), Some(1), Spent { micros, tokens: 10_100 }, usage);
+    account.settle(node(0), Some(1), Spent { micros, tokens: 10_100 });
     assert_eq!(account.used(), Spent { micros: 53_000, tokens: 10_100 });
     admitted(&account, 1, 40_000);
 }
@@ -198,7 +198,7 @@ proptest! {
                             prop_assert!(most.is_none_or(|most| reservation.output <= most));
                             let request = account.last_request(node(at)) + 1;
                             prop_assert!(account.may_open(node(at), request));
-                            account.reserve(node(at), request, reservation);
+                            account.reserve(node(at), request, reservation.most);
                             open.push((at, request, input, reservation));
                         }
                         Decision::Wait => prop_assert!(!open.is_empty()),
@@ -217,7 +217,7 @@ proptest! {
                     prop_assert!(micros <= reservation.most.micros);
                     billed += micros;
                     let spent = Spent { micros, tokens: input + output };
-                    account.settle(node(at), Some(request), spent, usage);
+                    account.settle(node(at), Some(request), spent);
                 }
                 Step::Crash => {
                     account.forfeit();

@@ -7,9 +7,8 @@ use eufm_plan::NodeIndex;
 
 use super::RunState;
 use crate::event::NodeEvent;
-use crate::gateway::Usage;
 use crate::git::CommitId;
-use crate::ledger::{Reservation, Spent};
+use crate::ledger::Spent;
 
 impl RunState {
     /// Notes that nothing of a node's attempt runs any more.
@@ -32,13 +31,9 @@ impl RunState {
     /// Takes a fact about a request of the node's agent.
     pub(super) fn account_for(&mut self, node: NodeIndex, event: &NodeEvent) {
         match event {
-            NodeEvent::Asked { request, micros, tokens, output } => {
+            NodeEvent::Asked { request, micros, tokens, .. } => {
                 let most = Spent { micros: *micros, tokens: *tokens };
-                self.account.reserve(
-                    node,
-                    *request,
-                    Reservation { most, output: *output, is_short: false },
-                );
+                self.account.reserve(node, *request, most);
             }
             NodeEvent::Replied { usage, request, micros, .. } => {
                 let run = &mut self.nodes[node.get()];
@@ -47,11 +42,11 @@ impl RunState {
                 run.heard = true;
                 let tokens = usage.input.saturating_add(usage.output);
                 let spent = Spent { micros: micros.unwrap_or(0), tokens };
-                self.account.settle(node, *request, spent, *usage);
+                self.account.settle(node, *request, spent);
             }
             NodeEvent::Unanswered { request, micros, tokens, .. } => {
                 let spent = Spent { micros: *micros, tokens: *tokens };
-                self.account.settle(node, Some(*request), spent, Usage::default());
+                self.account.settle(node, Some(*request), spent);
             }
             _ => {}
         }
