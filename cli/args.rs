@@ -2,6 +2,8 @@
 //!
 //! The texts here are the help pages.
 
+mod people;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use eufm_compiler::Setting;
 use eufm_plan::units::Bytes;
 use eufm_runner::protections::{self, PROTECTIONS, Protection};
+
+pub(crate) use people::{ApproveArgs, QuestionArgs, RejectArgs};
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -31,6 +35,10 @@ pub(crate) enum Command {
     Fmt(FmtArgs),
     /// Run a plan, or go on with a run that was interrupted
     Exec(ExecArgs),
+    /// Answer a node that waits for a person with yes, or list those that wait
+    Approve(ApproveArgs),
+    /// Answer a node that waits for a person with no
+    Reject(RejectArgs),
     /// Say what this host enforces, what is best effort and what is missing
     Doctor(DoctorArgs),
     /// Say of each node whether a run would do it now, and why; nothing is started or changed
@@ -177,6 +185,9 @@ pub(crate) struct ExecArgs {
     /// Use this Codex CLI instead of the one on the PATH
     #[arg(long, value_name = "FILE", env = "EUFM_CODEX")]
     pub(crate) codex: Option<PathBuf>,
+    /// Stay until people have answered, instead of ending with 6 when nothing else goes on
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// Give the failed nodes of a finished run new attempts
     #[arg(long)]
     pub(crate) retry: bool,

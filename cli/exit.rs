@@ -24,6 +24,8 @@ impl ExitStatus {
     pub(crate) const STALE: Self = Self(4);
     /// A budget is used up.
     pub(crate) const BUDGET: Self = Self(5);
+    /// The run waits for a person, and nothing else is left to do.
+    pub(crate) const PERSON: Self = Self(6);
     /// The agent or the model cannot be had.
     pub(crate) const UNAVAILABLE: Self = Self(7);
     /// The host cannot hold the limits or protections.
@@ -66,6 +68,7 @@ impl ExitStatus {
             Stop::Host(_) => Self::STATE,
             Stop::Short(_) => Self::HOST,
             Stop::Outage(_) => Self::UNAVAILABLE,
+            Stop::Person(_) => Self::PERSON,
         }
     }
 }

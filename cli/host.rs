@@ -152,6 +152,12 @@ pub(crate) fn proxies() -> Proxies {
     Proxies { https: either("https_proxy"), all: either("all_proxy"), no: either("no_proxy") }
 }
 
+/// Returns the name of who gives the command.
+pub(crate) fn person() -> String {
+    let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
+    name("LOGNAME").or_else(|| name("USER")).unwrap_or_else(|| "somebody".to_owned())
+}
+
 /// Returns the folders of the user's `PATH`. A relative one would mean another
 /// folder in every folder, and is left out.
 pub(crate) fn search_path() -> Vec<PathBuf> {

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Compile(args) => commands::compile::run(&args),
         Command::Fmt(args) => commands::fmt::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
+        Command::Approve(args) => commands::people::approve(&args),
+        Command::Reject(args) => commands::people::reject(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
         Command::Gc(args) => commands::gc::run(&args),

@@ -11,23 +11,26 @@ use std::time::{Duration, Instant};
 
 use eufm_plan::NodeIndex;
 
+mod jobs;
 mod outage;
 mod payments;
+mod people;
 
 use crate::admission::{Admission, Answer as Room, Short, Ticket};
 use crate::clock::{ASKED_INTERVAL, Clock, awake, unix_seconds};
 use crate::counter::Ask;
 use crate::error::RunError;
-use crate::event::{Action, Event, NodeEvent, Passed, RunEvent};
+use crate::event::{Action, Event, NodeEvent, RunEvent};
 use crate::gateway::circuit::Away;
 use crate::git::{Author, Stamp};
 use crate::journal::{self, Journal};
+use crate::people::{Desk, QuestionFile};
 use crate::reporters::{Reporter, View};
 use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
 use crate::settled;
-use crate::state::{GateAnswer, NodeRun, Phase};
-use crate::steps::{self, CommitJob, StartJob, Step};
+use crate::state::Phase;
+use crate::steps::{self, Step};
 use crate::workers::Workers;
 use crate::workshop::{Answer, Message, StepError, Workshop};
 
@@ -62,9 +65,15 @@ pub(crate) struct Dispatcher<'a> {
     admission: Admission,
     /// Requests of agents that want to go out, in their order.
     asks: VecDeque<Ask>,
+    /// Where questions to people are laid out and answers come in.
+    desk: Desk,
+    /// The open questions, as they were laid out.
+    questions: BTreeMap<NodeIndex, QuestionFile>,
+    /// When answers were last looked for.
+    heard: Instant,
+    patience: Patience,
     /// The outage of the provider, and when it began.
     away: Option<(Away, Instant)>,
-    outage_max: Option<Duration>,
     /// What was last said of the head of the line.
     held: Option<(NodeIndex, Short)>,
     reserve: Reserve,
@@ -86,6 +95,8 @@ pub enum Stop {
     Short(String),
     /// The provider of the model was away for too long.
     Outage(String),
+    /// Nothing goes on before a person has answered.
+    Person(String),
 }
 
 /// What a dispatcher starts from.
@@ -102,10 +113,19 @@ pub(crate) struct Start<'a> {
     pub admission: Admission,
     /// Makes way for the last records on a full disk.
     pub reserve: Reserve,
-    /// How long the provider may be away until the run is stopped.
-    pub outage_max: Option<Duration>,
+    /// What is waited for.
+    pub patience: Patience,
     /// Shows the run.
     pub reporter: &'a mut dyn Reporter,
+}
+
+/// What a run that cannot go on waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long the provider may be away until the run is stopped.
+    pub outage: Option<Duration>,
+    /// Whether the runner stays until people have answered.
+    pub people: bool,
 }
 
 /// How a dispatcher ended.
@@ -123,6 +143,7 @@ impl<'a> Dispatcher<'a> {
     #[must_use]
     pub(crate) fn new(start: Start<'a>) -> Self {
         let clock = Clock::starting_at(start.scheduler.state().at_ms);
+        let desk = Desk::new(start.shop.dir.clone());
         Self {
             shop: Arc::new(start.shop),
             scheduler: start.scheduler,
@@ -135,8 +156,11 @@ impl<'a> Dispatcher<'a> {
             line: VecDeque::new(),
             admission: start.admission,
             asks: VecDeque::new(),
+            desk,
+            questions: BTreeMap::new(),
+            heard: Instant::now(),
+            patience: start.patience,
             away: None,
-            outage_max: start.outage_max,
             held: None,
             reserve: start.reserve,
             disk_looked: Instant::now(),
@@ -177,7 +201,9 @@ impl<'a> Dispatcher<'a> {
         }
         let actions = self.scheduler.resume();
         self.due.extend(actions);
+        self.tidy_desk()?;
         self.act_all()?;
+        self.look_at_people()?;
         while !self.is_over() {
             match inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.receive(message)?,
@@ -188,6 +214,7 @@ impl<'a> Dispatcher<'a> {
             // keep the clock from being looked at.
             self.time_passes()?;
             self.act_all()?;
+            self.look_at_people()?;
         }
         if let Some(stop) = &self.stop {
             let reason = stop.to_string();
@@ -351,7 +378,7 @@ impl<'a> Dispatcher<'a> {
         let actions = self.scheduler.on(at_ms, event).map_err(illegal)?;
         self.show(event);
         self.due.extend(actions);
-        Ok(())
+        self.keep_desk(event)
     }
 
     fn act_all(&mut self) -> Result<(), RunError> {
@@ -363,7 +390,7 @@ impl<'a> Dispatcher<'a> {
             // What was begun may have told a fact by itself.
             if self.due.is_empty() {
                 let held = self.scheduler.state().held as usize;
-                let waits = if held == 0 { !self.line.is_empty() } else { true };
+                let waits = held > 0 || !self.line.is_empty() || self.is_up_to_people();
                 self.clock.set_waiting(waits && self.steps == held);
                 return Ok(());
             }
@@ -493,81 +520,16 @@ impl<'a> Dispatcher<'a> {
         }
         Ok(())
     }
-
-    /// Makes the step of an action from the state.
-    fn step(&self, action: Action) -> Option<(NodeIndex, Step)> {
-        let state = self.scheduler.state();
-        let run = |node: NodeIndex| state.node(node);
-        match action {
-            Action::Start(node) => Some((node, Step::Start(self.start_job(node)))),
-            Action::Recover(node) => {
-                let from = run(node).work.clone()?;
-                Some((node, Step::Recover { start: run(node).start, from }))
-            }
-            Action::Harvest(node) => {
-                let base = run(node).base.clone()?;
-                let (start, attempt) = (run(node).start, run(node).attempt);
-                Some((node, Step::Harvest { start, attempt, base }))
-            }
-            Action::Judge(node, gate) => {
-                let work = run(node).work.clone()?;
-                let rest_ms = self.rest_of_node(node);
-                Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
-            }
-            Action::Commit(node) => Some((node, Step::Commit(Box::new(commit_job(run(node))?)))),
-            Action::Merge(node) => {
-                let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
-                Some((node, Step::Merge { head, commit }))
-            }
-            Action::Finish(_) => None,
-        }
-    }
-
-    fn start_job(&self, node: NodeIndex) -> StartJob {
-        let state = self.scheduler.state();
-        let run = state.node(node);
-        let needs = &self.shop.node(node).needs;
-        StartJob {
-            attempt: run.attempt,
-            start: run.start + 1,
-            needs: needs.iter().filter_map(|need| state.node(*need).commit.clone()).collect(),
-            base: run.base.clone(),
-            key: run.key.clone(),
-            work: run.work.clone(),
-            session: run.session.clone(),
-            feedback: run.feedback.clone(),
-            heard: run.heard,
-            rest_ms: self.rest_of_node(node),
-            is_told: false,
-        }
-    }
-
-    /// Returns what is left of a node's own cap on time.
-    fn rest_of_node(&self, node: NodeIndex) -> Option<u64> {
-        let wall = self.shop.node(node).budget.wall?;
-        Some(wall.0.saturating_sub(self.scheduler.state().node(node).ran_ms))
-    }
-}
-
-/// Gathers what a commit needs of a node's run; `None` before there is work.
-fn commit_job(run: &NodeRun) -> Option<CommitJob> {
-    let passed =
-        |answer: &GateAnswer| Passed { gate: answer.gate.clone(), reason: answer.reason.clone() };
-    Some(CommitJob {
-        attempt: run.attempt,
-        base: run.base.clone()?,
-        work: run.work.clone()?,
-        changes: run.changes,
-        key: run.key.clone(),
-        gates: run.answers.iter().map(passed).collect(),
-    })
 }
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::Host(reason) | Self::Short(reason) | Self::Outage(reason) => f.write_str(reason),
+            Self::Host(reason)
+            | Self::Short(reason)
+            | Self::Outage(reason)
+            | Self::Person(reason) => f.write_str(reason),
         }
     }
 }

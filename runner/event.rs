@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::gateway::upstream::Class;
-use crate::git::CommitId;
+use crate::git::{CommitId, TreeId};
 use crate::key::NodeKey;
 use crate::limits::{Exceeded, Facility};
+use crate::people::{About, Answer};
 use crate::process::ProcessId;
 use crate::protections::Guarded;
 
@@ -251,6 +252,18 @@ pub enum NodeEvent {
         /// The paths in conflict.
         paths: Vec<String>,
     },
+    /// A person is asked; nothing behind the node goes on until they answer.
+    Questioned {
+        /// What about.
+        about: About,
+        /// The tree that they are to look at, which their answer is bound to.
+        tree: TreeId,
+        /// For an approval, the merge of what it depends on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<CommitId>,
+    },
+    /// A person has answered.
+    Answered(Answer),
 }
 
 /// A gate that passed a result.
@@ -340,6 +353,8 @@ impl Outcome {
 pub(crate) enum Action {
     /// Run an attempt at the node.
     Start(NodeIndex),
+    /// Find out what a person is to look at, and ask them.
+    Ask(NodeIndex),
     /// End what an earlier runner left running, and salvage its work.
     Recover(NodeIndex),
     /// Take the result out of the worktree.

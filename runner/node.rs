@@ -6,8 +6,9 @@
 use crate::event::{Outcome, Passed};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
-use crate::git::CommitId;
+use crate::git::{CommitId, TreeId};
 use crate::key::NodeKey;
+use crate::people::{About, Decision};
 use crate::process::ProcessId;
 
 /// Where a node stands.
@@ -25,6 +26,8 @@ pub enum Phase {
     Harvested(u32),
     /// All gates passed.
     Gated,
+    /// Waits for the answer of a person.
+    Waiting,
     /// Done: the result stands.
     Committed,
     /// Done: it did not succeed.
@@ -58,6 +61,7 @@ impl Phase {
             Self::Exited => "exited",
             Self::Harvested(_) => "harvested",
             Self::Gated => "gated",
+            Self::Waiting => "waiting",
             Self::Committed => "committed",
             Self::Failed => "failed",
             Self::Blocked => "blocked",
@@ -141,12 +145,43 @@ pub struct NodeRun {
     pub held_since_ms: Option<u64>,
     /// How long the attempt that runs was held, in milliseconds.
     pub held_ms: u64,
+    /// What people were asked and said; most nodes have none of it.
+    people: Option<Box<People>>,
     /// The result.
     pub commit: Option<CommitId>,
     /// Whether the result is part of the branch.
     pub merge: Merge,
     /// When it was first started and when it came to its end, in active time.
     pub span_ms: (Option<u64>, Option<u64>),
+}
+
+/// What people were asked of a node, and what they said.
+#[derive(Debug, Clone, Default)]
+struct People {
+    question: Option<Question>,
+    said: Option<Said>,
+    /// How long its attempts had run when it got new ones, in milliseconds.
+    ran_before_ms: u64,
+}
+
+/// A question that waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What about.
+    pub about: About,
+    /// The tree that an answer is bound to; `None` until it is looked up.
+    pub tree: Option<TreeId>,
+}
+
+/// What a person said last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What they decided.
+    pub decision: Decision,
+    /// Who they are.
+    pub by: String,
+    /// What they wrote beside it.
+    pub note: Option<String>,
 }
 
 /// What the next attempt of a node is told.
@@ -195,6 +230,7 @@ impl NodeRun {
             running_since_ms: None,
             held_since_ms: None,
             held_ms: 0,
+            people: None,
             commit: None,
             merge: Merge::Waiting,
             span_ms: (None, None),
@@ -251,12 +287,73 @@ impl NodeRun {
     pub(crate) fn reopen(&mut self, missing: u32) {
         self.phase = Phase::Pending;
         self.missing = missing;
+        self.unask();
         self.attempts_before = self.tried;
         self.attempt = self.tried + 1;
         self.failure = None;
         self.spent = None;
         self.merge = Merge::Waiting;
         self.span_ms.1 = None;
+    }
+
+    /// Returns the question that it waits for the answer of.
+    #[must_use]
+    pub fn question(&self) -> Option<&Question> {
+        self.people.as_ref()?.question.as_ref()
+    }
+
+    /// Returns what a person said of it last.
+    #[must_use]
+    pub fn said(&self) -> Option<&Said> {
+        self.people.as_ref()?.said.as_ref()
+    }
+
+    /// Returns the note that a person wrote beside their last answer.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.said()?.note.as_deref()
+    }
+
+    /// Returns why it did not succeed.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        Some(&self.failure.as_ref()?.reason)
+    }
+
+    /// Returns how long its attempts have run of what they may, in milliseconds.
+    #[must_use]
+    pub fn used_ms(&self) -> u64 {
+        let before = self.people.as_ref().map_or(0, |people| people.ran_before_ms);
+        self.ran_ms.saturating_sub(before)
+    }
+
+    /// Notes that a person is asked.
+    pub(crate) fn ask(&mut self, about: About, tree: Option<TreeId>) {
+        self.people.get_or_insert_default().question = Some(Question { about, tree });
+    }
+
+    /// Takes the question away: nobody is to answer any more.
+    pub(crate) fn unask(&mut self) {
+        if let Some(people) = &mut self.people {
+            people.question = None;
+        }
+    }
+
+    /// Notes what a person said, and takes the question away.
+    pub(crate) fn hear(&mut self, said: Said) -> Option<Question> {
+        let people = self.people.get_or_insert_default();
+        people.said = Some(said);
+        people.question.take()
+    }
+
+    /// Gives it a new budget of attempts and time.
+    pub(crate) fn renew(&mut self) {
+        self.attempts_before = self.tried;
+        self.attempt = self.tried + 1;
+        self.failure = None;
+        self.spent = None;
+        let ran_ms = self.ran_ms;
+        self.people.get_or_insert_default().ran_before_ms = ran_ms;
     }
 
     /// Notes the work of an attempt that came to nothing, if there was any.

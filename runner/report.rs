@@ -15,11 +15,12 @@ use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::ledger::hourly;
 use crate::limits::Facility;
+use crate::people::{Decision, words};
 use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RunState};
 
 /// The version of the form of run.json.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What came of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -109,10 +110,40 @@ pub struct NodeReport {
     pub gates: Vec<GateReport>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What a person is asked, while it waits for them.
+    #[serde(default)]
+    pub question: Option<QuestionReport>,
+    /// What a person said last.
+    #[serde(default)]
+    pub answer: Option<AnswerReport>,
     /// Its result.
     pub commit: Option<String>,
     /// Where its logs lie.
     pub logs: PathBuf,
+}
+
+/// A question that waits for a person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QuestionReport {
+    /// What about: approval, escalation, recovery or rule.
+    pub about: Cow<'static, str>,
+    /// The question.
+    pub ask: String,
+    /// The tree that an answer is bound to.
+    pub tree: String,
+    /// Where the answer goes.
+    pub answer: PathBuf,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AnswerReport {
+    /// What they decided.
+    pub decision: Decision,
+    /// Who they are.
+    pub by: String,
+    /// What they wrote beside it.
+    pub note: Option<String>,
 }
 
 /// A gate's answer.
@@ -144,6 +175,7 @@ impl RunReport {
         let nodes = plan.nodes.iter().zip(&state.nodes).enumerate();
         let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
             let mut report = NodeReport::of(node, run, context.dir.node(&node.name, position));
+            report.question = question(&node.work, run, context.dir.answer(&node.name, position));
             if matches!(node.work, Work::Agent { .. }) {
                 let used = state.account.used_by(NodeIndex::new(position));
                 report.cost = money(state, used.micros);
@@ -170,6 +202,17 @@ impl RunReport {
             state: context.dir.root().to_owned(),
         })
     }
+}
+
+/// Says what a node waits for a person to answer.
+fn question(work: &Work, run: &NodeRun, answer: PathBuf) -> Option<QuestionReport> {
+    let question = run.question()?;
+    Some(QuestionReport {
+        about: question.about.word().into(),
+        ask: words(work, &question.about, run.reason()),
+        tree: question.tree.as_ref()?.to_string(),
+        answer,
+    })
 }
 
 /// Says how fast a run spent, if its plan has a rate.
@@ -213,6 +256,12 @@ impl NodeReport {
             replies: run.replies,
             gates: run.answers.iter().map(gate).collect(),
             failure: run.failure.as_ref().map(|failure| failure.reason.clone()),
+            question: None,
+            answer: run.said().map(|said| AnswerReport {
+                decision: said.decision,
+                by: said.by.clone(),
+                note: said.note.clone(),
+            }),
             commit: run.commit.as_ref().map(ToString::to_string),
             logs,
         }

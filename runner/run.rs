@@ -15,7 +15,7 @@ use eufm_plan::{Digest, Plan};
 use crate::admission::Admission;
 use crate::cache::Cache;
 use crate::counter::RunCounter;
-use crate::dispatcher::{Dispatcher, Ended, Start, Stop};
+use crate::dispatcher::{Dispatcher, Ended, Patience, Start, Stop};
 use crate::durable::{write_whole, write_whole_by};
 use crate::environments::{self, Shelf};
 use crate::error::RunError;
@@ -54,6 +54,9 @@ pub struct Order {
     pub model: Model,
     /// How long the provider may be away until the run is stopped.
     pub outage_max: Option<Duration>,
+    /// Whether the runner stays until people have answered, instead of ending when
+    /// nothing else is left to do.
+    pub waits_for_people: bool,
     /// Whether failed nodes get new attempts.
     pub retry: bool,
     /// Whether another run is begun, in place of an unfinished one of the plan.
@@ -160,8 +163,8 @@ pub fn run(
     let journal = journal_of(&shop, &mut replayed, (order.text, locked.digest))?;
     let (scheduler, times) = (replayed.scheduler, replayed.times);
     let admission = admission(&shop.plan, &store);
-    let outage_max = order.outage_max;
-    let start = Start { shop, scheduler, journal, times, admission, reserve, reporter, outage_max };
+    let patience = Patience { outage: order.outage_max, people: order.waits_for_people };
+    let start = Start { shop, scheduler, journal, times, admission, reserve, patience, reporter };
     let ended = Dispatcher::new(start).run(&first, &inbox)?;
     drop(signals);
     finish(ended, &dir)

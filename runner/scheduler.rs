@@ -24,6 +24,8 @@ pub(crate) struct Scheduler {
     waiting: Waiting,
     /// Nodes told to start whose `Started` has not come back.
     starting: BTreeSet<NodeIndex>,
+    /// Nodes told to ask whose `Questioned` has not come back; they take no slot.
+    asking: BTreeSet<NodeIndex>,
     merging: bool,
     finishing: bool,
     /// Set when the runner is told to stop: nothing is started any more.
@@ -39,6 +41,7 @@ impl Scheduler {
             parallel: plan.budget.parallel,
             waiting: Waiting::of(plan),
             starting: BTreeSet::new(),
+            asking: BTreeSet::new(),
             merging: false,
             finishing: false,
             draining: false,
@@ -71,6 +74,9 @@ impl Scheduler {
                 if self.state.node(*node).phase != Phase::Ready {
                     self.starting.remove(node);
                 }
+                if !self.state.is_to_ask(*node) {
+                    self.asking.remove(node);
+                }
                 if matches!(fact, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) {
                     self.merging = false;
                 }
@@ -94,6 +100,7 @@ impl Scheduler {
             let node = NodeIndex::new(position);
             match self.state.node(node).phase {
                 Phase::Running => actions.push(Action::Recover(node)),
+                Phase::Waiting => actions.extend(self.ask(node)),
                 _ => actions.extend(self.next_step(node)),
             }
         }
@@ -108,19 +115,28 @@ impl Scheduler {
 
     /// Forgets a start that did not come about.
     pub(crate) fn abandon(&mut self, node: NodeIndex) {
-        if self.starting.remove(&node) && self.state.node(node).phase == Phase::Ready {
+        let was_told = self.starting.remove(&node) || self.asking.remove(&node);
+        if was_told && self.state.node(node).phase == Phase::Ready {
             self.waiting.insert(node);
         }
     }
 
     /// Facts that do not move a node on call for nothing new.
-    fn follow(&self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
+    fn follow(&mut self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
         match fact {
-            NodeEvent::Exited { .. } | NodeEvent::Harvested { .. } | NodeEvent::Judged { .. } => {
-                self.next_step(node)
-            }
+            _ if self.state.node(node).phase == Phase::Waiting => self.ask(node),
+            NodeEvent::Exited { .. }
+            | NodeEvent::Harvested { .. }
+            | NodeEvent::Judged { .. }
+            | NodeEvent::Answered(_) => self.next_step(node),
             _ => None,
         }
+    }
+
+    /// Lets a node that waits for a person find out what they are to look at.
+    fn ask(&mut self, node: NodeIndex) -> Option<Action> {
+        let is_due = !self.draining && self.state.is_to_ask(node) && self.asking.insert(node);
+        is_due.then_some(Action::Ask(node))
     }
 
     /// The step that the node's phase calls for, other than starting it.
@@ -146,10 +162,17 @@ impl Scheduler {
         if self.draining {
             return;
         }
+        if self.state.halted {
+            self.waiting.clear();
+        }
         for node in self.state.take_newly_ready() {
-            if self.state.node(node).phase == Phase::Ready && !self.starting.contains(&node) {
+            let is_told = self.starting.contains(&node) || self.asking.contains(&node);
+            if self.state.node(node).phase == Phase::Ready && !is_told {
                 self.waiting.insert(node);
             }
+        }
+        for node in self.waiting.take_questions() {
+            actions.extend(self.ask(node));
         }
         while self.state.busy as usize + self.starting.len() < self.parallel as usize {
             let Some(node) = self.next_start() else { break };
@@ -160,6 +183,14 @@ impl Scheduler {
             self.finishing = true;
             actions.push(Action::Finish(self.state.outcome()));
         }
+    }
+
+    /// Tells whether nothing goes on before a person has answered.
+    #[must_use]
+    pub(crate) fn waits_for_people(&self) -> bool {
+        let is_idle = self.state.busy == 0 && self.starting.is_empty() && self.waiting.is_empty();
+        let is_settled = self.asking.is_empty() && !self.merging && !self.finishing;
+        self.state.waiting > 0 && is_idle && is_settled
     }
 
     /// Takes the node that is to be started next. More money spent than the pace

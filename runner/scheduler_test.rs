@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eufm_plan::units::Rate;
-use eufm_plan::{NodeIndex, Plan, Work};
+use eufm_plan::{NodeIndex, OnFail, Plan, Work};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::test_runner::RngSeed;
 
@@ -113,6 +113,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn a_run_that_a_failure_halts_starts_nothing_more_whenever_it_is_resumed(
+        seed in any::<u64>(), size in 1..9_usize,
+    ) {
+        let (mut plan, fate) = (some_plan(seed, size), Fate(seed));
+        for (position, node) in plan.nodes.iter_mut().enumerate() {
+            if mix(&[seed, 6, position as u64]).is_multiple_of(2) {
+                node.on_fail = OnFail::Stop;
+            }
+        }
+        // The world watches that nothing starts once the run is halted.
+        let (journal, _) = World::resume(&plan, fate, seed, &[], false).finish();
+        for crash in 0..=journal.len() {
+            let (seed, told) = (mix(&[seed, crash as u64]), &journal[..crash]);
+            let (_, result) = World::resume(&plan, fate, seed, told, false).finish();
+            let failed = plan.nodes.iter().zip(result.phases());
+            let halts = failed.filter(|(node, phase)| {
+                node.on_fail == OnFail::Stop && *phase == Phase::Failed
+            });
+            let is_cut = result.phases().any(|phase| phase == Phase::Cancelled);
+            assert!(halts.count() > 0 || !is_cut, "nobody halted the run");
+        }
+    }
+}
+
 #[test]
 fn the_world_is_not_dull() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
@@ -132,6 +160,7 @@ fn the_world_is_not_dull() {
         *seen.entry(format!("ends {:?}", result.outcome)).or_default() += 1;
     }
     let expected = [
+        "Answered",
         "Cached",
         "Committed",
         "Completed",
@@ -142,6 +171,7 @@ fn the_world_is_not_dull() {
         "Interrupted",
         "Merged",
         "Pass",
+        "Questioned",
         "Refused",
         "Replied",
         "TimedOut",
@@ -334,7 +364,9 @@ fn facts_of(scheduler: &Scheduler, action: Action, fails_first: bool) -> Vec<Eve
         Action::Commit(node) => tell(node, vec![NodeEvent::Committed { commit: commit(2) }]),
         Action::Merge(node) => tell(node, vec![NodeEvent::Merged { head: commit(3) }]),
         Action::Finish(outcome) => vec![Event::Run(RunEvent::Finished { outcome })],
-        Action::Judge(..) | Action::Recover(_) => unreachable!("there are no gates and no crash"),
+        Action::Judge(..) | Action::Recover(_) | Action::Ask(_) => {
+            unreachable!("no gates, no crash, no questions")
+        }
     }
 }
 

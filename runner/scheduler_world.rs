@@ -6,15 +6,16 @@
 //! interruptions, late answers) is up to a seed. So the result of a run can be
 //! computed without running it, and must come out after any crash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eufm_plan::units::Rate;
-use eufm_plan::{AgentIndex, NodeIndex, Plan, Work};
+use eufm_plan::{Accept, AgentIndex, NodeIndex, OnFail, Plan, Work};
 
 use crate::event::{Action, Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::gateway::Usage;
-use crate::git::CommitId;
+use crate::git::{CommitId, TreeId};
+use crate::people::{About, Answer, Decision};
 use crate::process::ProcessId;
 use crate::scheduler::Scheduler;
 use crate::state::{Merge, Phase};
@@ -102,9 +103,34 @@ impl Fate {
         self.roll(24, node, 0) < 20
     }
 
+    /// What a person says to a node's question, the third time at the latest no.
+    fn decision(self, node: NodeIndex, question: u32) -> Decision {
+        let goes_on = question < 3 && self.roll(25, node, question) < 60;
+        if goes_on { Decision::Approve } else { Decision::Reject }
+    }
+
     fn work(self, node: NodeIndex, attempt: u32) -> CommitId {
         commit(mix(&[self.0, 23, node.get() as u64, u64::from(attempt)]))
     }
+}
+
+/// What an approval looks at, and its result.
+fn base_of(node: NodeIndex) -> CommitId {
+    commit(mix(&[5, node.get() as u64]))
+}
+
+fn is_approval(plan: &Plan, node: NodeIndex) -> bool {
+    matches!(plan.nodes[node.get()].work, Work::Approval { .. })
+}
+
+/// What becomes of a node, computed without running it.
+#[derive(Debug, Clone)]
+struct Course {
+    phase: Phase,
+    tried: u32,
+    work: Option<CommitId>,
+    merge: Merge,
+    asked: u32,
 }
 
 /// The branch's head after a result was merged into it.
@@ -122,6 +148,10 @@ pub(crate) struct Result {
 }
 
 impl Result {
+    pub(crate) fn phases(&self) -> impl Iterator<Item = Phase> + '_ {
+        self.nodes.iter().map(|(phase, ..)| *phase)
+    }
+
     pub(crate) fn of(scheduler: &Scheduler) -> Self {
         let state = scheduler.state();
         Self {
@@ -138,69 +168,121 @@ impl Result {
     /// Computes the result of a run without running it; `rounds` is how often
     /// the nodes that did not succeed get new attempts, and one.
     pub(crate) fn expected(plan: &Plan, fate: Fate, rounds: u32) -> Self {
-        let mut nodes = vec![(Phase::Pending, 0, None, Merge::Waiting); plan.nodes.len()];
+        let (phase, merge) = (Phase::Pending, Merge::Waiting);
+        let course = Course { phase, tried: 0, work: None, merge, asked: 0 };
+        let mut nodes = vec![course; plan.nodes.len()];
         let (mut head, mut outcome) = (commit(1), Outcome::Done);
         for _ in 0..rounds {
             outcome = Outcome::Done;
             for position in 0..nodes.len() {
-                if nodes[position].0 != Phase::Committed {
-                    nodes[position].3 = Merge::Waiting;
+                if nodes[position].phase != Phase::Committed {
+                    nodes[position].merge = Merge::Waiting;
                 }
                 outcome = outcome.worse(attempt_all(plan, fate, position, &mut nodes));
             }
             for position in 0..nodes.len() {
                 let node = NodeIndex::new(position);
-                let left = |need: &NodeIndex| nodes[need.get()].3 == Merge::Left;
-                let (phase, tried, work, merge) = nodes[position].clone();
-                nodes[position].3 = match work {
-                    _ if merge != Merge::Waiting => merge,
-                    Some(_) if plan.nodes[position].needs.iter().any(left) => Merge::Left,
-                    Some(_) if fate.changes(node, tried) == 0 => Merge::Done,
+                let left = |need: &NodeIndex| {
+                    let need = &nodes[need.get()];
+                    need.phase == Phase::Committed && need.merge == Merge::Left
+                };
+                let is_left = plan.nodes[position].needs.iter().any(left);
+                let course = &mut nodes[position];
+                let is_empty = is_approval(plan, node) || fate.changes(node, course.tried) == 0;
+                course.merge = match &course.work {
+                    _ if course.merge != Merge::Waiting => course.merge,
+                    Some(_) if is_left => Merge::Left,
+                    Some(_) if is_empty => Merge::Done,
                     Some(_) if fate.conflicts(node) => Merge::Left,
                     Some(work) => {
-                        head = merged(&head, &work);
+                        head = merged(&head, work);
                         Merge::Done
                     }
                     None => Merge::Left,
                 };
-                let conflicts = nodes[position].3 == Merge::Left && phase == Phase::Committed;
-                if conflicts {
+                if course.merge == Merge::Left && course.phase == Phase::Committed {
                     outcome = outcome.worse(Outcome::Failed);
                 }
             }
         }
-        Self { nodes, head, outcome }
+        let nodes = nodes.into_iter().map(|it| (it.phase, it.tried, it.work, it.merge));
+        Self { nodes: nodes.collect(), head, outcome }
+    }
+}
+
+/// Tells whether a node may begin, once all it needs has come to its end.
+fn may_begin(plan: &Plan, position: usize, is_committed: impl Fn(NodeIndex) -> bool) -> bool {
+    let planned = &plan.nodes[position];
+    let mut needs = planned.needs.iter();
+    match planned.accept {
+        Accept::All => needs.all(|need| is_committed(*need)),
+        Accept::Succeeded => {
+            let is_open = |need: &NodeIndex| !is_approval(plan, *need) || is_committed(*need);
+            let is_fed = planned.needs.is_empty() || needs.any(|need| is_committed(*need));
+            is_fed && planned.needs.iter().all(is_open)
+        }
     }
 }
 
 /// Tries a node until it succeeds or may not be tried again.
-fn attempt_all(
-    plan: &Plan,
-    fate: Fate,
-    position: usize,
-    nodes: &mut [(Phase, u32, Option<CommitId>, Merge)],
-) -> Outcome {
+fn attempt_all(plan: &Plan, fate: Fate, position: usize, nodes: &mut [Course]) -> Outcome {
     let node = NodeIndex::new(position);
-    if nodes[position].0 == Phase::Committed {
+    if nodes[position].phase == Phase::Committed {
         return Outcome::Done;
     }
-    let is_committed = |need: &NodeIndex| nodes[need.get()].0 == Phase::Committed;
-    if !plan.nodes[position].needs.iter().all(is_committed) {
-        nodes[position].0 = Phase::Blocked;
+    if !may_begin(plan, position, |need| nodes[need.get()].phase == Phase::Committed) {
+        nodes[position].phase = Phase::Blocked;
         return Outcome::Failed;
     }
-    nodes[position].0 = Phase::Failed;
-    if nodes[position].1 == 0 && fate.is_unmergeable(node) {
+    let course = &mut nodes[position];
+    loop {
+        let outcome = match is_approval(plan, node) {
+            true => approve(fate, node, course),
+            false => attempt_round(plan, fate, node, course),
+        };
+        if course.phase == Phase::Committed {
+            return outcome;
+        }
+        course.phase = Phase::Failed;
+        let is_asked = plan.nodes[position].on_fail == OnFail::Escalate;
+        if !is_asked || outcome == Outcome::Unavailable {
+            return outcome;
+        }
+        course.asked += 1;
+        if fate.decision(node, course.asked) == Decision::Reject {
+            return outcome;
+        }
+    }
+}
+
+/// Asks a person for an approval.
+fn approve(fate: Fate, node: NodeIndex, course: &mut Course) -> Outcome {
+    if fate.is_unmergeable(node) {
         return Outcome::Failed;
     }
-    if nodes[position].1 == 0 && fate.is_cached(node) {
-        nodes[position].0 = Phase::Committed;
-        nodes[position].2 = Some(fate.work(node, 0));
+    course.asked += 1;
+    if fate.decision(node, course.asked) == Decision::Reject {
+        return Outcome::Failed;
+    }
+    course.phase = Phase::Committed;
+    course.work = Some(base_of(node));
+    Outcome::Done
+}
+
+/// Tries a node as often as its budget of attempts allows.
+fn attempt_round(plan: &Plan, fate: Fate, node: NodeIndex, course: &mut Course) -> Outcome {
+    let planned = &plan.nodes[node.get()];
+    if course.tried == 0 && fate.is_unmergeable(node) {
+        return Outcome::Failed;
+    }
+    if course.tried == 0 && fate.is_cached(node) {
+        course.phase = Phase::Committed;
+        course.work = Some(fate.work(node, 0));
         return Outcome::Done;
     }
-    for _ in 0..plan.nodes[position].budget.attempts {
-        nodes[position].1 += 1;
-        let attempt = nodes[position].1;
+    for _ in 0..planned.budget.attempts {
+        course.tried += 1;
+        let attempt = course.tried;
         match fate.ending(node, attempt) {
             Ending::Completed => {}
             Ending::Failed { .. } => continue,
@@ -209,11 +291,11 @@ fn attempt_all(
             Ending::Unavailable { .. } => return Outcome::Unavailable,
             Ending::TimedOut | Ending::Exceeded { .. } => return Outcome::BudgetExhausted,
         }
-        let gates = 0..plan.nodes[position].gates.len();
+        let mut gates = 0..planned.gates.len();
         let passes = |gate| fate.verdict(node, attempt, gate) == Verdict::Pass;
-        if !fate.is_refused(node, attempt) && gates.into_iter().all(passes) {
-            nodes[position].0 = Phase::Committed;
-            nodes[position].2 = Some(fate.work(node, attempt));
+        if !fate.is_refused(node, attempt) && gates.all(passes) {
+            course.phase = Phase::Committed;
+            course.work = Some(fate.work(node, attempt));
             return Outcome::Done;
         }
     }
@@ -250,6 +332,8 @@ pub(crate) struct World<'a> {
     committed: BTreeSet<NodeIndex>,
     working: BTreeSet<NodeIndex>,
     last_merge: Option<NodeIndex>,
+    /// How often a person has answered each node.
+    answered: BTreeMap<NodeIndex, u32>,
     /// How often agents were held back for money, and were started all the same.
     pub(crate) paced: (u32, u32),
 }
@@ -274,6 +358,7 @@ impl<'a> World<'a> {
             committed: BTreeSet::new(),
             working: BTreeSet::new(),
             last_merge: None,
+            answered: BTreeMap::new(),
             paced: (0, 0),
         };
         for (position, event) in journal.iter().enumerate() {
@@ -308,6 +393,12 @@ impl<'a> World<'a> {
                 assert!(self.committed.insert(*node), "{node:?} is committed twice");
             }
             Event::Run(RunEvent::Reopened) => self.last_merge = None,
+            Event::Node(node, NodeEvent::Answered(answer)) => {
+                if is_approval(self.plan, *node) && answer.decision == Decision::Approve {
+                    assert!(self.committed.insert(*node), "{node:?} is committed twice");
+                }
+                *self.answered.entry(*node).or_default() += 1;
+            }
             Event::Node(node, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) => {
                 assert!(self.last_merge < Some(*node), "{node:?} is merged out of order");
                 self.last_merge = Some(*node);
@@ -334,7 +425,8 @@ impl<'a> World<'a> {
     fn act(&mut self, actions: &[Action]) {
         for action in actions {
             if let Action::Finish(outcome) = action {
-                assert!(self.steps.is_empty() || self.scheduler.state().wall_exhausted);
+                let state = self.scheduler.state();
+                assert!(self.steps.is_empty() || state.wall_exhausted || state.halted);
                 self.take(&Event::Run(RunEvent::Finished { outcome: *outcome }));
                 continue;
             }
@@ -349,7 +441,8 @@ impl<'a> World<'a> {
                     assert!(self.committed.contains(&node));
                     node
                 }
-                Action::Recover(node)
+                Action::Ask(node)
+                | Action::Recover(node)
                 | Action::Harvest(node)
                 | Action::Judge(node, _)
                 | Action::Commit(node) => {
@@ -372,9 +465,12 @@ impl<'a> World<'a> {
         assert!(!self.stopping, "{node:?} starts after the stop");
         assert!(!self.scheduler.state().wall_exhausted, "{node:?} starts without time");
         assert!(!self.committed.contains(&node), "{node:?} is started again");
-        let needs = &self.plan.nodes[node.get()].needs;
-        assert!(needs.iter().all(|need| self.committed.contains(need)), "{node:?} is too early");
+        let is_committed = |need| self.committed.contains(&need);
+        assert!(may_begin(self.plan, node.get(), is_committed), "{node:?} must not begin");
         let state = self.scheduler.state();
+        let mut needs = self.plan.nodes[node.get()].needs.iter();
+        assert!(needs.all(|need| state.node(*need).phase.is_final()), "{node:?} is too early");
+        assert!(!state.halted, "{node:?} starts after the halt");
         let is_agent = matches!(self.plan.nodes[node.get()].work, Work::Agent { .. });
         if is_agent && state.paced(state.at_ms).is_some_and(crate::ledger::Paced::is_passed) {
             assert!(self.working.is_empty(), "{node:?} spends beside others");
@@ -386,7 +482,11 @@ impl<'a> World<'a> {
 
     /// Lets one step go on; `false` when none is under way.
     pub(crate) fn go_on(&mut self) -> bool {
-        if self.steps.is_empty() {
+        let is_idle = self.steps.is_empty();
+        if !self.stopping && (is_idle || self.dice.one_in(8)) && self.answer() {
+            return true;
+        }
+        if is_idle {
             return false;
         }
         if self.dice.one_in(if self.plan.budget.rate.is_some() { 4 } else { 20 }) {
@@ -409,6 +509,23 @@ impl<'a> World<'a> {
             self.steps[chosen].told += 1;
         }
         self.take(&Event::Node(node, event));
+        true
+    }
+
+    /// Lets a person answer the first open question; `false` when there is none.
+    fn answer(&mut self) -> bool {
+        let state = self.scheduler.state();
+        let open = |run: &crate::state::NodeRun| {
+            run.question().is_some_and(|question| question.tree.is_some())
+        };
+        let Some(position) = state.nodes.iter().position(open) else { return false };
+        let node = NodeIndex::new(position);
+        let number = self.answered.get(&node).copied().unwrap_or_default() + 1;
+        let decision = self.fate.decision(node, number);
+        let (by, at) = ("anna".to_owned(), "now".to_owned());
+        let note = self.dice.one_in(2).then(|| "look again".to_owned());
+        let answer = Answer { decision, by, at, note, raise: None };
+        self.take(&Event::Node(node, NodeEvent::Answered(answer)));
         true
     }
 
@@ -442,6 +559,16 @@ impl<'a> World<'a> {
         let interrupted = |salvage| Next::TellAndEnd(NodeEvent::Interrupted { salvage });
         match action {
             Action::Start(_) => self.attempt(node, attempt, start, base, told),
+            Action::Ask(_) if is_approval(self.plan, node) && fate.is_unmergeable(node) => {
+                Next::TellAndEnd(NodeEvent::Unmergeable { paths: vec!["a".to_owned()] })
+            }
+            Action::Ask(_) => {
+                let tree = TreeId::new(&"a".repeat(40)).expect("an id");
+                let is_approval = is_approval(self.plan, node);
+                let about = if is_approval { About::Approval } else { About::Escalation };
+                let base = is_approval.then(|| base_of(node));
+                Next::TellAndEnd(NodeEvent::Questioned { about, tree, base })
+            }
             Action::Recover(_) => interrupted(self.dice.one_in(2).then(|| commit(77))),
             // Its folder is gone.
             Action::Harvest(_) if self.dice.one_in(15) => interrupted(None),
@@ -496,7 +623,7 @@ impl<'a> World<'a> {
                 Next::TellAndEnd(cached(work, changes))
             }
             0 => {
-                let base = base.unwrap_or_else(|| commit(mix(&[5, node.get() as u64])));
+                let base = base.unwrap_or_else(|| base_of(node));
                 let from = base.clone();
                 Next::Tell(NodeEvent::Started { attempt, start, base, from, key: None })
             }
@@ -571,9 +698,26 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
     };
     let sketches: Vec<Sketch> = (0..size).map(sketch).collect();
     let mut plan = plan_of(&sketches, 1 + u32::try_from(mix(&[seed, 8]) % 4).unwrap());
+    // People are asked in two of three plans.
+    let has_people = !mix(&[seed, 10]).is_multiple_of(3);
+    let mut own = Dice(mix(&[seed, 11]));
+    for node in plan.nodes.iter_mut().filter(|_| has_people) {
+        if own.one_in(6) {
+            node.work = Work::Approval { ask: "Well?".to_owned() };
+            node.gates.clear();
+        } else if own.one_in(3) {
+            node.on_fail = OnFail::Escalate;
+        }
+        if own.one_in(4) {
+            node.accept = Accept::Succeeded;
+        }
+    }
     // In every other plan some nodes have agents, and these are paced.
     if seed.is_multiple_of(2) {
         for node in plan.nodes.iter_mut().filter(|_| !dice.one_in(3)) {
+            if matches!(node.work, Work::Approval { .. }) {
+                continue;
+            }
             let (agent, prompt) = (AgentIndex::new(0), "Work.".to_owned());
             node.work = Work::Agent { agent, prompt, session: None };
         }

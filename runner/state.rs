@@ -5,10 +5,12 @@
 //! each transition; a fact that does not fit is an error, never a guess.
 //! Unaware of clocks, files and processes. See docs/run-state.md.
 
-use eufm_plan::{GateIndex, NodeIndex, Plan};
+use eufm_plan::{Accept, GateIndex, NodeIndex, OnFail, Plan, Work};
 use thiserror::Error;
 
 mod branch;
+mod order;
+mod people;
 mod requests;
 mod worked;
 
@@ -18,7 +20,7 @@ use crate::git::CommitId;
 use crate::ledger::{Account, Pace};
 use crate::limits::Facility;
 use crate::lists::Lists;
-pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
+pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase, Said};
 use crate::protections::Guarded;
 use worked::Worked;
 
@@ -37,6 +39,8 @@ pub struct RunState {
     pace: Option<Pace>,
     /// How many nodes have not come to their end.
     pub open: u32,
+    /// How many nodes wait for a person.
+    pub waiting: u32,
     /// The first node whose place in the branch is not decided.
     pub merge_cursor: usize,
     /// The head of the run's branch; the base at first.
@@ -51,6 +55,8 @@ pub struct RunState {
     pub account: Account,
     /// Set when the run's time is used up.
     pub wall_exhausted: bool,
+    /// Set when a node failed that ends the run: nothing more is started.
+    pub halted: bool,
     /// Set when the run takes no results of earlier runs over.
     pub uncached: bool,
     /// Set when another run was begun in its place.
@@ -67,7 +73,31 @@ pub struct RunState {
     needs: Lists<NodeIndex>,
     gates: Lists<GateIndex>,
     gate_names: Vec<String>,
-    attempts_max: Vec<u32>,
+    rules: Vec<NodeRules>,
+}
+
+/// What the plan says of a node, as far as it decides where the node goes.
+#[derive(Debug, Clone, Copy)]
+struct NodeRules {
+    attempts_max: u32,
+    on_fail: OnFail,
+    accept: Accept,
+    /// Nothing goes past it unless it succeeded, whatever `accept` says.
+    is_barrier: bool,
+    is_approval: bool,
+}
+
+impl NodeRules {
+    fn of(node: &eufm_plan::Node) -> Self {
+        let is_approval = matches!(node.work, Work::Approval { .. });
+        Self {
+            attempts_max: node.budget.attempts,
+            on_fail: node.on_fail,
+            accept: node.accept,
+            is_barrier: is_approval,
+            is_approval,
+        }
+    }
 }
 
 /// What identifies a run.
@@ -104,6 +134,7 @@ impl RunState {
             worked: Worked::default(),
             pace: plan.budget.rate.map(Pace::of),
             open: count(plan.nodes.len()),
+            waiting: 0,
             merge_cursor: 0,
             head: None,
             opened: None,
@@ -111,6 +142,7 @@ impl RunState {
             limits: Vec::new(),
             account: Account::of(plan),
             wall_exhausted: false,
+            halted: false,
             uncached: false,
             closed: false,
             finished: None,
@@ -121,7 +153,7 @@ impl RunState {
             needs,
             gates: Lists::of(plan.nodes.iter().map(|node| node.gates.as_slice())),
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
-            attempts_max: plan.nodes.iter().map(|node| node.budget.attempts).collect(),
+            rules: plan.nodes.iter().map(NodeRules::of).collect(),
         }
     }
 
@@ -224,6 +256,8 @@ impl RunState {
             NodeEvent::Committed { .. } => run.phase == Phase::Gated,
             NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => run.merge == Merge::Due,
             NodeEvent::Unmergeable { .. } => run.phase == Phase::Ready && run.base.is_none(),
+            NodeEvent::Questioned { about, base, .. } => self.may_ask(node, about, base.as_ref()),
+            NodeEvent::Answered(answer) => self.may_answer(node, answer),
         }
     }
 
@@ -349,9 +383,10 @@ impl RunState {
                 run.failure = Some(Failure::conflict("the branch", paths));
             }
             NodeEvent::Unmergeable { paths } => {
-                run.failure = Some(Failure::conflict("each other, in what it needs", paths));
-                self.set(node, Phase::Failed);
+                let failure = Failure::conflict("each other, in what it needs", paths);
+                self.fail(node, failure.outcome, failure.reason);
             }
+            NodeEvent::Questioned { .. } | NodeEvent::Answered(_) => self.apply_people(node, event),
         }
     }
 
@@ -421,7 +456,7 @@ impl RunState {
             self.fail(node, Outcome::BudgetExhausted, reason);
             return;
         }
-        let max = self.attempts_max[node.get()];
+        let max = self.rules[node.get()].attempts_max;
         let run = &mut self.nodes[node.get()];
         run.feedback = Some(Feedback::Rejected(told));
         run.heard = false;
@@ -435,13 +470,32 @@ impl RunState {
         }
     }
 
+    /// The node did not succeed: a person is asked if the plan says so, else that
+    /// is its end.
     fn fail(&mut self, node: NodeIndex, outcome: Outcome, reason: String) {
         self.nodes[node.get()].failure = Some(Failure { outcome, reason });
+        let is_asked = self.rules[node.get()].on_fail == OnFail::Escalate;
+        // No answer brings the agent or the model back.
+        if is_asked && outcome != Outcome::Unavailable && !self.halted {
+            self.escalate(node);
+        } else {
+            self.give_up(node);
+        }
+    }
+
+    /// Brings a node to its end without a result.
+    fn give_up(&mut self, node: NodeIndex) {
         self.set(node, Phase::Failed);
+        if self.rules[node.get()].on_fail == OnFail::Stop {
+            self.halt();
+        }
     }
 
     /// The one place where a phase changes; keeps the views beside it true.
     fn set(&mut self, node: NodeIndex, phase: Phase) {
+        // What was under way when the run was halted is not begun again.
+        let is_cut = self.halted && phase == Phase::Ready;
+        let phase = if is_cut { Phase::Cancelled } else { phase };
         let run = &mut self.nodes[node.get()];
         let before = std::mem::replace(&mut run.phase, phase);
         if phase == Phase::Ready {
@@ -450,6 +504,14 @@ impl RunState {
         match (before.is_busy(), phase.is_busy()) {
             (false, true) => self.busy += 1,
             (true, false) => self.busy -= 1,
+            _ => {}
+        }
+        match (before == Phase::Waiting, phase == Phase::Waiting) {
+            (false, true) => self.waiting += 1,
+            (true, false) => {
+                self.waiting -= 1;
+                run.unask();
+            }
             _ => {}
         }
         match (before == Phase::Running, phase == Phase::Running) {
@@ -462,66 +524,6 @@ impl RunState {
             self.open -= 1;
             self.ended.push(node);
         }
-    }
-
-    /// A loop, not a recursion: a chain may be as long as the plan.
-    fn tell_dependents(&mut self) {
-        while let Some(node) = self.ended.pop() {
-            let phase = self.node(node).phase;
-            for position in 0..self.dependents.at(node).len() {
-                self.tell_dependent(self.dependents.at(node)[position], phase);
-            }
-        }
-    }
-
-    fn tell_dependent(&mut self, dependent: NodeIndex, phase: Phase) {
-        let run = &mut self.nodes[dependent.get()];
-        match (phase, run.phase) {
-            (Phase::Committed, Phase::Pending) => {
-                run.missing -= 1;
-                if run.missing == 0 {
-                    self.set(dependent, Phase::Ready);
-                }
-            }
-            (Phase::Failed | Phase::Blocked, Phase::Pending) => {
-                self.set(dependent, Phase::Blocked);
-            }
-            _ => {}
-        }
-    }
-
-    fn cancel(&mut self) {
-        for position in 0..self.nodes.len() {
-            if !self.nodes[position].phase.is_final() {
-                self.nodes[position].end_of_attempt(self.at_ms);
-                self.set(NodeIndex::new(position), Phase::Cancelled);
-            }
-        }
-    }
-
-    /// Gives failed, blocked and cancelled nodes a new budget of attempts.
-    fn reopen(&mut self) {
-        self.finished = None;
-        for position in 0..self.nodes.len() {
-            let needs = self.needs.at(NodeIndex::new(position));
-            let committed =
-                needs.iter().filter(|need| self.node(**need).phase == Phase::Committed).count();
-            let missing = needs.len() - committed;
-            let run = &mut self.nodes[position];
-            if run.phase == Phase::Committed {
-                continue;
-            }
-            run.reopen(u32::try_from(missing).expect("invariant: fewer needs than nodes"));
-            self.open += 1;
-            if missing == 0 {
-                self.set(NodeIndex::new(position), Phase::Ready);
-            }
-        }
-        self.merge_cursor = self
-            .nodes
-            .iter()
-            .position(|run| run.merge == Merge::Waiting)
-            .unwrap_or(self.nodes.len());
     }
 
     /// Tells whether every node has come to its end and its place in the branch

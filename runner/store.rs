@@ -250,6 +250,30 @@ impl RunDir {
         self.root.join("run.json")
     }
 
+    /// Returns the folder of open questions to people.
+    #[must_use]
+    pub(crate) fn questions(&self) -> PathBuf {
+        self.root.join("questions")
+    }
+
+    /// Returns the file of a node's open question.
+    #[must_use]
+    pub(crate) fn question(&self, node: &str, position: usize) -> PathBuf {
+        self.questions().join(format!("{}.json", folder_name(node, position)))
+    }
+
+    /// Returns the folder of answers that were not taken yet.
+    #[must_use]
+    pub(crate) fn answers(&self) -> PathBuf {
+        self.root.join("answers")
+    }
+
+    /// Returns the file that a person's answer to a node's question becomes.
+    #[must_use]
+    pub fn answer(&self, node: &str, position: usize) -> PathBuf {
+        self.answers().join(format!("{}.json", folder_name(node, position)))
+    }
+
     /// Returns the folder of the environments that the run's results need.
     #[must_use]
     pub fn environments(&self) -> PathBuf {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use eufm_plan::schema::{KindSchema, ParamType};
-use eufm_plan::{Accept, Node, OnFail, ParamValue, Params, Plan, Work, Writes};
+use eufm_plan::{Node, ParamValue, Params, Plan, Work, Writes};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
@@ -146,22 +146,15 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         Work::Agent { session, .. } => {
             refuse(session.is_some(), "`session`: sessions are not forked yet");
         }
-        Work::Approval { .. } => refuse(true, "an approval: people are not asked yet"),
+        Work::Approval { .. } => {}
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
         }
     }
     refuse(!node.inputs.is_empty(), "`inputs`: results of other nodes are not handed on yet");
-    let accept = "`accept = succeeded`: a node needs all that it waits for yet";
-    refuse(node.accept != Accept::All, accept);
     let unprotected = "no `writes`: the protected files are not known yet; list what it may change";
     refuse(node.writes == Writes::Unprotected, unprotected);
-    match node.on_fail {
-        OnFail::GoOn => {}
-        OnFail::Stop => refuse(true, "`on_fail = stop`: the rest goes on yet"),
-        OnFail::Escalate => refuse(true, "`on_fail = escalate`: people are not asked yet"),
-    }
 }
 
 #[cfg(test)]
@@ -205,6 +198,8 @@ mod tests {
             plan.origin.params = vec![("env".to_owned(), "x".to_owned())];
             plan.nodes[0].implements = vec!["FR-001".to_owned()];
             plan.nodes[0].overlap = eufm_plan::Overlap::Merge;
+            plan.nodes[0].accept = eufm_plan::Accept::Succeeded;
+            plan.nodes[0].on_fail = eufm_plan::OnFail::Escalate;
             plan.nodes[0].work = Work::Command(Box::new(Command {
                 cwd: Some("a".to_owned()),
                 vars: vec![("CI".to_owned(), "1".to_owned())],
@@ -325,7 +320,6 @@ mod tests {
                 },
                 "n0: `session`",
             ),
-            (|plan| plan.nodes[0].work = Work::Approval { ask: String::new() }, "n0: an approval"),
             (
                 |plan| {
                     let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);
@@ -341,10 +335,7 @@ mod tests {
                 },
                 "n0: `inputs`",
             ),
-            (|plan| plan.nodes[0].accept = Accept::Succeeded, "n0: `accept = succeeded`"),
             (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
-            (|plan| plan.nodes[0].on_fail = OnFail::Stop, "n0: `on_fail = stop`"),
-            (|plan| plan.nodes[0].on_fail = OnFail::Escalate, "n0: `on_fail = escalate`"),
         ];
         for (change, place) in changes {
             let refused = refused(change);
@@ -355,7 +346,7 @@ mod tests {
     #[test]
     fn the_message_lists_some_and_counts_the_rest() {
         let mut plan = plan();
-        let node = Node { accept: Accept::Succeeded, ..plan.nodes[0].clone() };
+        let node = Node { writes: Writes::Unprotected, ..plan.nodes[0].clone() };
         plan.nodes = (0..25).map(|at| Node { name: format!("n{at}"), ..node.clone() }).collect();
         let message = check(&plan).expect_err("refused").to_string();
         assert!(message.contains("\n  n19: ") && !message.contains("n20: "), "{message}");

@@ -2,6 +2,7 @@
 //! real Codex CLI, with a cassette in place of the model. One topic a file.
 
 mod admission;
+mod approvals;
 mod cache;
 mod cassette;
 mod check;

@@ -156,31 +156,27 @@ pipeline more {
   window = "22:00-06:00 UTC"
   budget { tokens <= 4M }
 }
+gate unit is tests {
+  run      = ["make", "test"]
+  report   = junit("report.xml")
+  baseline = no_new_failures
+}
 command one {
-  run     = ["true"]
-  on_fail = stop
-}
-approval go {
-  needs = [one]
-  ask   = "Go on?"
-}
-command two {
-  needs   = [go]
-  run     = ["true"]
-  network = ["a.example"]
+  run    = ["true"]
+  writes = ["a"]
+  gates  = [unit]
 }
 "#;
     let project = Project::of_spec(spec);
     let places = [
         "this version of eufm cannot do what the plan asks for:",
         "pipeline: `window`",
-        "one: `on_fail = stop`",
-        "go: an approval",
+        "gate unit: `baseline`",
         "help: remove these from the spec and compile it again, or wait for",
     ];
     project.exec().run().expect(8).says(&places);
     assert!(!project.state().exists(), "state was written");
     assert_eq!(project.git(&["for-each-ref", "refs/heads/eufm", "refs/eufm"]), "");
     // What is refused is said when the plan is made, too.
-    project.compile().expect(0).shows(&["exec refuses", "go: an approval"]);
+    project.compile().expect(0).shows(&["exec refuses", "gate unit: `baseline`"]);
 }

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         repository,
         model,
         outage_max: Some(args.max_outage),
+        waits_for_people: args.wait,
         retry: args.retry,
         new: args.new,
         takes_results: !args.no_cache,

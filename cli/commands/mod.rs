@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod layers;
 pub(crate) mod limit;
 pub(crate) mod now;
+pub(crate) mod people;
 pub(crate) mod prices;
 pub(crate) mod verify;
 pub(crate) mod why;

@@ -13,6 +13,7 @@ mod format;
 pub(crate) mod gc;
 pub(crate) mod json;
 mod kinds;
+pub(crate) mod people;
 mod plan;
 pub(crate) mod prices;
 mod rehearsal;

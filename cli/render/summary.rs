@@ -74,6 +74,9 @@ fn headline(done: &Done) -> String {
     let RunReport { run, .. } = &done.report;
     let before = if done.was_finished { "had already ended: " } else { "" };
     let how = match (&done.report.stopped, done.report.outcome) {
+        (Some(reason), _) if reason.starts_with("waiting for a person") => {
+            format!("is {reason}; after the answer the same command goes on")
+        }
         (Some(reason), _) => format!("stopped ({reason}); the same command goes on"),
         (None, Some(Outcome::Done)) => "done".to_owned(),
         (None, Some(Outcome::Failed)) => {
@@ -108,15 +111,34 @@ fn rows(node: &NodeReport, width: usize) -> Vec<String> {
         format!("{gap}gate {} {}: {reason}", gate.gate, gate.verdict)
     });
     rows.extend(gates);
+    rows.extend(people(node).into_iter().map(|line| format!("{gap}{line}")));
     rows.extend(
         node.failure
             .iter()
             .map(|reason| format!("{gap}{}", eufm_runner::printable::line(reason, 400))),
     );
-    if node.failure.is_some() {
+    if node.failure.is_some() && node.question.is_none() {
         rows.push(format!("{gap}logs: {}", node.logs.display()));
     }
     rows
+}
+
+/// Says what people were asked of a node, and what they said.
+fn people(node: &NodeReport) -> Vec<String> {
+    let line = eufm_runner::printable::line;
+    let said = node.answer.iter().map(|answer| {
+        let note =
+            answer.note.as_ref().map_or_else(String::new, |note| format!(": {}", line(note, 160)));
+        format!("{} by {}{note}", answer.decision.word(), line(&answer.by, 80))
+    });
+    let asked = node.question.iter().flat_map(|question| {
+        let name = super::people::quoted(&node.node);
+        [
+            format!("waits for a person ({}): {}", question.about, line(&question.ask, 160)),
+            format!("look: eufm approve; answer: eufm approve {name}, or eufm reject {name}"),
+        ]
+    });
+    said.chain(asked).collect()
 }
 
 fn short(commit: &str) -> &str {

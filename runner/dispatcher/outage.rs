@@ -30,7 +30,7 @@ impl Dispatcher<'_> {
 
     /// Stops the run when the provider was away for too long.
     pub(super) fn look_at_outage(&mut self) {
-        let (Some((away, since)), Some(most)) = (&self.away, self.outage_max) else { return };
+        let (Some((away, since)), Some(most)) = (&self.away, self.patience.outage) else { return };
         if since.elapsed() >= most && self.stop.is_none() {
             let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
             let lasted = crate::reporters::seconds(ms);

@@ -285,15 +285,19 @@ fn garbage_that_is_more_than_one_first_record_is_damage() {
 #[test]
 fn a_newer_journal_is_called_so_and_left_alone() {
     let fixture = Fixture::new();
-    let unknown = seal(0, plan_digest(), r#"{"format":3,"when":"now","fact":{"run":"begun"}}"#);
+    let unknown = seal(
+        0,
+        plan_digest(),
+        &format!(r#"{{"format":{},"when":"now","fact":{{"run":"begun"}}}}"#, FORMAT + 1),
+    );
     let mut newer = fixture.records[0].clone();
     newer.format = Some(FORMAT + 1);
     let known = seal(0, plan_digest(), &serde_json::to_string(&newer).unwrap());
-    let elsewhere = seal(7, Digest::of(b"x"), r#"{"format":3}"#);
+    let elsewhere = seal(7, Digest::of(b"x"), &format!(r#"{{"format":{}}}"#, FORMAT + 1));
     for first in [&unknown, &known, &elsewhere] {
         for bytes in [first.clone(), [first.as_slice(), b"more\n"].concat()] {
             match fixture.open(&bytes) {
-                Err(JournalError::Newer { found: 3, .. }) => {}
+                Err(JournalError::Newer { found, .. }) if found == FORMAT + 1 => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -319,7 +323,7 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
 
 #[test]
 fn formats_that_nobody_reads_any_more_are_refused() {
-    for format in [None, Some(0), Some(FORMAT - 2)] {
+    for format in [None, Some(0)] {
         let mut first = Fixture::new().records[0].clone();
         first.format = format;
         let old = Fixture::of(plan_digest(), &[first]);

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, NodeEvent, RunEvent};
 
 /// The version of the record format that this runner writes.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
-/// The oldest version that it reads.
-pub(crate) const FORMAT_MIN: u32 = FORMAT - 1;
+/// The oldest version that it reads: what came since adds facts and fields.
+pub(crate) const FORMAT_MIN: u32 = 1;
 
 /// One record as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +62,16 @@ impl Record {
     /// was. So a fact that is synced stays so in all versions of its format.
     #[must_use]
     pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
-        use NodeEvent::{Asked, Cached, Committed, Merged, Replied, Started, Unanswered};
+        use NodeEvent::{
+            Answered, Asked, Cached, Committed, Merged, Questioned, Replied, Started, Unanswered,
+        };
         match &self.event {
             RecordedEvent::Run(
                 RunEvent::Heartbeat | RunEvent::Resumed { .. } | RunEvent::Limited { .. },
             ) => Durability::Grouped,
             RecordedEvent::Run(_) => Durability::Synced,
+            // A person is not asked twice.
+            RecordedEvent::Node(Questioned { .. } | Answered(_)) => Durability::Synced,
             RecordedEvent::Node(
                 Started { .. }
                 | Cached { .. }

@@ -272,6 +272,14 @@ impl Account {
         self.open = 0;
     }
 
+    /// Lets a node, and the run with it, use more than their caps say.
+    pub fn raise(&mut self, node: NodeIndex, by: Spent) {
+        if let Some(client) = self.clients.get_mut(&node) {
+            client.purse.raise(by);
+        }
+        self.run.raise(by);
+    }
+
     fn release(&mut self, node: NodeIndex, request: u32) {
         let Some(client) = self.clients.get_mut(&node) else { return };
         let Some(at) = client.open.iter().position(|(number, _)| *number == request) else {
@@ -330,6 +338,12 @@ impl Purse {
     fn new(cost: Option<Money>, tokens: Option<u64>) -> Self {
         let cap_micros = cost.map(|cost| cost.micros);
         Self { cap_micros, cap_tokens: tokens, ..Self::default() }
+    }
+
+    fn raise(&mut self, by: Spent) {
+        let raised = |cap: Option<u64>, by: u64| cap.map(|cap| cap.saturating_add(by));
+        self.cap_micros = raised(self.cap_micros, by.micros);
+        self.cap_tokens = raised(self.cap_tokens, by.tokens);
     }
 
     fn used(&self) -> Spent {

@@ -131,7 +131,11 @@ fn node_sentence(
     let run = view.state.node(node);
     let is_in_place = view.plan.nodes[node.get()].work.is_in_place();
     let then = || match &run.failure {
+        Some(failure) if run.phase == crate::state::Phase::Waiting => {
+            format!("did not succeed, a person is asked: {}", failure.reason)
+        }
         Some(failure) => format!("failed: {}", failure.reason),
+        None if run.phase == crate::state::Phase::Cancelled => "is not tried again".to_owned(),
         None => format!("attempt {} follows", run.attempt),
     };
     match event {
@@ -180,8 +184,25 @@ fn node_sentence(
             Some(format!("left out of its requests, since nobody knows it: {}", fields.join(", ")))
         }
         E::Held | E::Released => None,
+        E::Questioned { .. } => Some(format!("waits for a person: {}", asked(view, node))),
+        E::Answered(answer) => {
+            let note = answer.note.as_ref().map_or_else(String::new, |note| {
+                format!(": {}", printable::line(note, REASON_MAX))
+            });
+            let by = printable::line(&answer.by, 80);
+            Some(format!("{} by {by}{note}", answer.decision.word()))
+        }
         E::Spawned { .. } | E::Session { .. } | E::Asked { .. } | E::Replied { .. } => None,
     }
+}
+
+/// Says what a person is asked.
+fn asked(view: &View<'_>, node: NodeIndex) -> String {
+    let work = &view.plan.nodes[node.get()].work;
+    let run = view.state.node(node);
+    let about = run.question().map(|question| question.about.clone());
+    let about = about.unwrap_or(crate::people::About::Approval);
+    printable::line(&crate::people::words(work, &about, run.reason()), REASON_MAX)
 }
 
 fn files(count: u64) -> String {
@@ -220,12 +241,13 @@ fn paced_words(state: &RunState, Paced { spent, allowed }: Paced) -> String {
 /// Sums a run up in one line: how many nodes stand where, and what runs.
 fn status(view: &View<'_>) -> String {
     use crate::state::Phase;
-    let mut running = Vec::new();
+    let (mut running, mut waiting) = (Vec::new(), Vec::new());
     let (mut done, mut failed) = (0_u32, 0_u32);
     for (position, run) in view.state.nodes.iter().enumerate() {
         match run.phase {
             Phase::Committed => done += 1,
             Phase::Failed | Phase::Blocked | Phase::Cancelled => failed += 1,
+            Phase::Waiting => waiting.push(view.plan.nodes[position].name.as_str()),
             phase if phase.is_busy() && running.len() < 4 => {
                 let node = NodeIndex::new(position);
                 let name = &view.plan.nodes[position].name;
@@ -235,6 +257,11 @@ fn status(view: &View<'_>) -> String {
             _ => {}
         }
     }
+    let waiting = match waiting.as_slice() {
+        [] => String::new(),
+        [one] => format!("; {one} waits for a person"),
+        [first, rest @ ..] => format!("; {first} and {} more wait for a person", rest.len()),
+    };
     let of = view.plan.nodes.len();
     let failed = if failed == 0 { String::new() } else { format!(", {failed} not") };
     let running = if running.is_empty() { "nothing runs".to_owned() } else { running.join(", ") };
@@ -247,7 +274,7 @@ fn status(view: &View<'_>) -> String {
     let away = view.away.map(|away| format!("; {}", away_words(away))).unwrap_or_default();
     let paced = view.paced.map(|paced| paced_words(view.state, paced)).unwrap_or_default();
     printable::lines(&format!(
-        "{done} of {of} nodes done{failed}; {running}{held}{paced}{away}{memory}"
+        "{done} of {of} nodes done{failed}; {running}{waiting}{held}{paced}{away}{memory}"
     ))
 }
 

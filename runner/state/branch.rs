@@ -25,7 +25,11 @@ impl RunState {
     /// A result that builds on one that was left out is left out too.
     fn place_in_branch(&self, position: usize) -> Merge {
         let run = &self.nodes[position];
-        let is_left = |need: &NodeIndex| self.node(*need).merge == Merge::Left;
+        let is_left = |need: &NodeIndex| {
+            let need = self.node(*need);
+            // What did not succeed is no part of the result.
+            need.phase == Phase::Committed && need.merge == Merge::Left
+        };
         let needs = self.needs.at(NodeIndex::new(position));
         if run.phase != Phase::Committed || needs.iter().any(is_left) {
             Merge::Left

@@ -4,6 +4,7 @@
 //! be cut off at any moment; done again after a crash it gives the same fact.
 //! Unaware of what follows from the fact.
 
+mod ask;
 mod commit;
 mod gate;
 mod harvest;
@@ -38,6 +39,13 @@ use crate::workshop::{Message, StepError, Workshop};
 pub(crate) enum Step {
     /// Run an attempt.
     Start(StartJob),
+    /// Find out what a person is to look at.
+    Ask {
+        /// The work so far, of a node that did not succeed; an approval has none.
+        work: Option<CommitId>,
+        /// The results that the node depends on, in plan order.
+        needs: Vec<CommitId>,
+    },
     /// End what an earlier runner left, and salvage its work.
     Recover {
         /// Which start ran.
@@ -193,6 +201,7 @@ pub(crate) fn perform(
         Step::Start(job) if is_in_place => in_place::perform(shop, node, &job, stamp),
         Step::Recover { start, .. } if is_in_place => in_place::recover(shop, node, start),
         Step::Start(job) => start::perform(shop, node, &job, stamp),
+        Step::Ask { work, needs } => ask::perform(shop, node, work, &needs, stamp),
         Step::Recover { start, from } => recover::perform(shop, node, start, &from, stamp),
         Step::Harvest { start, attempt, base } => {
             harvest::perform(shop, node, start, attempt, &base, stamp)

@@ -132,10 +132,21 @@ pub(super) fn whole(
     job: &StartJob,
     stamp: &Stamp,
 ) -> Result<Option<CommitId>, StepError> {
+    merged(shop, node, &job.needs, stamp)
+}
+
+/// Merges the results that a node depends on; `None` when that is not possible,
+/// which is told then.
+pub(super) fn merged(
+    shop: &Workshop,
+    node: NodeIndex,
+    needs: &[CommitId],
+    stamp: &Stamp,
+) -> Result<Option<CommitId>, StepError> {
     let message =
         format!("Merge what {} depends on\n\nEufm-Run: {}\n", shop.node(node).name, shop.run);
     // What changed nothing needs no merge.
-    let needs: Vec<CommitId> = job.needs.iter().filter(|it| **it != shop.base).cloned().collect();
+    let needs: Vec<CommitId> = needs.iter().filter(|it| **it != shop.base).cloned().collect();
     match shop.vault.merge_all(&shop.base, &needs, &message, stamp) {
         Ok(base) => Ok(Some(base)),
         Err(MergeError::Conflict(conflict)) => {

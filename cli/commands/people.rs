@@ -1,0 +1,102 @@
+//! `eufm approve` and `eufm reject`: answers to questions of runs.
+
+use std::path::Path;
+
+use eufm_runner::people::{AnswerFile, Asked, Decision, OpenQuestion, give, open_questions};
+
+use super::exec::read_plan;
+use crate::args::{ApproveArgs, QuestionArgs, RejectArgs};
+use crate::exit::{ExitStatus, Failure};
+use crate::{host, render};
+
+/// Says yes to a question, or lists the open ones.
+///
+/// # Errors
+/// Fails when there is no such question, or the answer does not fit it.
+pub(crate) fn approve(args: &ApproveArgs) -> Result<ExitStatus, Failure> {
+    let (asked, open) = look(args.node.as_deref(), &args.question)?;
+    let Some(node) = &args.node else {
+        if args.json {
+            render::people::json(&open);
+        } else {
+            render::people::list(&open, &asked.state);
+        }
+        return Ok(ExitStatus::DONE);
+    };
+    let decision = if args.done { Decision::Done } else { Decision::Approve };
+    answer(&only(open, node)?, &args.question, decision, args.raise.clone())
+}
+
+/// Says no to a question.
+///
+/// # Errors
+/// Fails when there is no such question.
+pub(crate) fn reject(args: &RejectArgs) -> Result<ExitStatus, Failure> {
+    let (_, open) = look(Some(&args.node), &args.question)?;
+    answer(&only(open, &args.node)?, &args.question, Decision::Reject, None)
+}
+
+/// Finds the open questions of the runs of a plan.
+fn look(node: Option<&str>, args: &QuestionArgs) -> Result<(Asked, Vec<OpenQuestion>), Failure> {
+    let plan = args.plan.as_deref().unwrap_or(Path::new("plan.lock"));
+    let (locked, _) = read_plan(plan)?;
+    let state = match (&args.state, &args.repo) {
+        // What is given needs no repository.
+        (Some(state), None) => host::absolute(state)?,
+        (state, repo) => host::state(state.as_deref(), &host::repository(repo.as_deref(), plan)?)?,
+    };
+    let asked = Asked { state, plan: locked.digest, node: node.map(ToOwned::to_owned) };
+    let open = open_questions(&asked)?;
+    Ok((asked, open))
+}
+
+/// Takes the one question that a node has.
+fn only(mut open: Vec<OpenQuestion>, node: &str) -> Result<OpenQuestion, Failure> {
+    match (open.pop(), open.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => {
+            let message = format!(
+                "{node} asks in several runs of this plan\n  help: write the answer file that \
+                 `eufm approve --json` names"
+            );
+            Err(Failure::new(ExitStatus::USAGE, message))
+        }
+        (None, _) => {
+            let help = "  help: `eufm approve` without a node lists those that wait for a person";
+            let message = format!("{node} asks nothing in a run of this plan\n{help}");
+            Err(Failure::new(ExitStatus::USAGE, message))
+        }
+    }
+}
+
+fn answer(
+    open: &OpenQuestion,
+    args: &QuestionArgs,
+    decision: Decision,
+    raise: Option<String>,
+) -> Result<ExitStatus, Failure> {
+    let tree = open.tree().clone();
+    if let Some(expected) = &args.tree
+        && (expected.len() < 7 || !tree.as_str().starts_with(expected))
+    {
+        let message = format!(
+            "{} asks about the tree {tree}, not {expected}\n  help: look at it, then answer with \
+             --tree {}",
+            open.question.node,
+            tree.short()
+        );
+        return Err(Failure::new(ExitStatus::USAGE, message));
+    }
+    let file = AnswerFile {
+        decision,
+        by: args.by.clone().unwrap_or_else(host::person),
+        at: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+        plan: open.question.plan,
+        tree,
+        note: args.note.clone(),
+        raise,
+    };
+    give(open, &file)?;
+    render::people::given(open, decision);
+    Ok(ExitStatus::DONE)
+}

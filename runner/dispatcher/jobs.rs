@@ -1,0 +1,90 @@
+//! Makes steps of actions: gathers from the state what each needs.
+//!
+//! Unaware of when a step begins and of what it does.
+
+use eufm_plan::NodeIndex;
+
+use super::Dispatcher;
+use crate::event::{Action, Passed};
+use crate::git::CommitId;
+use crate::state::{GateAnswer, NodeRun};
+use crate::steps::{CommitJob, StartJob, Step};
+
+impl Dispatcher<'_> {
+    /// Makes the step of an action from the state.
+    pub(super) fn step(&self, action: Action) -> Option<(NodeIndex, Step)> {
+        let state = self.scheduler.state();
+        let run = |node: NodeIndex| state.node(node);
+        match action {
+            Action::Start(node) => Some((node, Step::Start(self.start_job(node)))),
+            Action::Ask(node) => {
+                let work = run(node).work.clone().or_else(|| run(node).base.clone());
+                Some((node, Step::Ask { work, needs: self.results_needed(node) }))
+            }
+            Action::Recover(node) => {
+                let from = run(node).work.clone()?;
+                Some((node, Step::Recover { start: run(node).start, from }))
+            }
+            Action::Harvest(node) => {
+                let base = run(node).base.clone()?;
+                let (start, attempt) = (run(node).start, run(node).attempt);
+                Some((node, Step::Harvest { start, attempt, base }))
+            }
+            Action::Judge(node, gate) => {
+                let work = run(node).work.clone()?;
+                let rest_ms = self.rest_of_node(node);
+                Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
+            }
+            Action::Commit(node) => Some((node, Step::Commit(Box::new(commit_job(run(node))?)))),
+            Action::Merge(node) => {
+                let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
+                Some((node, Step::Merge { head, commit }))
+            }
+            Action::Finish(_) => None,
+        }
+    }
+
+    fn start_job(&self, node: NodeIndex) -> StartJob {
+        let run = self.scheduler.state().node(node);
+        StartJob {
+            attempt: run.attempt,
+            start: run.start + 1,
+            needs: self.results_needed(node),
+            base: run.base.clone(),
+            key: run.key.clone(),
+            work: run.work.clone(),
+            session: run.session.clone(),
+            feedback: run.feedback.clone(),
+            heard: run.heard,
+            rest_ms: self.rest_of_node(node),
+            is_told: false,
+        }
+    }
+
+    /// Returns the results that a node depends on, in plan order.
+    fn results_needed(&self, node: NodeIndex) -> Vec<CommitId> {
+        let state = self.scheduler.state();
+        let needs = self.shop.node(node).needs.iter();
+        needs.filter_map(|need| state.node(*need).commit.clone()).collect()
+    }
+
+    /// Returns what is left of a node's own cap on time.
+    fn rest_of_node(&self, node: NodeIndex) -> Option<u64> {
+        let wall = self.shop.node(node).budget.wall?;
+        Some(wall.0.saturating_sub(self.scheduler.state().node(node).used_ms()))
+    }
+}
+
+/// Gathers what a commit needs of a node's run; `None` before there is work.
+fn commit_job(run: &NodeRun) -> Option<CommitJob> {
+    let passed =
+        |answer: &GateAnswer| Passed { gate: answer.gate.clone(), reason: answer.reason.clone() };
+    Some(CommitJob {
+        attempt: run.attempt,
+        base: run.base.clone()?,
+        work: run.work.clone()?,
+        changes: run.changes,
+        key: run.key.clone(),
+        gates: run.answers.iter().map(passed).collect(),
+    })
+}

@@ -1,0 +1,128 @@
+//! A question, as a file that other programs can read.
+//!
+//! It says all that is needed to answer: what is asked, the digests that an
+//! answer is bound to, and where the answer goes. Derived from the run's state;
+//! without it the run asks again. Unaware of answers.
+
+use std::path::PathBuf;
+
+use eufm_plan::{Digest, NodeIndex, Plan, Work};
+use serde::{Deserialize, Serialize};
+
+use super::About;
+use crate::git::{CommitId, TreeId};
+use crate::state::RunState;
+use crate::store::RunDir;
+
+/// The version of the form of question files.
+const FORMAT: u32 = 1;
+
+/// A question of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuestionFile {
+    /// The version of this form.
+    pub format: u32,
+    /// The run.
+    pub run: String,
+    /// The node that asks.
+    pub node: String,
+    /// What about.
+    pub about: About,
+    /// The question, for people.
+    pub ask: String,
+    /// The digest of the plan, to be repeated in the answer.
+    pub plan: Digest,
+    /// The tree that the answer is about, to be repeated in it.
+    pub tree: TreeId,
+    /// The commit that the run started from, to compare the tree with.
+    pub base: CommitId,
+    /// The currency of the run, if it counts money.
+    pub currency: Option<String>,
+    /// Since when it is asked, in seconds since 1970-01-01 UTC.
+    pub since: u64,
+    /// Where the answer goes.
+    pub answer: PathBuf,
+}
+
+impl QuestionFile {
+    /// Makes the question of a node that waits for a person; `None` for others,
+    /// and before it is known what it is about.
+    #[must_use]
+    pub(crate) fn of(
+        plan: &Plan,
+        state: &RunState,
+        dir: &RunDir,
+        (node, since): (NodeIndex, u64),
+    ) -> Option<Self> {
+        let opened = state.opened.as_ref()?;
+        let question = state.node(node).question()?;
+        let tree = question.tree.clone()?;
+        let planned = &plan.nodes[node.get()];
+        Some(Self {
+            format: FORMAT,
+            run: opened.run.clone(),
+            node: planned.name.clone(),
+            about: question.about.clone(),
+            ask: words(&planned.work, &question.about, state.node(node).reason()),
+            plan: opened.plan,
+            tree,
+            base: opened.base.clone(),
+            currency: state.account.currency().map(|currency| currency.to_string()),
+            since,
+            answer: dir.answer(&planned.name, node.get()),
+        })
+    }
+}
+
+/// Says what is asked.
+#[must_use]
+pub(crate) fn words(work: &Work, about: &About, reason: Option<&str>) -> String {
+    let reason = reason.unwrap_or("it did not succeed");
+    match (about, work) {
+        (About::Approval, Work::Approval { ask }) => ask.clone(),
+        (About::Approval, _) => "May it go on?".to_owned(),
+        (About::Escalation, _) => format!("{reason}: try again?"),
+        (About::Recovery, _) => "The runner was killed while this ran, and nobody knows whether \
+             it was done: run it again?"
+            .to_owned(),
+        (About::Rule { rule }, _) => format!("Does the rule {rule} hold?"),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn question() -> QuestionFile {
+        QuestionFile {
+            format: FORMAT,
+            run: "p-1".to_owned(),
+            node: "release".to_owned(),
+            about: About::Approval,
+            ask: "Release?".to_owned(),
+            plan: Digest::of(b"plan"),
+            tree: TreeId::new(&"a".repeat(40)).expect("an id"),
+            base: CommitId::new(&"b".repeat(40)).expect("an id"),
+            currency: Some("EUR".to_owned()),
+            since: 1_000,
+            answer: PathBuf::from("/state/runs/p-1/answers/0001-release.json"),
+        }
+    }
+
+    #[test]
+    fn a_question_survives_its_file() {
+        let text = serde_json::to_string_pretty(&question()).expect("spelled");
+        assert_eq!(serde_json::from_str::<QuestionFile>(&text).expect("read"), question());
+    }
+
+    #[test]
+    fn each_question_says_what_an_answer_decides() {
+        let approval = Work::Approval { ask: "Release?".to_owned() };
+        let command = Work::Command(Box::default());
+        assert_eq!(words(&approval, &About::Approval, None), "Release?");
+        assert_eq!(words(&command, &About::Escalation, Some("gate")), "gate: try again?");
+        assert!(words(&command, &About::Recovery, None).contains("run it again?"));
+        let rule = About::Rule { rule: "reviewed".to_owned() };
+        assert_eq!(words(&command, &rule, None), "Does the rule reviewed hold?");
+    }
+}

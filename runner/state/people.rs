@@ -1,0 +1,125 @@
+//! What questions to people and their answers change in the state.
+//!
+//! Unaware of how a person is reached and how long they take.
+
+use eufm_plan::NodeIndex;
+
+use super::{Failure, Feedback, Phase, RunState, Said};
+use crate::event::{NodeEvent, Outcome};
+use crate::git::CommitId;
+use crate::ledger::Spent;
+use crate::people::{About, Answer, Decision};
+
+impl RunState {
+    /// Tells whether a node may ask this now.
+    pub(super) fn may_ask(&self, node: NodeIndex, about: &About, base: Option<&CommitId>) -> bool {
+        let run = self.node(node);
+        let is_approval = self.rules[node.get()].is_approval;
+        match about {
+            About::Approval => is_approval && run.phase == Phase::Ready && base.is_some(),
+            // It waits already; what for is looked up afterwards.
+            About::Escalation => {
+                let is_open = |question: &crate::node::Question| {
+                    question.about == About::Escalation && question.tree.is_none()
+                };
+                run.phase == Phase::Waiting && run.question().is_some_and(is_open)
+            }
+            About::Recovery => run.phase == Phase::Running,
+            About::Rule { .. } => matches!(run.phase, Phase::Harvested(_)),
+        }
+    }
+
+    /// Tells whether a node may get this answer now.
+    pub(super) fn may_answer(&self, node: NodeIndex, answer: &Answer) -> bool {
+        let run = self.node(node);
+        let question = run.question().filter(|question| question.tree.is_some());
+        run.phase == Phase::Waiting
+            && question.is_some_and(|question| match answer.decision {
+                Decision::Approve => answer.raise.is_none() || question.about == About::Escalation,
+                Decision::Reject => answer.raise.is_none(),
+                Decision::Done => answer.raise.is_none() && question.about == About::Recovery,
+            })
+    }
+
+    /// Takes a fact about a question.
+    pub(super) fn apply_people(&mut self, node: NodeIndex, event: &NodeEvent) {
+        match event {
+            NodeEvent::Questioned { about, tree, base } => {
+                let run = &mut self.nodes[node.get()];
+                run.ask(about.clone(), Some(tree.clone()));
+                run.base = base.clone().or(run.base.take());
+                self.set(node, Phase::Waiting);
+            }
+            NodeEvent::Answered(answer) => self.answered(node, answer),
+            _ => {}
+        }
+    }
+
+    /// Lets a person decide what becomes of a node that did not succeed.
+    pub(super) fn escalate(&mut self, node: NodeIndex) {
+        self.nodes[node.get()].ask(About::Escalation, None);
+        self.set(node, Phase::Waiting);
+    }
+
+    /// Tells whether it is to be found out what a person is to look at.
+    #[must_use]
+    pub fn is_to_ask(&self, node: NodeIndex) -> bool {
+        let run = self.node(node);
+        let lacks_tree = run.question().is_some_and(|question| question.tree.is_none());
+        match run.phase {
+            Phase::Ready => self.rules[node.get()].is_approval,
+            Phase::Waiting => lacks_tree,
+            _ => false,
+        }
+    }
+
+    /// Takes a person's answer.
+    fn answered(&mut self, node: NodeIndex, answer: &Answer) {
+        let said =
+            Said { decision: answer.decision, by: answer.by.clone(), note: answer.note.clone() };
+        let Some(question) = self.nodes[node.get()].hear(said) else { return };
+        match (question.about, answer.decision) {
+            (About::Approval, Decision::Approve) => {
+                let run = &mut self.nodes[node.get()];
+                run.commit.clone_from(&run.base);
+                self.set(node, Phase::Committed);
+            }
+            (About::Escalation, Decision::Approve) => {
+                let raise = answer.raise.unwrap_or_default();
+                self.account.raise(node, Spent { micros: raise.micros, tokens: raise.tokens });
+                self.try_anew(node, answer);
+            }
+            (About::Escalation, _) => self.give_up(node),
+            (About::Recovery, Decision::Approve) => self.set(node, Phase::Ready),
+            (About::Recovery, Decision::Done) => self.set(node, Phase::Exited),
+            (About::Rule { .. }, Decision::Approve) => {
+                let judged = u32::try_from(self.node(node).answers.len()).unwrap_or(u32::MAX);
+                self.passed(node, judged);
+            }
+            (_, Decision::Reject | Decision::Done) => {
+                let note = answer.note.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+                let reason = format!("{} by {}{note}", answer.decision.word(), answer.by);
+                let failure = Failure { outcome: Outcome::Failed, reason };
+                self.nodes[node.get()].failure = Some(failure);
+                // They were asked; they are not asked again.
+                self.give_up(node);
+            }
+        }
+    }
+
+    /// Gives a node that did not succeed new attempts, and says who wants it so.
+    fn try_anew(&mut self, node: NodeIndex, answer: &Answer) {
+        let run = &mut self.nodes[node.get()];
+        run.renew();
+        if let Some(note) = &answer.note {
+            let before = match run.feedback.take() {
+                Some(Feedback::Rejected(told)) => format!("{told}\n\n"),
+                _ => String::new(),
+            };
+            let told = format!("{before}A person who looked at this says:\n\n{note}");
+            run.feedback = Some(Feedback::Rejected(told));
+            run.heard = false;
+        }
+        self.set(node, Phase::Ready);
+    }
+}
