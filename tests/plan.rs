@@ -160,6 +160,7 @@ gate unit is tests {
   run      = ["make", "test"]
   report   = junit("report.xml")
   baseline = no_new_failures
+  require { pass_rate >= 85% }
 }
 command one {
   run    = ["true"]
