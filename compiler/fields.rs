@@ -157,6 +157,11 @@ fn elsewhere(noun: &str, key: &str) -> Option<String> {
         let help = "a deploy changes no files, and what it deploys has passed the gates before it; remove it";
         return Some(help.to_owned());
     }
+    if noun == "deploy" && key == "accept" {
+        let help =
+            "a deploy waits for all that it needs: nothing is deployed past what failed; remove it";
+        return Some(help.to_owned());
+    }
     let has = |keys: &[Key]| keys.iter().any(|known| known.name == key);
     let homes = HOMES.iter().filter(|(_, keys)| has(keys)).map(|(noun, _)| with_article(noun));
     let homes: Vec<String> = homes.collect();

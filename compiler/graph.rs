@@ -6,12 +6,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use eufm_grammar::Span;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::check::CheckedSpec;
 use crate::spec::ResolvedSpec;
-use crate::task::{Need, Task};
+use crate::task::{Need, Task, Work};
 use crate::tree::TaskId;
 
 /// Tasks and edges; an edge goes from what is needed to what needs it.
@@ -50,6 +51,14 @@ impl<'a> TaskGraph<'a> {
         let needs = inherited(&spec, &all);
         let order = all.into_iter().filter(|id| !spec.tree.instance(*id).omitted).collect();
         Self { spec, order, needs }
+    }
+
+    /// Returns where the deploys stand in the text, in plan order.
+    pub(crate) fn deploys(&self) -> Vec<Span> {
+        let tasks = self.order.iter();
+        let is_deploy =
+            |id: &&TaskId| matches!(self.spec.tasks[id.get()].work, Work::Deploy { .. });
+        tasks.filter(is_deploy).map(|id| self.spec.tree.instance(*id).item.head).collect()
     }
 }
 

@@ -267,7 +267,7 @@ fn what_is_read_is_waited_for() {
     let file = InputPart::File("d/e".to_owned());
     assert_eq!(parts, [InputPart::Answer, file, InputPart::Stdout, InputPart::Note]);
     let deploy = plan.nodes.iter().find(|node| node.name == "d").unwrap();
-    let Work::Deploy { command, recovery } = &deploy.work else { panic!() };
+    let Work::Deploy { command, recovery, .. } = &deploy.work else { panic!() };
     assert_eq!(*recovery, Recovery::Probe(vec!["is".to_owned(), "it".to_owned()]));
     assert_eq!(command.secrets, ["A", "B"]);
 }

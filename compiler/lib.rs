@@ -49,6 +49,7 @@ mod types;
 mod uses;
 mod value;
 mod variables;
+mod verify;
 mod vocabulary;
 mod waits;
 mod window;
@@ -157,3 +158,5 @@ fn run(
 mod language_test;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verify_test;

@@ -290,7 +290,9 @@ impl Places<'_> {
             },
             Work::Command(command) => PlanWork::Command(command),
             Work::Approval { ask } => PlanWork::Approval { ask: ask.into_owned() },
-            Work::Deploy { command, recovery } => PlanWork::Deploy { command, recovery },
+            Work::Deploy { command, folders, recovery } => {
+                PlanWork::Deploy { command, folders: distinct(folders), recovery }
+            }
         };
         let input = |input: crate::task::Input| Input {
             node: self.nodes[input.task.get()],

@@ -27,7 +27,7 @@ use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
     EDITION, Request, Sources, bindings, check, expand, governance, lower, modules, paths, project,
-    resolve,
+    resolve, verify,
 };
 
 /// What a compile is for.
@@ -61,7 +61,21 @@ pub(crate) fn run(
     }
     let graph = TaskGraph::build(checked);
     let origin = origin(&graph.spec, map, digests, &request.spec);
-    Some(lower::lower(graph, origin))
+    let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
+    let deploys = graph.deploys();
+    let mut plan = lower::lower(graph, origin);
+    if let Err(deploy) = verify::insert(&mut plan, most) {
+        out.push(too_many_gates(deploys[deploy], most));
+        return None;
+    }
+    Some(plan)
+}
+
+fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {
+    let message = format!("deploys are verified with more than {most} gates, all together");
+    Diagnostic::error("E0213", message)
+        .at(deploy, "too many here")
+        .help("let one deploy do the work of several, or use fewer gates that are adapted in place")
 }
 
 /// Tells whether a file has neither pipeline nor work.

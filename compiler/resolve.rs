@@ -135,11 +135,15 @@ impl<'a> Resolver<'_, 'a, '_> {
         let (budget, cost) = self.budget(&reading);
         Task {
             needs,
-            accept: self.choice(
-                &reading,
-                "accept",
-                &[("all", Accept::All), ("succeeded", Accept::Succeeded)],
-            ),
+            // Nothing is deployed past what failed, whatever the defaults say.
+            accept: match work {
+                Work::Deploy { .. } => Accept::All,
+                _ => self.choice(
+                    &reading,
+                    "accept",
+                    &[("all", Accept::All), ("succeeded", Accept::Succeeded)],
+                ),
+            },
             implements: self.implements(&reading),
             inputs,
             overlap: self.choice(
@@ -236,9 +240,16 @@ impl<'a> Resolver<'_, 'a, '_> {
             }
             _ => Work::Deploy {
                 command: Box::new(command::read(self, reading)),
+                folders: self.folders(reading),
                 recovery: self.recovery(reading),
             },
         }
+    }
+
+    /// Reads the folders of the host that a deploy may write.
+    fn folders(&mut self, reading: &Reading<'a>) -> Vec<Spanned<Cow<'a, str>>> {
+        let value = self.said(reading, "folders");
+        value.and_then(|value| typed::texts("folders", value, self.eval.out)).unwrap_or_default()
     }
 
     fn recovery(&mut self, reading: &Reading<'a>) -> Recovery {

@@ -63,6 +63,8 @@ pub(crate) enum Work<'a> {
     },
     Deploy {
         command: Box<Command>,
+        /// Folders of the host that it may write.
+        folders: Vec<Spanned<Cow<'a, str>>>,
         recovery: Recovery,
     },
 }

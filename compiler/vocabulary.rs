@@ -207,6 +207,7 @@ pub(crate) const DEPLOY: &[Key] = &[
     key("ok", Form::List, "ok = [0]"),
     key("network", Form::List, "network = [\"deploy.example\"]"),
     key("secrets", Form::List, "secrets = [DEPLOY_KEY]"),
+    key("folders", Form::List, "folders = [\"/srv/www\"]"),
     key("shell", Form::Set, "shell = true"),
     key("env", Form::List, "env = [python]"),
     key("recovery", Form::Set, "recovery = ask"),

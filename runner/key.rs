@@ -49,6 +49,7 @@ pub(crate) const TREE: &str = "tree";
 pub(crate) fn never_cached(node: &Node) -> Option<&'static str> {
     match &node.work {
         Work::Approval { .. } => return Some("a person is asked each time"),
+        Work::Verify { .. } => return Some("what is deployed is verified each time"),
         Work::Deploy { .. } => return Some("a deploy has its effect outside"),
         Work::Agent { session: Some(_), .. } => {
             return Some("it goes on from a session, which is no file");
@@ -359,7 +360,7 @@ mod tests {
             |plan| plan.nodes[0].work = Work::Approval { ask: String::new() },
             |plan| {
                 let (command, recovery) = (Box::default(), Recovery::Ask);
-                plan.nodes[0].work = Work::Deploy { command, recovery };
+                plan.nodes[0].work = Work::Deploy { command, folders: Vec::new(), recovery };
             },
             |plan| command(plan).secrets = vec!["S".to_owned()],
             |plan| command(plan).network = vec!["h".to_owned()],

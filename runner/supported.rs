@@ -147,6 +147,9 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
             refuse(session.is_some(), "`session`: sessions are not forked yet");
         }
         Work::Approval { .. } => {}
+        Work::Verify { .. } => {
+            refuse(true, "it verifies a whole before a deploy: wholes are not checked yet");
+        }
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
@@ -320,10 +323,11 @@ mod tests {
                 },
                 "n0: `session`",
             ),
+            (|plan| plan.nodes[0].work = Work::Verify { rules: Vec::new() }, "n0: it verifies"),
             (
                 |plan| {
                     let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);
-                    plan.nodes[0].work = Work::Deploy { command, recovery };
+                    plan.nodes[0].work = Work::Deploy { command, folders: Vec::new(), recovery };
                 },
                 "n0: a deploy",
             ),

@@ -89,6 +89,7 @@ fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
             format!("{verb} {}", words.join(" "))
         }
         Work::Approval { ask } => format!("asks {ask:?}"),
+        Work::Verify { .. } => "checks what is deployed".to_owned(),
     };
     let names = |needs: &[NodeIndex]| {
         let names: Vec<&str> =

@@ -6,6 +6,7 @@
 mod approvals;
 mod currencies;
 mod cycles;
+mod deploys;
 mod names;
 mod omitted;
 mod overcommit;
@@ -28,6 +29,7 @@ const CHECKS: &[Check] = &[
     approvals::check,
     currencies::check,
     cycles::check,
+    deploys::check,
     names::check,
     omitted::check,
     overcommit::check,

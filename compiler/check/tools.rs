@@ -51,8 +51,36 @@ pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
     }
 }
 
+/// What is said of a folder that cannot be given.
+pub(super) struct Words {
+    /// That it holds too much.
+    pub(super) wide: &'static str,
+    /// That there is a sign in it that is not taken.
+    pub(super) odd: &'static str,
+    /// That nobody gives it away.
+    pub(super) system: &'static str,
+    /// What to write instead.
+    pub(super) precise: &'static str,
+}
+
+const TOOLS: Words = Words {
+    wide: "holds far more than tools",
+    odd: "contains a sign that no search path can hold",
+    system: "belongs to the system, not to a tool",
+    precise: "name the tool's own folder, as in `~/.local/bin`",
+};
+
 fn check_folder(folder: &str) -> Result<(), (&'static str, &'static str)> {
-    let precise = "name the tool's own folder, as in `~/.local/bin`";
+    check_host_folder(folder, &TOOLS)
+}
+
+/// Checks a folder of the host that something is to see or to write; the error is
+/// the problem and the help.
+pub(super) fn check_host_folder(
+    folder: &str,
+    words: &Words,
+) -> Result<(), (&'static str, &'static str)> {
+    let Words { wide, odd, system, precise } = *words;
     if matches!(folder, "~" | "~/") {
         return Err(("is the whole home folder, with all its secrets", precise));
     }
@@ -61,7 +89,7 @@ fn check_folder(folder: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("is neither absolute nor below `~/`", precise));
     };
     if folder.chars().any(|sign| sign.is_control() || sign == ':') {
-        return Err(("contains a sign that no search path can hold", "rename the folder"));
+        return Err((odd, "rename the folder"));
     }
     if folder.len() > 1 && folder.ends_with('/') {
         return Err(("ends with `/`", "leave that out"));
@@ -71,16 +99,16 @@ fn check_folder(folder: &str) -> Result<(), (&'static str, &'static str)> {
     }
     let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     if TOO_WIDE.contains(&folder) || HOMES.contains(&folder) || HOMES.contains(&parent) {
-        return Err(("holds far more than tools", precise));
+        return Err((wide, precise));
     }
     let within = |root: &str| {
         folder.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if NEVER.iter().any(|root| within(root)) {
-        return Err(("belongs to the system, not to a tool", precise));
+        return Err((system, precise));
     }
     if within("/root") && !below.contains('/') {
-        return Err(("holds far more than tools", precise));
+        return Err((wide, precise));
     }
     Ok(())
 }

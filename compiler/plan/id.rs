@@ -50,6 +50,10 @@ index!(
     /// An environment of [`crate::Plan::environments`].
     EnvironmentIndex
 );
+index!(
+    /// A rule of [`crate::Constitution::rules`].
+    RuleIndex
+);
 
 /// The longest name, in bytes: it fits into a file name with something before it.
 pub const NAME_BYTES_MAX: usize = 200;

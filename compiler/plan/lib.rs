@@ -4,13 +4,14 @@
 //! says, or nothing; so everything that decides what happens stands here.
 //! Unaware of the grammar, of sources and of the runner. See docs/plan-lock.md.
 
+pub mod ancestry;
 pub mod id;
 pub mod lockfile;
 pub mod review;
 pub mod schema;
 pub mod units;
 
-pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex};
+pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 use serde::Deserialize;
 use units::{Bytes, Millis, Money, Price, Rate, Tokens};
 
@@ -331,13 +332,30 @@ pub enum Work {
         /// The question.
         ask: String,
     },
+    /// What a deploy waits for is merged and checked as a whole; its result is its base.
+    Verify {
+        /// The rules that its tree is judged by, ascending.
+        rules: Vec<RuleIndex>,
+    },
     /// A command has an effect outside, on the verified tree.
     Deploy {
         /// What runs.
         command: Box<Command>,
+        /// The folders of the host that it may write, absolute or below `~/`.
+        folders: Vec<String>,
         /// What a resume does if it was killed in the middle.
         recovery: Recovery,
     },
+}
+
+/// What the name of a verify node adds to that of its deploy.
+const VERIFY: &str = "/verify";
+
+/// Returns how the verify node of a deploy is called. No other node is: a deploy is
+/// no group.
+#[must_use]
+pub fn verify_name(deploy: &str) -> String {
+    format!("{deploy}{VERIFY}")
 }
 
 impl Work {
@@ -348,6 +366,7 @@ impl Work {
             Self::Agent { .. } => "agent",
             Self::Command(_) => "command",
             Self::Approval { .. } => "approval",
+            Self::Verify { .. } => "verify",
             Self::Deploy { .. } => "deploy",
         }
     }
@@ -357,7 +376,7 @@ impl Work {
     pub fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) | Self::Deploy { command, .. } => Some(command),
-            Self::Agent { .. } | Self::Approval { .. } => None,
+            Self::Agent { .. } | Self::Approval { .. } | Self::Verify { .. } => None,
         }
     }
 

@@ -32,7 +32,9 @@ pub(super) fn perform(
     // A command begins anew each time; an agent goes on with what it has done.
     let from = match work {
         Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
-        Work::Command(_) | Work::Approval { .. } | Work::Deploy { .. } => base.clone(),
+        Work::Command(_) | Work::Approval { .. } | Work::Verify { .. } | Work::Deploy { .. } => {
+            base.clone()
+        }
     };
     let place = Place::make(shop, &shop.scratch(node, job.start, "attempt"), &from)?;
     let started = NodeEvent::Started {

@@ -8,7 +8,7 @@ use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
     NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, QualityGate,
-    Recovery, Rule, RunBudget, Source, Work, Writes,
+    Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes,
 };
 
 fn text(key: &str, value: &str) -> (String, ParamValue) {
@@ -321,8 +321,8 @@ fn commands() -> Vec<Node> {
 }
 
 fn ending() -> Vec<Node> {
-    let ask = |name: &str, ask: &str, need| Node {
-        needs: vec![NodeIndex::new(need)],
+    let ask = |name: &str, ask: &str, needs: &[usize]| Node {
+        needs: needs.iter().copied().map(NodeIndex::new).collect(),
         ..node(name, Work::Approval { ask: ask.to_owned() })
     };
     let ship = Command {
@@ -330,13 +330,21 @@ fn ending() -> Vec<Node> {
         secrets: strings(&["DEPLOY_KEY"]),
         ..Command::new(strings(&["make", "deploy", "ENV=production"]))
     };
-    let ship = Work::Deploy { command: Box::new(ship), recovery: Recovery::Ask };
+    let folders = strings(&["/srv/www"]);
+    let ship = Work::Deploy { command: Box::new(ship), folders, recovery: Recovery::Ask };
+    let rules = (0..constitution().rules.len()).map(RuleIndex::new).collect();
     vec![
-        ask("look", "Look at the report.", 8),
-        ask("release", "Release to production?", 9),
         Node {
-            needs: vec![NodeIndex::new(10)],
-            inputs: vec![Input { node: NodeIndex::new(10), part: InputPart::Note }],
+            needs: vec![NodeIndex::new(8)],
+            env: vec![EnvironmentIndex::new(0)],
+            gates: vec![GateIndex::new(0), GateIndex::new(1)],
+            ..node("ship/verify", Work::Verify { rules })
+        },
+        ask("look", "Look at the report.", &[9]),
+        ask("release", "Release to production?", &[9, 10]),
+        Node {
+            needs: vec![NodeIndex::new(9), NodeIndex::new(11)],
+            inputs: vec![Input { node: NodeIndex::new(11), part: InputPart::Note }],
             ..node("ship", ship)
         },
     ]

@@ -125,6 +125,13 @@ pub(super) fn is_inside(path: &str) -> bool {
     !path.contains(char::is_control) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
+/// Tells whether a path names a folder of the host: absolute or below `~/`, and
+/// nothing that goes up again.
+pub(super) fn is_host_folder(path: &str) -> bool {
+    let below = path.strip_prefix("~/").or_else(|| path.strip_prefix('/'));
+    below.is_some_and(is_inside)
+}
+
 /// Tells whether a text is a day as in `2026-06-12`.
 pub(super) fn is_date(text: &str) -> bool {
     let mut parts = text.split('-');

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use proptest::prelude::{Strategy, any, prop};
 
 use super::items::{is_inside, is_variable};
+use crate::ancestry::owed;
 use crate::id::{is_label, is_name};
 use crate::units::{Bytes, Currency, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
     NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, QualityGate,
-    Recovery, Rule, RunBudget, Source, Work, Writes,
+    Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes, verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -155,6 +156,7 @@ impl Builder<'_> {
             2 => Work::Approval { ask: self.text() },
             _ => Work::Deploy {
                 command: self.command(),
+                folders: self.folders(),
                 recovery: match self.below(4) {
                     0 => Recovery::Ask,
                     1 => Recovery::Rerun,
@@ -165,6 +167,12 @@ impl Builder<'_> {
         }
     }
 
+    fn folders(&mut self) -> Vec<String> {
+        let root = self.one(&["/", "~/"]);
+        let folders = (0..self.below(3)).map(|_| format!("{root}{}", self.path()));
+        folders.collect()
+    }
+
     fn inputs(&mut self, before: &[Node]) -> Vec<Input> {
         let mut inputs = Vec::new();
         for (position, node) in before.iter().enumerate() {
@@ -172,6 +180,7 @@ impl Builder<'_> {
                 Work::Agent { .. } => InputPart::Answer,
                 Work::Command(_) | Work::Deploy { .. } => InputPart::Stdout,
                 Work::Approval { .. } => InputPart::Note,
+                Work::Verify { .. } => InputPart::Diff,
             };
             let part = match self.below(6) {
                 1 => own,
@@ -209,6 +218,40 @@ impl Builder<'_> {
             },
             on_fail: self.one(&[OnFail::GoOn, OnFail::Escalate, OnFail::Stop]),
         }
+    }
+
+    /// Puts a deploy behind its verify node, and maybe an approval between them.
+    fn deploy(&mut self, nodes: &mut Vec<Node>, node: Node, rules: Option<&Constitution>) {
+        let count = rules.map_or(0, |constitution| constitution.rules.len());
+        let plain = Node {
+            accept: Accept::All,
+            implements: Vec::new(),
+            inputs: Vec::new(),
+            reads: None,
+            writes: Writes::Globs(Vec::new()),
+            env: Vec::new(),
+            gates: Vec::new(),
+            budget: NodeBudget { attempts: 1, ..NodeBudget::default() },
+            ..node.clone()
+        };
+        let verify = NodeIndex::new(nodes.len());
+        nodes.push(Node {
+            name: verify_name(&node.name),
+            work: Work::Verify { rules: (0..count).map(RuleIndex::new).collect() },
+            ..plain.clone()
+        });
+        let owed = owed(nodes, &[verify], usize::MAX).expect("there is no bound").remove(0);
+        let last = nodes.last_mut().expect("it was pushed");
+        (last.gates, last.env) = (owed.gates, owed.env);
+        let mut needs = vec![verify];
+        if self.below(2) == 1 {
+            needs.push(NodeIndex::new(nodes.len()));
+            let name = format!("{}/ask", node.name);
+            let work = Work::Approval { ask: self.text() };
+            nodes.push(Node { name, work, needs: vec![verify], ..plain });
+        }
+        let (accept, writes) = (Accept::All, Writes::Globs(Vec::new()));
+        nodes.push(Node { needs, accept, writes, gates: Vec::new(), ..node });
     }
 
     fn budget(&mut self) -> RunBudget {
@@ -303,6 +346,7 @@ impl Builder<'_> {
         let gate = |name| QualityGate { name, kind: self.text(), params: self.params() };
         let gates: Vec<_> = names.into_iter().map(gate).collect();
         let counts = [environments.len(), agents.len(), gates.len()];
+        let constitution = self.maybe(Self::constitution);
         let mut nodes: Vec<Node> = Vec::new();
         let mut omitted = Vec::new();
         for name in self.names().into_iter().rev() {
@@ -310,7 +354,10 @@ impl Builder<'_> {
                 omitted.push(name);
             } else {
                 let node = self.node(&nodes, counts, name);
-                nodes.push(node);
+                match node.work {
+                    Work::Deploy { .. } => self.deploy(&mut nodes, node, constitution.as_ref()),
+                    _ => nodes.push(node),
+                }
             }
         }
         let paths = self.keys(is_inside);
@@ -333,7 +380,7 @@ impl Builder<'_> {
             environments,
             agents,
             gates,
-            constitution: self.maybe(Self::constitution),
+            constitution,
             nodes,
             omitted,
             prices: self.names().into_iter().map(|model| self.model(model)).collect(),

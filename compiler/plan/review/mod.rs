@@ -68,6 +68,7 @@ pub fn review(plan: &Plan) -> Review {
 struct Kinds {
     agents: usize,
     commands: usize,
+    verifies: usize,
     approvals: usize,
     deploys: usize,
 }
@@ -77,6 +78,7 @@ impl Kinds {
         *match node.work {
             Work::Agent { .. } => &mut self.agents,
             Work::Command(_) => &mut self.commands,
+            Work::Verify { .. } => &mut self.verifies,
             Work::Approval { .. } => &mut self.approvals,
             Work::Deploy { .. } => &mut self.deploys,
         } += 1;
@@ -86,11 +88,18 @@ impl Kinds {
         let kinds = [
             ("agent", self.agents),
             ("command", self.commands),
+            ("verify", self.verifies),
             ("approval", self.approvals),
             ("deploy", self.deploys),
         ];
         let kinds = kinds.into_iter().filter(|(_, count)| *count > 0);
-        let mut parts: Vec<String> = kinds.map(|(kind, count)| counted(count, kind)).collect();
+        let mut parts: Vec<String> = kinds
+            .map(|(kind, count)| match kind {
+                // No noun, so it has no plural.
+                "verify" => format!("{count} verify"),
+                _ => counted(count, kind),
+            })
+            .collect();
         if parts.is_empty() {
             parts.push("none".to_owned());
         }
@@ -115,7 +124,7 @@ impl<'a> People<'a> {
         match node.work {
             Work::Approval { .. } => self.approvals.add(&node.name),
             Work::Deploy { recovery: Recovery::Ask, .. } => self.killed.add(&node.name),
-            Work::Agent { .. } | Work::Command(_) | Work::Deploy { .. } => {}
+            Work::Agent { .. } | Work::Command(_) | Work::Verify { .. } | Work::Deploy { .. } => {}
         }
         if node.on_fail == OnFail::Escalate {
             self.escalations.add(&node.name);
@@ -193,7 +202,7 @@ mod tests {
         assert_eq!(review(&plan).nodes, "none; 2 omitted");
         assert_eq!(
             review(&everything()).nodes,
-            "5 agents, 4 commands, 2 approvals, 1 deploy; 2 omitted"
+            "5 agents, 4 commands, 1 verify, 2 approvals, 1 deploy; 2 omitted"
         );
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Group;
-use crate::{Command, Node, ParamValue, Params, Plan};
+use crate::{Command, Node, ParamValue, Params, Plan, Work};
 
 /// What the nodes of a plan reach, with those that do.
 #[derive(Default)]
@@ -14,7 +14,12 @@ pub(super) struct Reached<'a>(BTreeMap<Reach<'a>, Group<'a>>);
 
 impl<'a> Reached<'a> {
     pub(super) fn add(&mut self, node: &'a Node) {
-        for reach in node.work.command().into_iter().flat_map(of_command) {
+        let folders: &[String] = match &node.work {
+            Work::Deploy { folders, .. } => folders,
+            _ => &[],
+        };
+        let folders = folders.iter().map(|folder| Reach::Folder(folder));
+        for reach in node.work.command().into_iter().flat_map(of_command).chain(folders) {
             self.0.entry(reach).or_default().add(&node.name);
         }
     }
@@ -61,6 +66,7 @@ pub(super) fn network(params: &Params) -> Vec<&str> {
 enum Reach<'a> {
     Secret(&'a str),
     Checkout,
+    Folder(&'a str),
     Network(&'a str),
     Shell,
     Output,
@@ -71,6 +77,7 @@ impl std::fmt::Display for Reach<'_> {
         match self {
             Self::Secret(name) => write!(f, "secret {name}"),
             Self::Checkout => f.write_str("runs in the user's checkout, without a sandbox"),
+            Self::Folder(folder) => write!(f, "writes {folder}"),
             Self::Network(host) => write!(f, "network {host}"),
             Self::Shell => f.write_str("runs a shell line"),
             Self::Output => f.write_str("its output becomes a file"),
@@ -93,7 +100,6 @@ fn of_command(command: &Command) -> impl Iterator<Item = Reach<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Work;
     use crate::lockfile::example::{everything, hello};
 
     fn capabilities(plan: &Plan) -> Vec<String> {
@@ -120,6 +126,7 @@ mod tests {
                 "Cargo.lock: network registry.example",
                 "ship: secret DEPLOY_KEY",
                 "tidy: runs in the user's checkout, without a sandbox",
+                "ship: writes /srv/www",
                 "ship: network deploy.example",
                 "collect: runs a shell line",
                 "collect: its output becomes a file",

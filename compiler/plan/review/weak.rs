@@ -6,14 +6,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::{Agent, Node, Overlap, Plan, QualityGate, Work, Writes};
+use crate::ancestry::passed_by;
+use crate::{Agent, Node, NodeIndex, Overlap, Plan, QualityGate, Work, Writes};
 
 /// How a weakness is called, and whether a node has it.
 type Weakness = (&'static str, fn(&Node) -> bool);
 
 /// What a node may be weak in, in the order in which it is listed.
 const WEAKNESSES: &[Weakness] = &[
-    (OWN_WALL, |node| node.budget.wall.is_none() && !matches!(node.work, Work::Approval { .. })),
+    (OWN_WALL, |node| node.budget.wall.is_none() && !is_unlimited(node)),
     ("no gate", |node| is_agent(node) && node.gates.is_empty() && !leaves_nothing(node)),
     ("may write every file", writes_everything),
     ("may write every file but the protected ones", |node| node.writes == Writes::Unprotected),
@@ -92,9 +93,28 @@ impl<'a> Weak<'a> {
         if gates > NAMED_MAX {
             weak.push(format!("{} more gates: nodes may add to what they run", gates - NAMED_MAX));
         }
+        weak.extend(passed_approvals(self.plan));
         weak.extend(self.plan.agents.iter().filter_map(unpinned_model));
         weak
     }
+}
+
+/// Names the approvals that somebody gives before all that is deployed behind them
+/// is there.
+fn passed_approvals(plan: &Plan) -> Vec<String> {
+    let passed = passed_by(&plan.nodes);
+    let name = |node: &NodeIndex| &plan.nodes[node.get()].name;
+    let entry = |(approval, verify): &(NodeIndex, NodeIndex)| {
+        let (approval, verify) = (name(approval), name(verify));
+        let deploy = verify.strip_suffix("/verify").unwrap_or(verify);
+        format!("{deploy}: {approval} is asked about another tree than the one that is deployed")
+    };
+    let mut entries: Vec<String> = passed.iter().take(NAMED_MAX).map(entry).collect();
+    if passed.len() > NAMED_MAX {
+        let more = passed.len() - NAMED_MAX;
+        entries.push(format!("{more} more deploys: an approval is asked about another tree"));
+    }
+    entries
 }
 
 /// How many nodes are named for one weakness; a list of thousands is not read.
@@ -106,6 +126,11 @@ const SHOWN_MAX: usize = 3;
 /// What an agent that may change nothing leaves needs no gate.
 fn leaves_nothing(node: &Node) -> bool {
     matches!(&node.writes, Writes::Globs(globs) if globs.is_empty())
+}
+
+/// A person takes the time that it needs, and of a verify node only the gates take any.
+fn is_unlimited(node: &Node) -> bool {
+    matches!(node.work, Work::Approval { .. } | Work::Verify { .. })
 }
 
 fn writes_everything(node: &Node) -> bool {

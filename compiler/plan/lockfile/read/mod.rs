@@ -13,6 +13,7 @@ mod raw;
 mod seal;
 mod split;
 mod tables;
+mod verified;
 mod whole;
 mod work;
 
@@ -107,8 +108,9 @@ struct Begun {
 impl Begun {
     fn of(raw: BeforeNodes, text: &str) -> Result<Self, LockError> {
         let environments = tables::environments(raw.environment)?;
+        raw.rules.iter().try_for_each(|name| names::check_label("rule", name))?;
         let (agents, gates) = (tables::agents(raw.agent)?, tables::gates(raw.gate)?);
-        let names = Names::of(&environments, &agents, &gates);
+        let names = Names::of(&environments, &agents, &gates, &raw.rules);
         let nodes = Nodes::new(names, text.matches("\n[node.").count());
         Ok(Self { environments, agents, gates, nodes })
     }
@@ -133,6 +135,8 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
     let nodes = nodes.done();
     let omitted = tables::omitted(raw.omitted, &nodes)?;
     tables::check_currencies(&budget, &nodes)?;
+    let constitution = tables::constitution(raw.constitution, raw.rule)?;
+    verified::check(&nodes, constitution.as_ref())?;
     Ok(Plan {
         pipeline: raw.pipeline,
         goal: raw.goal,
@@ -143,7 +147,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
         environments,
         agents,
         gates,
-        constitution: tables::constitution(raw.constitution, raw.rule)?,
+        constitution,
         generated,
         nodes,
         omitted,

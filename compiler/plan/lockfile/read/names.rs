@@ -15,6 +15,7 @@ pub(super) struct Names {
     pub(super) environments: BTreeMap<String, usize>,
     pub(super) agents: BTreeMap<String, usize>,
     pub(super) gates: BTreeMap<String, usize>,
+    pub(super) rules: BTreeMap<String, usize>,
 }
 
 impl Names {
@@ -22,11 +23,13 @@ impl Names {
         environments: &[Environment],
         agents: &[Agent],
         gates: &[QualityGate],
+        rules: &[String],
     ) -> Self {
         Self {
             environments: positions(environments.iter().map(|environment| &environment.name)),
             agents: positions(agents.iter().map(|agent| &agent.name)),
             gates: positions(gates.iter().map(|gate| &gate.name)),
+            rules: positions(rules.iter()),
         }
     }
 
@@ -70,13 +73,15 @@ fn positions<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, us
 
 /// Names stand in journals, in messages and on terminals.
 pub(super) fn check_labels<T>(family: &str, entries: &Ordered<T>) -> Result<(), LockError> {
-    match entries.0.iter().find(|(name, _)| !is_label(name)) {
-        Some((name, _)) => {
-            let cause = "its name is empty, has more than 400 bytes, or does not stand on one line";
-            Err(meaning(table(family, name), cause.to_owned()))
-        }
-        None => Ok(()),
+    entries.0.iter().try_for_each(|(name, _)| check_label(family, name))
+}
+
+pub(super) fn check_label(family: &str, name: &str) -> Result<(), LockError> {
+    if is_label(name) {
+        return Ok(());
     }
+    let cause = "its name is empty, has more than 400 bytes, or does not stand on one line";
+    Err(meaning(table(family, name), cause.to_owned()))
 }
 
 /// These tables stand in the order of their names, so that a plan has one spelling.

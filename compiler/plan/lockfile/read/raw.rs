@@ -112,6 +112,7 @@ pub(super) struct RawNode {
     pub(super) secrets: Option<Vec<String>>,
     pub(super) in_place: Option<bool>,
     pub(super) shell: Option<bool>,
+    pub(super) folders: Option<Vec<String>>,
     pub(super) recovery: Option<RawRecovery>,
     pub(super) probe: Option<Vec<String>>,
     pub(super) needs: Vec<String>,
@@ -137,6 +138,7 @@ pub(super) struct RawNode {
     pub(super) stdout: Option<String>,
     pub(super) prompt: Option<String>,
     pub(super) ask: Option<String>,
+    pub(super) rules: Option<Vec<String>>,
     pub(super) run: Option<Vec<String>>,
 }
 
@@ -146,6 +148,7 @@ pub(super) enum RawKind {
     Agent,
     Command,
     Approval,
+    Verify,
     Deploy,
 }
 

@@ -296,6 +296,76 @@ fn what_a_node_cannot_say_is_refused() {
 }
 
 #[test]
+fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
+    let gates =
+        "gates = [\"unit\", \"unit@story[\\\"search\\\"]\"]\nbudget = [\"attempts <= 1\"]\nrules";
+    for (old, new, message) in [
+        (
+            "needs = [\"ship/verify\", \"release\"]",
+            "needs = [\"release\"]",
+            "`[node.ship]`: it does not need its verify node `ship/verify`",
+        ),
+        (
+            "[node.ship]",
+            "[node.shop]",
+            "`[node.shop]`: it does not need its verify node `shop/verify`",
+        ),
+        (
+            "needs = [\"ship/verify\", \"release\"]",
+            "needs = [\"smoke\", \"ship/verify\", \"release\"]",
+            "it needs `smoke`, which is no approval behind `ship/verify`",
+        ),
+        (
+            "needs = [\"ship/verify\", \"look\"]",
+            "needs = [\"smoke\", \"ship/verify\", \"look\"]",
+            "it needs `release`, which is no approval behind `ship/verify`",
+        ),
+        (
+            "needs = [\"ship/verify\"]",
+            "needs = [\"smoke\"]",
+            "it needs `release`, which is no approval behind `ship/verify`",
+        ),
+        (
+            "needs = [\"ship/verify\", \"look\"]",
+            "needs = [\"ship/verify\", \"look\"]\naccept = \"succeeded\"",
+            "it needs `release`, which is no approval behind `ship/verify`",
+        ),
+        (
+            "needs = [\"ship/verify\", \"release\"]",
+            "needs = [\"ship/verify\", \"release\"]\naccept = \"succeeded\"",
+            "`[node.ship]`: its `accept` is not `all`",
+        ),
+        (
+            "needs = [\"smoke\"]",
+            "needs = [\"smoke\"]\naccept = \"succeeded\"",
+            "`[node.\"ship/verify\"]`: its `accept` is not `all`",
+        ),
+        (gates, &gates.replacen("\"unit\", ", "", 1), "its `gates` and `env` are not those of all"),
+        (
+            "env = [\"rust\"]\ngates = [\"unit\", \"unit@",
+            "env = []\ngates = [\"unit\", \"unit@",
+            "its `gates` and `env` are not those of all",
+        ),
+        ("\"rules.no_secrets\", ", "", "its `rules` are not those of the constitution"),
+        (
+            "needs = [\"smoke\"]\nwrites = []",
+            "needs = [\"smoke\"]\nwrites = [\"a\"]",
+            "a verify node reads and changes nothing of its own",
+        ),
+        ("folders = [\"/srv/www\"]", "folders = [\"srv\"]", "`srv` is neither absolute nor below"),
+        ("folders = [\"/srv/www\"]", "folders = [\"/srv/../etc\"]", "is neither absolute nor"),
+        ("in_place = true", "folders = [\"/srv\"]", "its `kind` has no key `folders`"),
+    ] {
+        let refusal = refusal_in(old, new);
+        assert!(refusal.contains(message), "{refusal}");
+    }
+    let mut plan = everything();
+    plan.nodes.truncate(12);
+    let refusal = read(&write(&plan)).expect_err("the deploy is gone").to_string();
+    assert!(refusal.contains("no deploy of its name needs it"), "{refusal}");
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let refusal = refusal_of("pipeline = \"hello\"", "pipeline = \"../x\"");
     assert!(refusal.contains("`../x` is not a name"), "{refusal}");
@@ -325,7 +395,7 @@ fn errors_of_form_name_their_line() {
         ("parallel = 2", "paralel = 2", "line 18: unknown field `paralel`"),
         ("parallel = 2", "parallel = 1979-05-27", "line 18: "),
         ("network = \"none\"", "network = 1.5", "line 27: a parameter is a string or a list"),
-        ("kind = \"command\"", "kind = \"verify\"", "unknown variant `verify`"),
+        ("kind = \"command\"", "kind = \"check\"", "unknown variant `check`"),
     ] {
         let refusal = refusal_of(old, new);
         assert!(refusal.contains(message), "{refusal}");

@@ -41,9 +41,12 @@ pub(super) struct BeforeNodes {
     pub(super) environment: Ordered<RawEnvironment>,
     pub(super) agent: Ordered<Ordered<RawParam>>,
     pub(super) gate: Ordered<Ordered<RawParam>>,
+    /// The names of the rules, which stay where they are.
+    pub(super) rules: Vec<String>,
 }
 
 impl BeforeNodes {
+    /// Tells whether there is nothing in it that was taken out.
     pub(super) fn is_empty(&self) -> bool {
         self.environment.0.is_empty() && self.agent.0.is_empty() && self.gate.0.is_empty()
     }
@@ -132,6 +135,7 @@ impl RawPart {
             environment: take(&mut self.environment),
             agent: take(&mut self.agent),
             gate: take(&mut self.gate),
+            rules: self.rule.0.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
 

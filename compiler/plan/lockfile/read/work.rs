@@ -1,13 +1,13 @@
-//! What a node of plan.lock does: the keys that each of the four kinds has, and
+//! What a node of plan.lock does: the keys that each kind has, and
 //! no others.
 //!
 //! Unaware of what all nodes have alike.
 
-use super::names::{Names, find};
+use super::names::{Names, find, find_all};
 use super::nodes::Nodes;
 use super::raw::{RawKind, RawNode, RawRecovery};
-use crate::lockfile::items::{is_inside, is_variable, read_variable};
-use crate::{AgentIndex, Command, Recovery, Work};
+use crate::lockfile::items::{is_host_folder, is_inside, is_variable, read_variable};
+use crate::{AgentIndex, Command, Recovery, RuleIndex, Work};
 
 impl Names {
     /// Reads the work of the node at `own`; the error is the cause.
@@ -33,9 +33,15 @@ impl Names {
             }
             RawKind::Command => Ok(Work::Command(Box::new(command(raw)?))),
             RawKind::Approval => Ok(Work::Approval { ask: given("ask", raw.ask)? }),
+            RawKind::Verify => {
+                let rules = raw.rules.ok_or_else(|| "it has no `rules`".to_owned())?;
+                let rules = find_all("rules", "rule", &self.rules, &rules)?;
+                Ok(Work::Verify { rules: rules.into_iter().map(RuleIndex::new).collect() })
+            }
             RawKind::Deploy => {
                 let recovery = recovery(raw.recovery, raw.probe.take())?;
-                Ok(Work::Deploy { command: Box::new(command(raw)?), recovery })
+                let folders = folders(raw.folders.take().unwrap_or_default())?;
+                Ok(Work::Deploy { command: Box::new(command(raw)?), folders, recovery })
             }
         }
     }
@@ -53,6 +59,8 @@ fn check_keys(raw: &RawNode) -> Result<(), String> {
         ("session", raw.session.is_some(), &[RawKind::Agent]),
         ("prompt", raw.prompt.is_some(), &[RawKind::Agent]),
         ("ask", raw.ask.is_some(), &[RawKind::Approval]),
+        ("rules", raw.rules.is_some(), &[RawKind::Verify]),
+        ("folders", raw.folders.is_some(), &[RawKind::Deploy]),
         ("recovery", raw.recovery.is_some(), &[RawKind::Deploy]),
         ("probe", raw.probe.is_some(), &[RawKind::Deploy]),
         ("network", raw.network.is_some(), COMMAND),
@@ -121,6 +129,14 @@ fn secrets(names: Vec<String>) -> Result<Vec<String>, String> {
         return Err("its `secrets` are not in the order of names, each once".to_owned());
     }
     Ok(names)
+}
+
+fn folders(folders: Vec<String>) -> Result<Vec<String>, String> {
+    if let Some(folder) = folders.iter().find(|folder| !is_host_folder(folder)) {
+        let folder = folder.escape_debug();
+        return Err(format!("its folder `{folder}` is neither absolute nor below `~/`"));
+    }
+    Ok(folders)
 }
 
 fn recovery(word: Option<RawRecovery>, probe: Option<Vec<String>>) -> Result<Recovery, String> {

@@ -43,6 +43,11 @@ impl Writer {
         match &node.work {
             Work::Agent { prompt, .. } => self.text("prompt", prompt),
             Work::Approval { ask } => self.text("ask", ask),
+            Work::Verify { rules } => {
+                let all = plan.constitution.iter().flat_map(|constitution| &constitution.rules);
+                let all: Vec<&str> = all.map(|rule| rule.name.as_str()).collect();
+                push_list(&mut self.out, "rules", rules.iter().map(|rule| all[rule.get()]));
+            }
             Work::Command(command) | Work::Deploy { command, .. } => self.surroundings(command),
         }
     }
@@ -56,10 +61,11 @@ impl Writer {
                     self.string("session", &plan.nodes[session.get()].name);
                 }
             }
-            Work::Approval { .. } => {}
+            Work::Approval { .. } | Work::Verify { .. } => {}
             Work::Command(command) => self.capabilities(command),
-            Work::Deploy { command, recovery } => {
+            Work::Deploy { command, folders, recovery } => {
                 self.capabilities(command);
+                self.list_if("folders", folders);
                 self.plain("recovery", recovery.word());
                 if let Recovery::Probe(probe) = recovery {
                     self.list("probe", probe);
