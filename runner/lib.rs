@@ -25,6 +25,7 @@ pub mod gates;
 pub mod gateway;
 pub mod gc;
 mod git;
+mod globs;
 mod guard;
 mod journal;
 pub mod key;

@@ -33,6 +33,26 @@ pub fn lines(text: &str) -> String {
     text.chars().filter(|&c| c == '\n' || c == '\t' || !is_hidden(c)).collect()
 }
 
+/// Writes a path for a message: text as it is; what is hidden, and what is no
+/// text, escaped as in Rust, so that two paths never look the same.
+#[must_use]
+pub fn path(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if is_hidden(c) {
+                text.extend(c.escape_unicode());
+            } else {
+                text.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
 /// Tells whether a character has an effect other than being seen: C0 and C1
 /// controls, zero-width ones, and those that change the direction of text.
 #[must_use]

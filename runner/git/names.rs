@@ -3,6 +3,8 @@
 //!
 //! Unaware of `writes`, which decides where.
 
+pub(super) use crate::printable::path as display;
+
 /// Says why a path's bytes are no good name, or returns it as text.
 pub(super) fn check_name(path: &[u8]) -> Result<&str, BadName> {
     let text = std::str::from_utf8(path).map_err(|_| BadName::NotUnicode)?;
@@ -72,24 +74,6 @@ pub(super) fn stays_inside(link: &str, target: &[u8]) -> bool {
     let parts = target.split('/').filter(|part| !matches!(*part, "" | "."));
     let climbs = parts.clone().take_while(|part| *part == "..").count();
     climbs <= depth && parts.skip(climbs).all(|part| part != ".." && !is_git_like(part))
-}
-
-/// Writes a path for a message: text as it is, all else escaped as in Rust.
-pub(super) fn display(path: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in path.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || is_direction_mark(c) || is_passed_over(c) {
-                text.extend(c.escape_unicode());
-            } else {
-                text.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

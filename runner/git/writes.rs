@@ -1,12 +1,12 @@
 //! What an attempt may write: globs over paths from the root of the tree.
 //!
-//! `*`, `?` and `[…]` stay within a component, `**` crosses them, `{a,b}`
-//! chooses; case counts. A glob means the paths it matches: `docs` is the file
+//! A glob means the paths it matches: `docs` is the file
 //! of that name, `docs/**` all below the folder. Unaware of what was written.
 
-use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use globset::{GlobMatcher, GlobSet};
 
 use super::error::Error;
+use crate::globs::BadGlob;
 
 /// The globs of a node's `writes`.
 #[derive(Debug, Clone)]
@@ -75,7 +75,6 @@ enum Below {
 
 impl Pattern {
     fn new(glob: &str) -> Result<Self, Error> {
-        let bad = |cause: String| Error::BadGlob { glob: glob.to_owned(), cause };
         // A choice may hold slashes, so it cannot be taken apart; it is
         // approximated by `**` from its component on.
         let mut components = Vec::new();
@@ -83,7 +82,8 @@ impl Pattern {
             if part == "**" || part.contains(['{', '}']) {
                 components.push(Component::Any);
             } else {
-                let one = compile(part).map_err(|error| bad(error.kind().to_string()))?;
+                let one = crate::globs::glob(part);
+                let one = one.map_err(|bad| BadGlob { glob: glob.to_owned(), ..bad })?;
                 components.push(Component::One(one.compile_matcher()));
             }
         }
@@ -124,26 +124,14 @@ impl Pattern {
     }
 }
 
-fn compile(glob: &str) -> Result<globset::Glob, globset::Error> {
-    GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build()
+pub(super) fn set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet, Error> {
+    Ok(crate::globs::set(globs)?)
 }
 
-pub(super) fn set<S: AsRef<str>>(globs: &[S]) -> Result<GlobSet, Error> {
-    let mut builder = GlobSetBuilder::new();
-    for glob in globs {
-        let glob = glob.as_ref();
-        let bad = |cause: String| Error::BadGlob { glob: glob.to_owned(), cause };
-        if glob.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return Err(bad(
-                "a path from the root of the repository, without `.` and `..`".to_owned()
-            ));
-        }
-        builder.add(compile(glob).map_err(|error| bad(error.kind().to_string()))?);
+impl From<BadGlob> for Error {
+    fn from(BadGlob { glob, cause }: BadGlob) -> Self {
+        Self::BadGlob { glob, cause }
     }
-    builder.build().map_err(|error| Error::BadGlob {
-        glob: error.glob().unwrap_or("all together").to_owned(),
-        cause: error.kind().to_string(),
-    })
 }
 
 #[cfg(test)]
