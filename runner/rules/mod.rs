@@ -1,21 +1,35 @@
 //! The kinds of rules: one file each, registered in [`RULES`].
 //!
-//! A kind says what a rule of a constitution may ask for. This version has no
-//! verdicts for them: a plan with rules compiles and is reviewed, and is refused
-//! when it is to be run (see `supported`). Unaware of what a rule cites and of
-//! how binding it is.
+//! A kind says what a rule of a constitution may ask for, and judges a tree by
+//! it. Pure: the tree comes through [`View`]; what a rule must have run or asked
+//! first is its [`Errand`], which others do. docs/rules.md says what each counts.
+//! Unaware of what a rule cites and of how binding it is.
 
+mod case;
 pub mod change_together;
 pub mod command;
+mod credentials;
 pub mod forbid_pattern;
 pub mod human;
 pub mod max_diff;
 pub mod max_lines;
 pub mod must_exist;
 pub mod protect;
+mod ruling;
 pub mod secrets;
+mod view;
 
+#[cfg(test)]
+mod drawn;
+
+use eufm_plan::Rule;
 use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
+
+use crate::gates::Finish;
+
+pub use case::{Case, Paths};
+pub use ruling::{EVIDENCE_MAX, Ruling};
+pub use view::{Change, ChangeKind, Content, Count, FILE_BYTES_MAX, File, Unread, View};
 
 /// All kinds of rules, sorted by name.
 pub const RULES: &[&dyn RuleKind] = &[
@@ -34,6 +48,72 @@ pub const RULES: &[&dyn RuleKind] = &[
 pub trait RuleKind: Sync {
     /// Describes the parameters of `rule … is KIND { … }`.
     fn schema(&self) -> &'static KindSchema;
+
+    /// Returns what must be done before a rule that applies can be judged.
+    fn errand<'a>(&self, _case: &Case<'a>) -> Errand<'a> {
+        Errand::None
+    }
+
+    /// Judges a tree by a rule that applies.
+    ///
+    /// # Errors
+    /// Fails when the tree cannot be read.
+    fn judge(&self, case: &Case<'_>) -> Result<Ruling, Unread>;
+}
+
+/// What is to be done before a rule can be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand<'a> {
+    /// Nothing.
+    None,
+    /// A command is to be run on the tree, with the rule's own files as they are
+    /// in the base.
+    Run(&'a [String]),
+    /// A person in this role is to be asked.
+    Ask(&'a str),
+}
+
+/// What came of an errand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The command came to its end.
+    Ran(Finish),
+    /// A person has answered.
+    Answered {
+        /// Whether the rule holds.
+        holds: bool,
+        /// Who says so, and in which words.
+        by: String,
+    },
+}
+
+/// Finds a kind by its name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static dyn RuleKind> {
+    RULES.iter().copied().find(|kind| kind.schema().name == name)
+}
+
+/// Says what is to be done before a rule can be judged on a tree.
+#[must_use]
+pub fn errand<'a>(rule: &'a Rule, view: &'a dyn View) -> Errand<'a> {
+    match (kind(&rule.kind), Case::open(rule, view, None)) {
+        (Some(kind), Ok(case)) => kind.errand(&case),
+        _ => Errand::None,
+    }
+}
+
+/// Judges a tree by a rule, with what came of its errand.
+///
+/// # Errors
+/// Fails when the tree cannot be read; there is no verdict then.
+pub fn judge(rule: &Rule, view: &dyn View, outcome: Option<&Outcome>) -> Result<Ruling, Unread> {
+    let Some(kind) = kind(&rule.kind) else {
+        return Ok(Ruling::unknown(&format!("this version has no rule kind `{}`", rule.kind)));
+    };
+    match Case::open(rule, view, outcome) {
+        Ok(case) => kind.judge(&case),
+        Err(ruling) => Ok(ruling),
+    }
 }
 
 /// The largest number a rule may count to.
