@@ -8,6 +8,8 @@
 //! the commands are for.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read as _, Seek as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,10 +206,15 @@ impl Invocation {
     /// Leaves what is written to the system to sync: for what is made again when a
     /// power loss has taken it.
     pub(super) fn unsynced(self) -> Self {
+        self.setting("core.fsync", "none")
+    }
+
+    /// Adds one setting, which wins over those of every invocation.
+    pub(super) fn setting(self, key: &str, value: &str) -> Self {
         let last = SETTINGS.len();
         self.env("GIT_CONFIG_COUNT", (last + 1).to_string())
-            .env(&format!("GIT_CONFIG_KEY_{last}"), "core.fsync")
-            .env(&format!("GIT_CONFIG_VALUE_{last}"), "none")
+            .env(&format!("GIT_CONFIG_KEY_{last}"), key)
+            .env(&format!("GIT_CONFIG_VALUE_{last}"), value)
     }
 
     /// Sets the folder that holds the files.
@@ -242,6 +249,28 @@ impl Invocation {
         let stdout = self.run()?;
         let line = stdout.strip_suffix(b"\n").unwrap_or(&stdout);
         std::str::from_utf8(line).map(str::to_owned).map_err(|_| Error::answer(self.name, line))
+    }
+
+    /// Runs it and lets `read` have what it writes while it is written, so that no
+    /// more of it is held than `read` holds.
+    pub(super) fn stream<T>(
+        &self,
+        read: impl FnOnce(&mut dyn BufRead) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let failed = |error| Error::io("start git", &self.place)(error);
+        let (reader, writer) = std::io::pipe().map_err(failed)?;
+        let mut errors = tempfile::tempfile_in(&self.place).map_err(failed)?;
+        let (stdout, stderr) = (OwnedFd::from(writer).into(), errors.try_clone().map_err(failed)?);
+        let handle = self.command.clone().bare().start(stdout, stderr).map_err(failed)?;
+        let answer = read(&mut BufReader::with_capacity(1 << 16, reader));
+        // Who stopped reading wants no more of it.
+        let exit = if answer.is_ok() { handle.wait() } else { handle.end() }.map_err(failed)?;
+        if answer.is_ok() && !exit.is_success() {
+            let mut stderr = Vec::new();
+            errors.rewind().and_then(|()| errors.read_to_end(&mut stderr)).map_err(failed)?;
+            return Err(self.failed(&Output { exit, stdout: Vec::new(), stderr }));
+        }
+        answer
     }
 
     /// Makes the error of an answer that was not the wanted one.

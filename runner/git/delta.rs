@@ -59,8 +59,15 @@ impl<'a> Delta<'a> {
 /// Compares two sorted lists. Submodules count as unchanged: they were taken
 /// out of the index, and what replaces one is found by its path.
 pub(super) fn differences<'a>(before: &'a [Entry], after: &'a [Entry]) -> Vec<Delta<'a>> {
-    let mut before = before.iter().filter(|entry| !entry.is_submodule()).peekable();
-    let mut after = after.iter().peekable();
+    compare(before.iter().filter(|entry| !entry.is_submodule()), after.iter())
+}
+
+/// Compares two sorted lists, entry by entry.
+pub(super) fn compare<'a>(
+    before: impl Iterator<Item = &'a Entry>,
+    after: impl Iterator<Item = &'a Entry>,
+) -> Vec<Delta<'a>> {
+    let (mut before, mut after) = (before.peekable(), after.peekable());
     let mut deltas = Vec::new();
     loop {
         let order = match (before.peek(), after.peek()) {
