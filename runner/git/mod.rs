@@ -9,6 +9,7 @@
 mod attributes;
 mod collect;
 mod command;
+mod contents;
 mod delta;
 mod error;
 mod harvest;
@@ -37,6 +38,7 @@ mod fixture;
 mod planted;
 
 pub(crate) use command::Git;
+pub(crate) use contents::Content;
 pub(crate) use error::Error;
 pub(crate) use harvest::{CodeImplementation, HarvestError};
 pub(crate) use id::{CommitId, TreeId};

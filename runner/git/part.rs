@@ -7,7 +7,7 @@
 //! what makes two inputs the same.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use eufm_plan::Digest;
@@ -85,7 +85,7 @@ impl Vault {
         }
         let mut entries = self.list(whole)?;
         entries.retain(|entry| sight.sees(&entry.path));
-        let index = Scratch::new(self);
+        let index = Scratch::new(self, "index");
         index.put(self, &entries)?;
         let tree = index.tree(self)?;
         self.commit(&tree, std::slice::from_ref(whole), message, stamp)
@@ -110,7 +110,7 @@ impl Vault {
         entries.retain(|entry| !sight.sees(&entry.path));
         // The later one stays where one lies within the other.
         entries.extend(self.list(part)?);
-        let index = Scratch::new(self);
+        let index = Scratch::new(self, "index");
         index.put(self, &entries)?;
         let tree = index.tree(self)?;
         if tree == self.tree(whole)? {
@@ -156,7 +156,7 @@ impl Vault {
         if !clashes.is_empty() {
             return Ok(Grafted::Clash(clashes));
         }
-        let index = Scratch::new(self);
+        let index = Scratch::new(self, "index");
         index.put(self, &files)?;
         Ok(Grafted::Tree(index.tree(self)?, deltas.len() as u64))
     }
@@ -222,17 +222,25 @@ fn clashes(ground: &[Entry], deltas: &[Delta<'_>], after: &[Entry]) -> Vec<Strin
     found
 }
 
-/// An index for one tree, which goes when it is done with.
-struct Scratch(PathBuf);
+/// A file beside the vault's own, such as an index for one tree; it goes when it
+/// is done with.
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(vault: &Vault) -> Self {
+    /// Names a file that nobody else uses; nothing is made yet.
+    pub(super) fn new(vault: &Vault, what: &str) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(vault.dir().join(format!("scratch-{}-{number}.index", std::process::id())))
+        Self(vault.dir().join(format!("scratch-{}-{number}.{what}", std::process::id())))
     }
 
-    fn put(&self, vault: &Vault, entries: &[Entry]) -> Result<(), Error> {
+    /// Returns where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes it an index of these files.
+    pub(super) fn put(&self, vault: &Vault, entries: &[Entry]) -> Result<(), Error> {
         remove_file_if_there(&self.0)?;
         let mut input = Vec::new();
         entries.iter().for_each(|entry| entry.write_index_info(&mut input));
@@ -240,7 +248,8 @@ impl Scratch {
         update.args(["-z", "--index-info"]).stdin(input).run().map(drop)
     }
 
-    fn tree(&self, vault: &Vault) -> Result<TreeId, Error> {
+    /// Writes the tree of an index.
+    pub(super) fn tree(&self, vault: &Vault) -> Result<TreeId, Error> {
         let line = vault.git_at_vault("write-tree").index(&self.0).line()?;
         TreeId::new(&line).map_err(|_| Error::answer("write-tree", line.as_bytes()))
     }

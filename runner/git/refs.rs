@@ -59,15 +59,6 @@ impl Vault {
         self.git_at_vault("update-ref").args([name.as_str(), commit.as_str()]).run().map(drop)
     }
 
-    /// Returns the commit kept under a reference; for tests.
-    ///
-    /// # Errors
-    /// Fails when git cannot read.
-    #[cfg(test)]
-    pub(crate) fn kept(&self, name: &Ref) -> Result<Option<CommitId>, Error> {
-        lookup(&self.git_at_vault("for-each-ref"), name.as_str())
-    }
-
     /// Pins the base of a run in the user's repository, so that no garbage
     /// collection there takes it away: `refs/eufm/<run>/base`.
     ///
