@@ -7,6 +7,7 @@
 mod admission;
 pub mod agents;
 mod beneath;
+mod beside;
 mod cache;
 mod capture;
 mod clock;
@@ -27,6 +28,7 @@ pub mod gc;
 mod git;
 mod globs;
 mod guard;
+mod inputs;
 mod journal;
 pub mod key;
 pub mod layers;

@@ -118,6 +118,12 @@ fn sandbox(
                        bubblewrap and allow user namespaces";
         return Err(RunError::Host(message.to_owned()));
     }
+    if guarded.isolation > Isolation::B && plan.nodes.iter().any(|node| !node.inputs.is_empty()) {
+        let message = "results that other nodes read need bubblewrap: there is no namespace to \
+                       show them in\n  help: install bubblewrap and allow user namespaces, or \
+                       leave the `inputs` out of the plan";
+        return Err(RunError::Host(message.to_owned()));
+    }
     Ok((sandbox, Some(guarded)))
 }
 

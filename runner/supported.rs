@@ -143,10 +143,7 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         }
     };
     match &node.work {
-        Work::Agent { session, .. } => {
-            refuse(session.is_some(), "`session`: sessions are not forked yet");
-        }
-        Work::Approval { .. } => {}
+        Work::Agent { .. } | Work::Approval { .. } => {}
         Work::Verify { .. } => {
             refuse(true, "it verifies a whole before a deploy: wholes are not checked yet");
         }
@@ -155,7 +152,8 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
         }
     }
-    refuse(!node.inputs.is_empty(), "`inputs`: results of other nodes are not handed on yet");
+    let unseen = node.work.is_in_place() && !node.inputs.is_empty();
+    refuse(unseen, "`inputs` with `in_place`: there is no sandbox to show them in");
     let unprotected = "no `writes`: the protected files are not known yet; list what it may change";
     refuse(node.writes == Writes::Unprotected, unprotected);
 }
@@ -164,8 +162,8 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
 mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
-        Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated,
-        Input, InputPart, NodeIndex, QualityGate, Recovery,
+        Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated, Input,
+        InputPart, NodeIndex, QualityGate, Recovery,
     };
 
     use super::*;
@@ -189,6 +187,8 @@ mod tests {
     #[test]
     fn what_this_version_does_is_not_refused() {
         let done = refused(|plan| {
+            let (node, part) = (NodeIndex::new(0), InputPart::Diff);
+            plan.nodes[0].inputs = vec![Input { node, part }];
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
             plan.budget.memory = Some(Bytes(1));
             plan.budget.cost = Some(money());
@@ -316,13 +316,6 @@ mod tests {
         }
         type Change = fn(&mut Plan);
         let changes: &[(Change, &str)] = &[
-            (
-                |plan| {
-                    let (prompt, session) = (String::new(), Some(NodeIndex::new(0)));
-                    plan.nodes[0].work = Work::Agent { agent: AgentIndex::new(0), prompt, session };
-                },
-                "n0: `session`",
-            ),
             (|plan| plan.nodes[0].work = Work::Verify { rules: Vec::new() }, "n0: it verifies"),
             (
                 |plan| {
@@ -336,8 +329,9 @@ mod tests {
                 |plan| {
                     let (node, part) = (NodeIndex::new(0), InputPart::Diff);
                     plan.nodes[0].inputs = vec![Input { node, part }];
+                    command(plan, |it| it.in_place = true);
                 },
-                "n0: `inputs`",
+                "n0: `inputs` with `in_place`",
             ),
             (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
         ];

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::admission::Ticket;
 use crate::agents::Installation;
+use crate::beside::{self, Wanted};
 use crate::cache::{Cache, Entry};
 use crate::counter::Ask;
 use crate::environments::{Environments, Shelf};
@@ -43,6 +44,8 @@ pub(crate) struct Workshop {
     pub vault: Vault,
     /// Where the run keeps its files.
     pub dir: RunDir,
+    /// What is asked of the result of each node, beside its files.
+    pub wanted: Vec<Wanted>,
     /// The results of earlier runs.
     pub cache: Cache,
     /// Whether they are taken over.
@@ -116,6 +119,7 @@ impl Workshop {
         let shelves = (site.shelf, Shelf::new(site.dir.environments()));
         let pulses = Arc::new(plan.nodes.iter().map(|_| Pulse::new()).collect());
         Ok(Self {
+            wanted: beside::wanted(&plan),
             plan,
             run: site.run,
             base: site.base,

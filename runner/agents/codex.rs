@@ -12,7 +12,7 @@ use eufm_plan::Agent;
 use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 
 use super::codex_events;
-use super::{AgentBackend, AgentEvent, Installation, Invocation, Search, Turn, Unavailable};
+use super::{AgentBackend, AgentEvent, Goes, Installation, Invocation, Search, Turn, Unavailable};
 use crate::process::Command;
 use crate::sandbox::Mount;
 
@@ -157,9 +157,11 @@ impl AgentBackend for Codex {
         for feature in DISABLED {
             run.extend(words(&["--disable", feature]));
         }
-        // All flags stand before `resume`: behind it some are refused.
-        if let Some(session) = turn.session {
-            run.extend(words(&["resume", session]));
+        // All flags stand before `resume` and `fork`: behind them some are refused.
+        match turn.session {
+            Some(Goes::On(session)) => run.extend(words(&["resume", session])),
+            Some(Goes::From(session)) => run.extend(words(&["fork", session])),
+            None => {}
         }
         run.push("-".into());
         Invocation {
@@ -180,23 +182,59 @@ impl AgentBackend for Codex {
     }
 
     fn has_session(&self, home: &Path, id: &str) -> bool {
-        let suffix = format!("-{id}.jsonl");
-        walkdir::WalkDir::new(home.join("sessions"))
-            .max_depth(5)
-            .into_iter()
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_type().is_file())
-            .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.ends_with(&suffix)))
-            .any(|entry| {
-                // The session's record is no published contract: if this mark
-                // ever goes, the agent starts a new session, which is safe.
-                std::fs::read(entry.path()).is_ok_and(|text| contains(&text, ANSWERED))
-            })
+        records(home, id).any(|path| {
+            // The session's record is no published contract: if this mark
+            // ever goes, the agent starts a new session, which is safe.
+            std::fs::read(path).is_ok_and(|text| contains(&text, ANSWERED))
+        })
+    }
+
+    fn session_files(&self, home: &Path, id: &str) -> Vec<String> {
+        // The record of a fork holds what came after; what was before stands in
+        // that of its parent.
+        let mut files = Vec::new();
+        let mut next = Some(id.to_owned());
+        while let Some(id) = next.take() {
+            let Some(path) = records(home, &id).next() else { return Vec::new() };
+            let relative = path.strip_prefix(home).ok().and_then(Path::to_str);
+            let Some(relative) = relative.filter(|_| files.len() < FORKS_MAX) else {
+                return Vec::new();
+            };
+            files.push(relative.to_owned());
+            next = parent(&path);
+        }
+        files
     }
 
     fn read(&self, line: &[u8]) -> Option<AgentEvent> {
         codex_events::read(line)
     }
+}
+
+/// How many sessions may be forked from each other in a row: a plan's longest
+/// chain, and no circle.
+const FORKS_MAX: usize = 1_000;
+
+/// Finds the record of a session: `rollout-<time>-<id>.jsonl`.
+fn records(home: &Path, id: &str) -> impl Iterator<Item = PathBuf> {
+    let suffix = format!("-{id}.jsonl");
+    walkdir::WalkDir::new(home.join("sessions"))
+        .max_depth(5)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .filter(move |entry| entry.file_name().to_str().is_some_and(|name| name.ends_with(&suffix)))
+        .map(walkdir::DirEntry::into_path)
+}
+
+/// Reads which session a record was forked from: its first line says so.
+fn parent(record: &Path) -> Option<String> {
+    use std::io::BufRead as _;
+    let mut line = String::new();
+    std::io::BufReader::new(std::fs::File::open(record).ok()?).read_line(&mut line).ok()?;
+    let head: serde_json::Value = serde_json::from_str(&line).ok()?;
+    head.pointer("/payload/forked_from_id")?.as_str().map(str::to_owned)
 }
 
 /// What Codex writes into a session's record after each answer of the model.
@@ -302,7 +340,7 @@ mod tests {
         Agent { name: "builder".to_owned(), kind: "codex".to_owned(), params }
     }
 
-    fn arguments(session: Option<&str>) -> Vec<String> {
+    fn arguments(session: Option<Goes<'_>>) -> Vec<String> {
         let turn =
             Turn { prompt: "Do it.", session, endpoint: "http://127.0.0.1:1/v1", token: "t" };
         let run = Codex.command(&agent(), &turn).run;
@@ -311,9 +349,33 @@ mod tests {
 
     #[test]
     fn a_resumed_session_stands_behind_every_flag() {
-        let run = arguments(Some("01a2"));
+        let run = arguments(Some(Goes::On("01a2")));
         assert_eq!(run[run.len() - 3..], ["resume", "01a2", "-"]);
+        let run = arguments(Some(Goes::From("01a2")));
+        assert_eq!(run[run.len() - 3..], ["fork", "01a2", "-"]);
         assert!(arguments(None).ends_with(&["-".to_owned()]));
+    }
+
+    #[test]
+    fn a_fork_is_held_by_its_own_record_and_those_before_it() {
+        let home = tempfile::tempdir().expect("a folder");
+        let day = home.path().join("sessions/2026/11/27");
+        std::fs::create_dir_all(&day).expect("made");
+        let record = |id: &str, from: Option<&str>| {
+            let from = from.map_or(String::new(), |id| format!(r#","forked_from_id":"{id}""#));
+            let head = format!(r#"{{"type":"session_meta","payload":{{"id":"{id}"{from}}}}}"#);
+            std::fs::write(day.join(format!("rollout-1-{id}.jsonl")), head).expect("written");
+            format!("sessions/2026/11/27/rollout-1-{id}.jsonl")
+        };
+        let files = |id: &str| Codex.session_files(home.path(), id);
+        assert_eq!(files("a"), [""; 0]);
+        let (a, b) = (record("a", None), record("b", Some("a")));
+        let c = record("c", Some("b"));
+        assert_eq!(files("a"), std::slice::from_ref(&a));
+        assert_eq!(files("c"), [c, b, a]);
+        record("d", Some("gone"));
+        record("e", Some("e"));
+        assert_eq!((files("d"), files("e")), (Vec::new(), Vec::new()));
     }
 
     #[test]

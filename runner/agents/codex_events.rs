@@ -22,11 +22,18 @@ pub(super) fn read(line: &[u8]) -> Option<AgentEvent> {
             Some(AgentEvent::Failed(reason))
         }
         "error" => text(&value, "message").map(AgentEvent::Notice),
+        "item.completed" if is_message(&value) => {
+            value.get("item").and_then(|item| text(item, "text")).map(AgentEvent::Said)
+        }
         "item.started" | "item.updated" | "item.completed" => {
             value.get("item").and_then(activity).map(AgentEvent::Activity)
         }
         _ => None,
     }
+}
+
+fn is_message(event: &Value) -> bool {
+    event.pointer("/item/type").and_then(Value::as_str) == Some("agent_message")
 }
 
 /// Says in one line what an item is about.
@@ -79,6 +86,14 @@ mod tests {
         assert_eq!(activity_of(line), Some(AgentEvent::Activity("runs ls".into())));
         let line = r#"{"type":"item.completed","item":{"type":"file_change","changes":[{"path":"/repo/a.txt","kind":"add"},{"path":"/repo/b"}]}}"#;
         assert_eq!(activity_of(line), Some(AgentEvent::Activity("edits a.txt and 1 more".into())));
+    }
+
+    #[test]
+    fn what_the_agent_says_is_read_whole() {
+        let line = r#"{"type":"item.completed","item":{"type":"agent_message","text":"a\nb"}}"#;
+        assert_eq!(activity_of(line), Some(AgentEvent::Said("a\nb".into())));
+        let line = r#"{"type":"item.updated","item":{"type":"agent_message","text":"a"}}"#;
+        assert_eq!(activity_of(line), Some(AgentEvent::Activity("says a".into())));
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub trait AgentBackend: Sync {
     /// of the model. `home` is the folder seen as [`SESSIONS`] inside.
     fn has_session(&self, home: &Path, id: &str) -> bool;
 
+    /// Lists the files that hold a session, with those of the sessions that it
+    /// was forked from, by their paths in `home`; none where one is not there.
+    fn session_files(&self, home: &Path, id: &str) -> Vec<String>;
+
     /// Reads one line of the agent's output; a line without meaning gives `None`.
     fn read(&self, line: &[u8]) -> Option<AgentEvent>;
 }
@@ -85,12 +89,22 @@ pub struct Unavailable {
 pub struct Turn<'a> {
     /// What it is told.
     pub prompt: &'a str,
-    /// The session to go on with.
-    pub session: Option<&'a str>,
+    /// The session to go on with, or from.
+    pub session: Option<Goes<'a>>,
     /// The address of the model endpoint, as seen inside.
     pub endpoint: &'a str,
     /// The token for the endpoint; good for this node only.
     pub token: &'a str,
+}
+
+/// How a turn goes on in what was said before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes<'a> {
+    /// In this session.
+    On(&'a str),
+    /// In a new session that begins with all that stands in this one, which
+    /// stays as it is.
+    From(&'a str),
 }
 
 /// A command line inside the sandbox.
@@ -112,6 +126,8 @@ pub const SESSIONS: &str = "/codex-home";
 pub enum AgentEvent {
     /// Its session has this id.
     Session(String),
+    /// It said this, whole; the last of a turn is its answer.
+    Said(String),
     /// It is doing this, one line.
     Activity(String),
     /// It came to the end of its turn.

@@ -7,6 +7,7 @@ use eufm_plan::NodeIndex;
 use super::Dispatcher;
 use crate::event::{Action, Passed};
 use crate::git::CommitId;
+use crate::inputs;
 use crate::state::{GateAnswer, NodeRun};
 use crate::steps::{CommitJob, StartJob, Step};
 
@@ -16,7 +17,7 @@ impl Dispatcher<'_> {
         let state = self.scheduler.state();
         let run = |node: NodeIndex| state.node(node);
         match action {
-            Action::Start(node) => Some((node, Step::Start(self.start_job(node)))),
+            Action::Start(node) => Some((node, Step::Start(Box::new(self.start_job(node))))),
             Action::Ask(node) => {
                 let work = run(node).work.clone().or_else(|| run(node).base.clone());
                 Some((node, Step::Ask { work, needs: self.results_needed(node) }))
@@ -50,6 +51,7 @@ impl Dispatcher<'_> {
             attempt: run.attempt,
             start: run.start + 1,
             needs: self.results_needed(node),
+            origins: inputs::origins(self.shop.node(node), self.scheduler.state()),
             base: run.base.clone(),
             key: run.key.clone(),
             work: run.work.clone(),

@@ -4,7 +4,9 @@
 //! as it comes; a turn's end is a fact only when the agent says so, and even
 //! then the gates decide. Unaware of which backend it is.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -12,7 +14,9 @@ use eufm_plan::Work;
 
 use super::command::last_line;
 use super::{Attempt, Executor, Ran};
-use crate::agents::{AgentBackend, AgentEvent, Turn, backend};
+use crate::agents::{AgentBackend, AgentEvent, Goes, Turn, backend};
+use crate::beneath;
+use crate::beside::{self, Beside, Session};
 use crate::capture::Capture;
 use crate::event::{Ending, NodeEvent};
 use crate::gateway::{Door, forward};
@@ -67,7 +71,9 @@ impl Executor for AgentExecutor {
         };
         let _open = gateway.open(door).map_err(|error| StepError::Host(error.to_string()))?;
         let session = attempt.session.filter(|id| backend.has_session(&sessions, id));
-        let prompt = prompt_of(prompt, attempt, session);
+        let task = format!("{prompt}{}", attempt.handed.told);
+        let prompt = prompt_of(&task, attempt, session);
+        let session = goes(attempt, session, &sessions)?;
         let turn = Turn { prompt: &prompt, session, endpoint: &forward::endpoint(), token: &token };
         let invocation = backend.command(agent, &turn);
         let nest = Nest {
@@ -76,11 +82,28 @@ impl Executor for AgentExecutor {
             door: &door_dir,
         };
         let tools = attempt.outfit.tools.clone();
-        let confined = nest.agent(invocation, attempt.place.mounts(), tools);
+        let confined = nest.agent(invocation, attempt.mounts(), tools);
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
         let command = attempt.outfit.behind(command);
-        turn_of(shop, attempt, backend, command, sessions)
+        turn_of(shop, attempt, backend, command, &sessions)
     }
+}
+
+/// Says in which session the turn goes on: in the node's own, else from that of
+/// another node, which is put where the agent looks for it.
+fn goes<'a>(
+    attempt: &'a Attempt<'_>,
+    own: Option<&'a str>,
+    home: &Path,
+) -> Result<Option<Goes<'a>>, StepError> {
+    if let Some(own) = own {
+        return Ok(Some(Goes::On(own)));
+    }
+    let Some(session) = &attempt.handed.session else { return Ok(None) };
+    for (path, bytes) in &session.files {
+        beneath::create(home, path)?.write_all(bytes)?;
+    }
+    Ok(Some(Goes::From(&session.id)))
 }
 
 fn prompt_of(prompt: &str, attempt: &Attempt<'_>, session: Option<&str>) -> String {
@@ -98,6 +121,8 @@ fn prompt_of(prompt: &str, attempt: &Attempt<'_>, session: Option<&str>) -> Stri
 /// What the agent has said that decides how its turn ended.
 #[derive(Debug, Default)]
 struct Said {
+    session: Option<String>,
+    answer: Option<String>,
     completed: bool,
     failed: Option<String>,
 }
@@ -107,7 +132,7 @@ fn turn_of(
     attempt: &Attempt<'_>,
     backend: &'static dyn AgentBackend,
     command: Command,
-    sessions: PathBuf,
+    sessions: &Path,
 ) -> Result<Ran, StepError> {
     let (sender, events) = channel();
     let (stdout, out) = Capture::start(&attempt.logs.join("events.jsonl"), move |line| {
@@ -120,7 +145,7 @@ fn turn_of(
     let limits = Limits { wall: attempt.limit, silence: Some(SILENCE_MAX) };
     let pulse = &shop.pulses[attempt.node.get()];
     let mut folders = attempt.outfit.fillable(attempt.place.worktree().dir());
-    folders.push(sessions);
+    folders.push(sessions.to_owned());
     let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
     let charge = Charge { command, streams: (out, err), limits, guard, pulse, output: None };
     std::thread::scope(|scope| {
@@ -144,7 +169,14 @@ fn turn_of(
                 let reason = format!("it was silent and idle for {minutes} min");
                 Ran::Ended(Ending::Failed { reason })
             }
-            (End::Exited(exit), None) => Ran::Ended(ending(exit, said?, &last)),
+            (End::Exited(exit), None) => {
+                let said = said?;
+                let ending = ending(exit, &said, &last);
+                if ending == Ending::Completed {
+                    keep(shop, attempt, backend, sessions, said)?;
+                }
+                Ran::Ended(ending)
+            }
         })
     })
 }
@@ -160,7 +192,13 @@ fn listen(
         shop.pulses[attempt.node.get()].beat();
         match event {
             AgentEvent::Session(id) => {
+                said.session = Some(id.clone());
                 shop.courier.tell(attempt.node, NodeEvent::Session { id })?;
+            }
+            AgentEvent::Said(text) => {
+                let shown = printable::line(&format!("says {text}"), 120);
+                shop.courier.send(Message::Activity { node: attempt.node, text: shown });
+                said.answer = Some(text);
             }
             AgentEvent::Activity(text) | AgentEvent::Notice(text) => {
                 let text = printable::line(&text, 120);
@@ -173,8 +211,41 @@ fn listen(
     Ok(said)
 }
 
-fn ending(exit: Exit, said: Said, last: &str) -> Ending {
-    match (said.failed, said.completed) {
+/// Keeps what the agent said last, and its session, for nodes that read the one
+/// or go on from the other.
+fn keep(
+    shop: &Workshop,
+    attempt: &Attempt<'_>,
+    backend: &dyn AgentBackend,
+    home: &Path,
+    said: Said,
+) -> Result<(), StepError> {
+    let mut answer = said.answer.unwrap_or_default().into_bytes();
+    beside::cut(&mut answer, true);
+    let session = said.session.map(|id| session(backend, home, id)).transpose()?;
+    let beside = Beside { answer: Some(answer), stdout: None, session };
+    let name = beside::reference(&shop.run, &shop.node(attempt.node).name, attempt.start);
+    beside.keep(&shop.vault, &name, attempt.stamp)?;
+    Ok(())
+}
+
+/// Reads the files of a session. One that is not whole has none.
+fn session(backend: &dyn AgentBackend, home: &Path, id: String) -> Result<Session, StepError> {
+    let mut files = BTreeMap::new();
+    for path in backend.session_files(home, &id) {
+        // Others write there.
+        let Some(file) = beneath::read(home, &path)? else {
+            return Ok(Session { id, files: BTreeMap::new() });
+        };
+        let mut bytes = Vec::new();
+        file.take(beside::SESSION_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        files.insert(path, bytes);
+    }
+    Ok(Session { id, files })
+}
+
+fn ending(exit: Exit, said: &Said, last: &str) -> Ending {
+    match (&said.failed, said.completed) {
         (Some(reason), _) => {
             Ending::Failed { reason: format!("the agent's turn failed: {reason}") }
         }

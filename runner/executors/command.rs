@@ -11,6 +11,7 @@ use eufm_plan::{Command, Work};
 
 use super::{Attempt, Executor, Ran};
 use crate::beneath;
+use crate::beside::{self, Beside};
 use crate::capture::{Capture, FILE_BYTES_MAX};
 use crate::event::{Ending, NodeEvent};
 use crate::nest;
@@ -35,7 +36,7 @@ impl Executor for CommandExecutor {
         let confined = reach.confine(Confined {
             cwd: work.cwd.clone(),
             vars: work.vars.clone(),
-            ..nest::command(&work.run, attempt.place.mounts(), attempt.outfit.tools.clone())
+            ..nest::command(&work.run, attempt.mounts(), attempt.outfit.tools.clone())
         });
         let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
         let command = attempt.outfit.behind(command);
@@ -62,7 +63,10 @@ impl Executor for CommandExecutor {
             End::Exited(exit) if is_success(work, exit) => {
                 let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
                 Ran::Ended(match kept? {
-                    None => Ending::Completed,
+                    None => {
+                        keep_printed(shop, attempt, &log)?;
+                        Ending::Completed
+                    }
                     Some(reason) => Ending::Failed { reason },
                 })
             }
@@ -72,6 +76,17 @@ impl Executor for CommandExecutor {
             }
         })
     }
+}
+
+/// Keeps what a command printed, if another node reads it.
+fn keep_printed(shop: &Workshop, attempt: &Attempt<'_>, log: &Path) -> Result<(), StepError> {
+    if !shop.wanted[attempt.node.get()].stdout {
+        return Ok(());
+    }
+    let name = beside::reference(&shop.run, &shop.node(attempt.node).name, attempt.start);
+    let beside = Beside { stdout: Some(beside::printed(log)?), ..Beside::default() };
+    beside.keep(&shop.vault, &name, attempt.stamp)?;
+    Ok(())
 }
 
 /// Tells whether a command that ended so has done what it should.

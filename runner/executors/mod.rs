@@ -14,8 +14,11 @@ use std::time::Duration;
 
 use eufm_plan::{NodeIndex, Work};
 
+use crate::beside::Session;
 use crate::environments::Outfit;
 use crate::event::Ending;
+use crate::git::Stamp;
+use crate::sandbox::Mount;
 use crate::state::Feedback;
 use crate::steps::Place;
 use crate::workshop::{StepError, Workshop};
@@ -46,10 +49,16 @@ pub(crate) trait Executor: Sync {
 pub(crate) struct Attempt<'a> {
     /// The node.
     pub node: NodeIndex,
+    /// Which start this is.
+    pub start: u32,
+    /// Dates what is kept of it.
+    pub stamp: &'a Stamp,
     /// The worktree and what is around it.
     pub place: &'a Place,
     /// What it sees of its environments.
     pub outfit: &'a Outfit,
+    /// What it is given of other nodes' results.
+    pub handed: &'a Handed,
     /// Where its logs go.
     pub logs: &'a Path,
     /// The agent's session to go on with.
@@ -62,6 +71,27 @@ pub(crate) struct Attempt<'a> {
     pub has_work: bool,
     /// How long it may run.
     pub limit: Option<Duration>,
+}
+
+/// What a node is given of other nodes' results, in its place.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    /// The folder of its inputs, if it has some.
+    pub inputs: Option<Mount>,
+    /// What an agent is told of them, beside its task.
+    pub told: String,
+    /// The session that it goes on from, as long as it has none of its own.
+    pub session: Option<Session>,
+}
+
+impl Attempt<'_> {
+    /// Returns what its sandbox shows beside the system and the environments.
+    #[must_use]
+    pub(crate) fn mounts(&self) -> Vec<Mount> {
+        let mut mounts = self.place.mounts();
+        mounts.extend(self.handed.inputs.clone());
+        mounts
+    }
 }
 
 /// What came of running an attempt.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use eufm_plan::{Command as Work, NodeIndex};
 
 use super::StartJob;
+use crate::beside::{self, Beside};
 use crate::event::{Ending, NodeEvent};
 use crate::executors::is_success;
 use crate::git::Stamp;
@@ -58,6 +59,13 @@ pub(super) fn perform(
         Ok(End::Exited(exit)) if last.is_empty() => failed(exit.to_string()),
         Ok(End::Exited(exit)) => failed(format!("{exit}: {last}")),
     };
+    if ending == Ending::Completed && shop.wanted[node.get()].stdout {
+        // Both of its streams, as its author would see them on a terminal.
+        let printed = beside::printed(&log(shop, node, start))?;
+        let name = beside::reference(&shop.run, &shop.node(node).name, start);
+        let beside = Beside { stdout: Some(printed), ..Beside::default() };
+        beside.keep(&shop.vault, &name, stamp)?;
+    }
     shop.courier.post(node, NodeEvent::Exited { ending, salvage: None });
     Ok(())
 }

@@ -29,6 +29,7 @@ use eufm_plan::{Environment, GateIndex, NodeIndex};
 use crate::environments::{self, Outfit, Unready};
 use crate::event::Passed;
 use crate::git::{Author, CommitId, Stamp};
+use crate::inputs::Origins;
 use crate::key::NodeKey;
 use crate::sight::sight_of;
 use crate::state::Feedback;
@@ -38,7 +39,7 @@ use crate::workshop::{Message, StepError, Workshop};
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Run an attempt.
-    Start(StartJob),
+    Start(Box<StartJob>),
     /// Find out what a person is to look at.
     Ask {
         /// The work so far, of a node that did not succeed; an approval has none.
@@ -110,6 +111,8 @@ pub(crate) struct StartJob {
     pub start: u32,
     /// The results that the node depends on, in plan order.
     pub needs: Vec<CommitId>,
+    /// Where its inputs come from, and the session it goes on from.
+    pub origins: Origins,
     /// What the node sees, if an earlier start found it.
     pub base: Option<CommitId>,
     /// The key that an earlier start found.

@@ -13,9 +13,11 @@ use super::place::Place;
 use crate::clock::awake;
 use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
-use crate::executors::{Attempt, Executor, Ran, executor};
+use crate::executors::{Attempt, Executor, Handed, Ran, executor};
 use crate::git::{CommitId, MergeError, Stamp};
+use crate::inputs::{self, Gathered, SEEN_AT};
 use crate::key::NodeKey;
+use crate::sandbox::Mount;
 use crate::sight::{self, Seen};
 use crate::workshop::{StepError, Workshop};
 
@@ -28,6 +30,7 @@ pub(super) fn perform(
     let work = &shop.node(node).work;
     let executor =
         executor(work).ok_or_else(|| StepError::Host(format!("no {} runs", work.kind())))?;
+    let given = gather(shop, node, job)?;
     let Some((base, key)) = base(shop, node, job, stamp)? else { return Ok(()) };
     // A command begins anew each time; an agent goes on with what it has done.
     let from = match work {
@@ -48,7 +51,15 @@ pub(super) fn perform(
         place.remove()?;
         return Err(error);
     }
-    match attempt(shop, node, job, (executor, &place), (&base, &from))? {
+    let ran = match given {
+        Ok(given) => {
+            let handed = hand_out(&place, given)?;
+            attempt(shop, node, job, (executor, &place), (&base, &from), &handed, stamp)?
+        }
+        // Nothing runs that does not have what the plan gives it.
+        Err(reason) => Ran::Ended(Ending::Failed { reason }),
+    };
+    match ran {
         // What an agent had done when its money was used up is judged too.
         Ran::Ended(ending @ (Ending::Completed | Ending::Spent { .. })) => {
             let salvage = None;
@@ -67,6 +78,29 @@ pub(super) fn perform(
     }
 }
 
+/// Gathers what the node is given of other results; the inner error says what
+/// is not to be had.
+fn gather(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &StartJob,
+) -> Result<Result<Gathered, String>, StepError> {
+    let sources = job.origins.find(&shop.vault, &shop.run, &shop.plan)?;
+    Ok(inputs::gather(&shop.vault, &shop.plan, shop.node(node), &sources)?)
+}
+
+/// Puts what the node is given where its sandbox shows it from.
+fn hand_out(place: &Place, given: Gathered) -> Result<Handed, StepError> {
+    let told = inputs::told(&given.inputs);
+    let mut inputs = None;
+    if !given.inputs.is_empty() {
+        let folder = place.beside("in");
+        given.write(&folder)?;
+        inputs = Some(Mount::read_only(folder, SEEN_AT));
+    }
+    Ok(Handed { inputs, told, session: given.session })
+}
+
 /// Runs the attempt in its place, with the environments it sees: those of its
 /// base, whatever earlier work it goes on with.
 fn attempt(
@@ -75,6 +109,8 @@ fn attempt(
     job: &StartJob,
     (executor, place): (&dyn Executor, &Place),
     (base, from): (&CommitId, &CommitId),
+    handed: &Handed,
+    stamp: &Stamp,
 ) -> Result<Ran, StepError> {
     let began = awake();
     let limit = job.rest_ms.map(Duration::from_millis);
@@ -91,8 +127,11 @@ fn attempt(
     std::fs::create_dir_all(&logs)?;
     let attempt = Attempt {
         node,
+        start: job.start,
+        stamp,
         place,
         outfit: &outfit,
+        handed,
         logs: &logs,
         session: job.session.as_deref(),
         feedback: job.feedback.as_ref(),

@@ -1,0 +1,251 @@
+//! Tasks that start from another task's session: with its history, beside each
+//! other, again after a kill, and without paying for it twice.
+
+use serde_json::Value;
+
+use crate::support::{Act, Asked, Invocation, Project, Provider, codex, until};
+
+/// A schema, collectors that go on from its session, and a review that goes on
+/// from one of theirs.
+fn spec(url: &str) -> String {
+    format!(
+        r#"edition 1
+let sites = ["felix", "oradea"]
+pipeline sessions {{ base = "main", budget {{ parallel <= 2 }} }}
+agent builder is codex {{ cli = "0.169.0", model = "gpt-5.5", url = "{url}" }}
+gate there is command {{ run = ["sh", "-c", "test -s felix.txt || test -s oradea.txt"] }}
+task schema by builder {{ prompt = "Define the schema.", reads = [], writes = ["schema.txt"] }}
+task collector for site in sites by builder {{
+  session = schema
+  prompt  = "Write the collector for ${{site}}."
+  reads   = ["schema.txt"]
+  writes  = ["${{site}}.txt"]
+  gates   = [there]
+  budget {{ attempts <= 2 }}
+}}
+task review by builder {{
+  session = collector["felix"]
+  prompt  = "Review it."
+  reads   = ["felix.txt"]
+  writes  = ["review.txt"]
+}}
+"#
+    )
+}
+
+/// Plays the model: each task runs a command and says what it did. The first
+/// collector forgets its file until its gate has told it so.
+fn script(asked: &Asked) -> Act {
+    let shell = |line: &str| Act::Shell(line.to_owned());
+    let say = |text: &str| Act::Say(text.to_owned());
+    let own = own_step(asked);
+    match task(asked) {
+        "schema" => match own {
+            0 => shell("echo schema > schema.txt; echo the schema was put out"),
+            _ => say("The schema is there."),
+        },
+        "felix" if !asked.says("did not pass") => match own {
+            0 => shell("true"),
+            _ => say("I forgot it."),
+        },
+        "felix" => match own {
+            1 => shell("cat schema.txt > felix.txt"),
+            _ => say("Felix is there."),
+        },
+        "oradea" => match own {
+            0 => shell("cat schema.txt > oradea.txt"),
+            _ => say("Oradea is there."),
+        },
+        _ => match own {
+            0 => shell("cat felix.txt > review.txt"),
+            _ => say("Reviewed."),
+        },
+    }
+}
+
+/// Says for which task a request was made: by the latest of their prompts.
+fn task(asked: &Asked) -> &'static str {
+    let prompts = [
+        ("Review it.", "review"),
+        ("Write the collector for oradea.", "oradea"),
+        ("Write the collector for felix.", "felix"),
+    ];
+    prompts.iter().find(|(prompt, _)| asked.says(prompt)).map_or("schema", |(_, task)| task)
+}
+
+fn history(asked: &Asked) -> Vec<Value> {
+    let body: Value = serde_json::from_str(&asked.body).expect("a request is JSON");
+    body["input"].as_array().expect("it has a history").clone()
+}
+
+/// Returns how many commands its own task has run to their end.
+fn own_step(asked: &Asked) -> usize {
+    let history = history(asked);
+    let prompts = ["Define the", "Write the collector", "Review it."];
+    let is_prompt = |item: &Value| {
+        let text = item["content"][0]["text"].as_str().unwrap_or_default();
+        item["role"] == "user" && prompts.iter().any(|prompt| text.starts_with(prompt))
+    };
+    let begin = history.iter().rposition(is_prompt).expect("a prompt");
+    let outputs = history[begin..].iter().filter(|item| item["type"] == "function_call_output");
+    outputs.filter(|item| item["output"] != "aborted").count()
+}
+
+/// Returns the texts of the first request of a task.
+fn first_request(provider: &Provider, of: &str) -> Vec<String> {
+    let asked = provider.asked();
+    let first = asked.iter().find(|asked| task(asked) == of).expect("it has asked");
+    let text = |item: &Value| {
+        let text = item["content"][0]["text"].as_str().or(item["output"].as_str());
+        text.or(item["arguments"].as_str()).unwrap_or_default().to_owned()
+    };
+    history(first).iter().map(text).collect()
+}
+
+/// Asserts that texts stand in a history, in this order.
+#[track_caller]
+fn in_order(history: &[String], texts: &[&str]) {
+    let mut rest = history.iter();
+    for text in texts {
+        assert!(rest.any(|item| item.contains(text)), "{text:?} is not in its place: {history:#?}");
+    }
+}
+
+fn exec(project: &Project) -> Invocation {
+    project.exec().env("OPENAI_API_KEY", "sk-test").arg("--codex").arg(codex())
+}
+
+/// Returns the ids of a node's sessions, one for each start.
+fn sessions(project: &Project, node: &str) -> Vec<String> {
+    let facts = project.facts(node, "session");
+    facts.iter().map(|fact| fact["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+const FELIX: &str = r#"collector["felix"]"#;
+const ORADEA: &str = r#"collector["oradea"]"#;
+
+#[test]
+fn a_forked_session_begins_with_all_that_its_parent_knows() {
+    let provider = Provider::start(script);
+    let project = Project::of_spec(&spec(&provider.url()));
+    exec(&project).run().expect(0);
+    let parent = ["Define the schema.", "the schema was put out", "The schema is there."];
+    for (site, prompt) in
+        [("felix", "Write the collector for felix."), ("oradea", "Write the collector for oradea.")]
+    {
+        let history = first_request(&provider, site);
+        in_order(&history, &[&parent[..], &[prompt]].concat());
+    }
+    // Two forks of one session know nothing of each other.
+    assert!(provider.asked().iter().all(|it| !(it.says("for felix.") && it.says("for oradea."))));
+    // A fork of a fork knows both, what the gate said too.
+    let history = first_request(&provider, "review");
+    let felix = ["for felix.", "did not pass", "Felix is there.", "Review it."];
+    in_order(&history, &[&parent[..], &felix].concat());
+    assert_eq!(project.merged("review.txt"), "schema");
+    assert_eq!(project.merged("oradea.txt"), "schema");
+
+    // Each has a session of its own; another attempt resumes that.
+    let [schema, felix, oradea, review] =
+        ["schema", FELIX, ORADEA, "review"].map(|node| sessions(&project, node));
+    assert_eq!((schema.len(), felix.len(), oradea.len(), review.len()), (1, 2, 1, 1));
+    assert_eq!(felix[0], felix[1]);
+    let all = [&schema[0], &felix[0], &oradea[0], &review[0]];
+    assert!(all.iter().enumerate().all(|(at, one)| !all[at + 1..].contains(one)), "{all:?}");
+    project.nothing_is_left();
+}
+
+#[test]
+fn what_the_parent_used_is_not_paid_for_again() {
+    let provider = Provider::start(script);
+    let project = Project::of_spec(&spec(&provider.url()));
+    exec(&project).run().expect(0);
+    let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("a report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    for node in report["nodes"].as_array().expect("nodes") {
+        let name = node["node"].as_str().expect("a name");
+        let replies = project.facts(name, "replied").len() as u64;
+        assert!(replies >= 2, "{name}");
+        // The provider counts 10000 tokens for each request, whatever is in it.
+        assert_eq!(node["usage"]["input"], 10_000 * replies, "{name}: {node}");
+    }
+}
+
+#[test]
+fn a_fork_that_is_killed_goes_on_in_its_own_session() {
+    let provider = Provider::start(|asked| match (task(asked), own_step(asked)) {
+        ("oradea", 0) if asked.says("interrupted from outside") => {
+            Act::Shell("rm pipe; cat schema.txt > oradea.txt".to_owned())
+        }
+        ("oradea", 0) => {
+            Act::Shell("mkfifo pipe; cat pipe; cat schema.txt > oradea.txt".to_owned())
+        }
+        _ => script(asked),
+    });
+    let project = Project::of_spec(&spec(&provider.url()));
+    let run = exec(&project).start();
+    project.wait_for_file("pipe");
+    run.kill();
+    exec(&project).run().expect(0);
+    let own = sessions(&project, ORADEA);
+    assert_eq!(own.len(), 2);
+    assert_eq!(own[0], own[1], "it went on in its own");
+    assert_ne!(own[0], sessions(&project, "schema")[0]);
+    assert_eq!(project.facts("schema", "started").len(), 1);
+    assert_eq!(project.merged("oradea.txt"), "schema");
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_fork_that_was_killed_before_its_first_answer_is_forked_again() {
+    let is_killed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let known = std::sync::Arc::clone(&is_killed);
+    let provider = Provider::start(move |asked| {
+        let waits = task(asked) == "oradea" && !known.load(std::sync::atomic::Ordering::SeqCst);
+        if waits { Act::Silence } else { script(asked) }
+    });
+    let project = Project::of_spec(&spec(&provider.url()));
+    let run = exec(&project).start();
+    until("the fork to ask", || {
+        provider.asked().iter().any(|asked| task(asked) == "oradea").then_some(())
+    });
+    run.kill();
+    is_killed.store(true, std::sync::atomic::Ordering::SeqCst);
+    exec(&project).run().expect(0);
+    let asked = provider.asked();
+    let last = asked.iter().rfind(|asked| task(asked) == "oradea").expect("it asked");
+    assert!(last.says("The schema is there."), "it knows what its parent knows");
+    assert_eq!(last.body.matches("Write the collector for oradea.").count(), 1);
+    assert_eq!(project.merged("oradea.txt"), "schema");
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_session_that_is_lost_fails_the_node_that_goes_on_from_it() {
+    let provider = Provider::start(|asked| match (task(asked), own_step(asked)) {
+        ("felix" | "oradea", 0) => Act::Silence,
+        _ => script(asked),
+    });
+    let project = Project::of_spec(&spec(&provider.url()));
+    let run = exec(&project).start();
+    until("both forks to ask", || {
+        let asked = provider.asked();
+        ["felix", "oradea"]
+            .iter()
+            .all(|it| asked.iter().any(|asked| task(asked) == *it))
+            .then_some(())
+    });
+    run.kill();
+    // Damage: what was kept beside the result is gone.
+    let vault = project.state().join("vault.git");
+    let vault = vault.to_str().expect("a path");
+    let names =
+        project.git(&["--git-dir", vault, "for-each-ref", "--format=%(refname)", "refs/eufm"]);
+    let beside = names.lines().find(|name| name.contains("/beside/schema/")).expect("it is kept");
+    project.git(&["--git-dir", vault, "update-ref", "-d", beside]);
+    let before = provider.asked().len();
+    let failed = exec(&project).run().expect(1);
+    failed.shows(&["the session of schema, from which it is to go on, is lost"]);
+    assert_eq!(provider.asked().len(), before, "nothing was asked");
+    project.nothing_is_left();
+}
