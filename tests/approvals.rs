@@ -209,3 +209,21 @@ command past { needs = [good, gate], accept = succeeded, run = ["true"] }
     let branch = project.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/eufm/"]);
     assert_eq!(project.git(&["show", &format!("{branch}:sum.txt")]), "1");
 }
+
+#[test]
+fn what_a_person_wrote_is_an_input_of_what_is_behind_the_approval() {
+    let spec = r#"edition 1
+pipeline night { base = "main" }
+approval release { ask = "Which?" }
+command ship {
+  inputs = [release.note]
+  run    = ["cp", "/in/release/note", "note.txt"]
+  writes = ["note.txt"]
+}
+"#;
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(6);
+    answer(&project, &["approve", "release", "--note", "the blue one"]).expect(0);
+    project.exec().run().expect(0);
+    assert_eq!(project.merged("note.txt"), "the blue one");
+}

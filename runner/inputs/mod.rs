@@ -102,15 +102,10 @@ fn origin(node: NodeIndex, run: &NodeRun) -> Origin {
         commit: run.commit.clone().filter(|_| stands),
         changes: run.changes,
         kept: None,
-        note: note_of(run),
+        note: run.note().map(ToOwned::to_owned),
     };
     let start = if run.taken_from.is_some() { TAKEN } else { run.start };
     Origin { node, start, source }
-}
-
-/// Returns what a person wrote to an approval.
-fn note_of(_run: &NodeRun) -> Option<String> {
-    None
 }
 
 impl Origins {
