@@ -29,7 +29,7 @@ use crate::reporters::{Reporter, View};
 use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
 use crate::settled;
-use crate::state::Phase;
+use crate::state::{Merge, Phase};
 use crate::steps::{self, Step};
 use crate::workers::Workers;
 use crate::workshop::{Answer, Message, StepError, Workshop};
@@ -332,6 +332,10 @@ impl<'a> Dispatcher<'a> {
             }
             NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. } => false,
             NodeEvent::Held => phase != Phase::Running,
+            NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => {
+                let merge = self.scheduler.state().node(node).merge;
+                !matches!(merge, Merge::Due | Merge::Torn)
+            }
             NodeEvent::Released => self.scheduler.state().node(node).held_since_ms.is_none(),
             _ => matches!(phase, Phase::Cancelled),
         };

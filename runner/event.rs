@@ -242,10 +242,14 @@ pub enum NodeEvent {
         /// The new head of the branch.
         head: CommitId,
     },
-    /// The result contradicts an earlier one; it stays under its ref, unmerged.
+    /// The result contradicts an earlier one. Its agent resolves that, if it has
+    /// one and has not tried yet; else it stays under its ref, unmerged.
     Conflicted {
         /// The paths in conflict.
         paths: Vec<String>,
+        /// What came of resolving it, if that was tried; one line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The node could not start from what it depends on: their results contradict.
     Unmergeable {
@@ -365,6 +369,8 @@ pub(crate) enum Action {
     Commit(NodeIndex),
     /// Merge the result into the run's branch.
     Merge(NodeIndex),
+    /// Let the agent of the result resolve what it contradicts.
+    Reconcile(NodeIndex),
     /// Close the run.
     Finish(Outcome),
 }

@@ -77,6 +77,8 @@ pub enum Merge {
     Waiting,
     /// It is the next to be merged.
     Due,
+    /// It contradicts the branch, and its agent resolves that.
+    Torn,
     /// It is.
     Done,
     /// It is not: it or something it builds on is in conflict, or did not succeed.
@@ -149,6 +151,8 @@ pub struct NodeRun {
     people: Option<Box<People>>,
     /// The result.
     pub commit: Option<CommitId>,
+    /// The result within the branch, where that took a resolution.
+    pub resolved: Option<CommitId>,
     /// Whether the result is part of the branch.
     pub merge: Merge,
     /// When it was first started and when it came to its end, in active time.
@@ -232,6 +236,7 @@ impl NodeRun {
             held_ms: 0,
             people: None,
             commit: None,
+            resolved: None,
             merge: Merge::Waiting,
             span_ms: (None, None),
         }
@@ -294,6 +299,18 @@ impl NodeRun {
         self.spent = None;
         self.merge = Merge::Waiting;
         self.span_ms.1 = None;
+    }
+
+    /// Tells whether an agent of it may ask the model.
+    #[must_use]
+    pub fn may_spend(&self) -> bool {
+        self.phase == Phase::Running || self.merge == Merge::Torn
+    }
+
+    /// Returns what others that need it build on.
+    #[must_use]
+    pub fn result(&self) -> Option<&CommitId> {
+        self.resolved.as_ref().or(self.commit.as_ref())
     }
 
     /// Returns the question that it waits for the answer of.

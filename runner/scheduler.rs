@@ -122,9 +122,8 @@ impl Scheduler {
     }
 
     /// Facts that do not move a node on call for nothing new.
-    fn follow(&mut self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
+    fn follow(&self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
         match fact {
-            _ if self.state.node(node).phase == Phase::Waiting => self.ask(node),
             NodeEvent::Exited { .. }
             | NodeEvent::Harvested { .. }
             | NodeEvent::Judged { .. }
@@ -162,6 +161,11 @@ impl Scheduler {
         if self.draining {
             return;
         }
+        let torn = self.state.to_reconcile().filter(|_| !self.merging);
+        if let Some(node) = torn {
+            self.merging = true;
+            actions.push(Action::Reconcile(node));
+        }
         if self.state.halted {
             self.waiting.clear();
         }
@@ -171,7 +175,9 @@ impl Scheduler {
                 self.waiting.insert(node);
             }
         }
-        for node in self.waiting.take_questions() {
+        let mut asking = self.state.take_newly_asking();
+        asking.extend(self.waiting.take_questions());
+        for node in asking {
             actions.extend(self.ask(node));
         }
         while self.state.busy as usize + self.starting.len() < self.parallel as usize {

@@ -364,7 +364,7 @@ fn facts_of(scheduler: &Scheduler, action: Action, fails_first: bool) -> Vec<Eve
         Action::Commit(node) => tell(node, vec![NodeEvent::Committed { commit: commit(2) }]),
         Action::Merge(node) => tell(node, vec![NodeEvent::Merged { head: commit(3) }]),
         Action::Finish(outcome) => vec![Event::Run(RunEvent::Finished { outcome })],
-        Action::Judge(..) | Action::Recover(_) | Action::Ask(_) => {
+        Action::Judge(..) | Action::Recover(_) | Action::Ask(_) | Action::Reconcile(_) => {
             unreachable!("no gates, no crash, no questions")
         }
     }

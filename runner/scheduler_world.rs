@@ -103,6 +103,16 @@ impl Fate {
         self.roll(24, node, 0) < 20
     }
 
+    /// Whether the node's agent resolves what its result contradicts.
+    fn resolves(self, node: NodeIndex) -> bool {
+        self.roll(26, node, 0) < 50
+    }
+
+    /// What comes of it.
+    fn resolution(self, node: NodeIndex) -> CommitId {
+        commit(mix(&[self.0, 27, node.get() as u64]))
+    }
+
     /// What a person says to a node's question, the third time at the latest no.
     fn decision(self, node: NodeIndex, question: u32) -> Decision {
         let goes_on = question < 3 && self.roll(25, node, question) < 60;
@@ -175,7 +185,7 @@ impl Result {
         for _ in 0..rounds {
             outcome = Outcome::Done;
             for position in 0..nodes.len() {
-                if nodes[position].phase != Phase::Committed {
+                if nodes[position].merge == Merge::Left {
                     nodes[position].merge = Merge::Waiting;
                 }
                 outcome = outcome.worse(attempt_all(plan, fate, position, &mut nodes));
@@ -193,7 +203,15 @@ impl Result {
                     _ if course.merge != Merge::Waiting => course.merge,
                     Some(_) if is_left => Merge::Left,
                     Some(_) if is_empty => Merge::Done,
-                    Some(_) if fate.conflicts(node) => Merge::Left,
+                    Some(_) if fate.conflicts(node) => {
+                        let has_agent = matches!(plan.nodes[position].work, Work::Agent { .. });
+                        if has_agent && fate.resolves(node) {
+                            head = fate.resolution(node);
+                            Merge::Done
+                        } else {
+                            Merge::Left
+                        }
+                    }
                     Some(work) => {
                         head = merged(&head, work);
                         Merge::Done
@@ -400,7 +418,8 @@ impl<'a> World<'a> {
                 *self.answered.entry(*node).or_default() += 1;
             }
             Event::Node(node, NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. }) => {
-                assert!(self.last_merge < Some(*node), "{node:?} is merged out of order");
+                // One that is resolved comes a second time.
+                assert!(self.last_merge <= Some(*node), "{node:?} is merged out of order");
                 self.last_merge = Some(*node);
             }
             _ => {}
@@ -435,8 +454,10 @@ impl<'a> World<'a> {
                     self.may_start(node);
                     node
                 }
-                Action::Merge(node) => {
-                    let merges = |step: &Step| matches!(step.action, Action::Merge(_));
+                Action::Merge(node) | Action::Reconcile(node) => {
+                    let merges = |step: &Step| {
+                        matches!(step.action, Action::Merge(_) | Action::Reconcile(_))
+                    };
                     assert!(!self.steps.iter().any(merges), "two merges at once");
                     assert!(self.committed.contains(&node));
                     node
@@ -537,6 +558,10 @@ impl<'a> World<'a> {
                 self.stopping || phase != Phase::Ready
             }
             NodeEvent::Replied { .. } => false,
+            NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => {
+                let merge = self.scheduler.state().node(node).merge;
+                !matches!(merge, Merge::Due | Merge::Torn)
+            }
             _ => phase == Phase::Cancelled,
         }
     }
@@ -592,8 +617,16 @@ impl<'a> World<'a> {
                 let work = self.scheduler.state().node(node).work.clone();
                 Next::TellAndEnd(NodeEvent::Committed { commit: work.expect("harvested") })
             }
-            Action::Merge(_) if fate.conflicts(node) => {
-                Next::TellAndEnd(NodeEvent::Conflicted { paths: vec!["a".to_owned()] })
+            Action::Merge(_) if fate.conflicts(node) => Next::TellAndEnd(NodeEvent::Conflicted {
+                paths: vec!["a".to_owned()],
+                reason: None,
+            }),
+            Action::Reconcile(_) if fate.resolves(node) => {
+                Next::TellAndEnd(NodeEvent::Merged { head: fate.resolution(node) })
+            }
+            Action::Reconcile(_) => {
+                let reason = Some("not resolved".to_owned());
+                Next::TellAndEnd(NodeEvent::Conflicted { paths: vec!["a".to_owned()], reason })
             }
             Action::Merge(_) => {
                 let state = self.scheduler.state();

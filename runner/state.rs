@@ -17,7 +17,7 @@ mod worked;
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
-use crate::ledger::{Account, Pace};
+use crate::ledger::{Account, Pace, Spent};
 use crate::limits::Facility;
 use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase, Said};
@@ -67,6 +67,11 @@ pub struct RunState {
     pub at_ms: u64,
     /// Nodes that became ready and that the scheduler has not seen yet.
     newly_ready: Vec<NodeIndex>,
+    /// Nodes that came to ask a person and that the scheduler has not seen yet.
+    newly_asking: Vec<NodeIndex>,
+    /// Nodes of which the needs contradict each other, until these have their
+    /// place in the branch: that may resolve it.
+    unmerged: Vec<NodeIndex>,
     /// Nodes that came to their end and whose dependents do not know yet.
     ended: Vec<NodeIndex>,
     dependents: Lists<NodeIndex>,
@@ -85,6 +90,11 @@ struct NodeRules {
     /// Nothing goes past it unless it succeeded, whatever `accept` says.
     is_barrier: bool,
     is_approval: bool,
+    /// Whether its agent resolves what its result contradicts: it has one, which
+    /// sees the whole.
+    reconciles: bool,
+    /// What its agent may use to do so.
+    own: Spent,
 }
 
 impl NodeRules {
@@ -96,6 +106,11 @@ impl NodeRules {
             accept: node.accept,
             is_barrier: is_approval,
             is_approval,
+            reconciles: matches!(node.work, Work::Agent { .. }) && node.reads.is_none(),
+            own: Spent {
+                micros: node.budget.cost.map_or(0, |cost| cost.micros),
+                tokens: node.budget.tokens.map_or(0, |tokens| tokens.0),
+            },
         }
     }
 }
@@ -148,6 +163,8 @@ impl RunState {
             finished: None,
             at_ms: 0,
             newly_ready: all.filter(|node| needs.at(*node).is_empty()).collect(),
+            newly_asking: Vec::new(),
+            unmerged: Vec::new(),
             ended: Vec::new(),
             dependents: needs.turned(),
             needs,
@@ -168,6 +185,12 @@ impl RunState {
     #[must_use]
     pub(crate) fn take_newly_ready(&mut self) -> Vec<NodeIndex> {
         std::mem::take(&mut self.newly_ready)
+    }
+
+    /// Takes the nodes that came to ask a person since this was asked last.
+    #[must_use]
+    pub(crate) fn take_newly_asking(&mut self) -> Vec<NodeIndex> {
+        std::mem::take(&mut self.newly_asking)
     }
 
     /// Returns the gate that is to judge a node's work next.
@@ -230,9 +253,8 @@ impl RunState {
             NodeEvent::Cached { .. } => {
                 run.phase == Phase::Ready && run.base.is_none() && !self.uncached
             }
-            NodeEvent::Spawned { .. } | NodeEvent::Session { .. } | NodeEvent::Exited { .. } => {
-                run.phase == Phase::Running
-            }
+            NodeEvent::Spawned { .. } | NodeEvent::Session { .. } => run.may_spend(),
+            NodeEvent::Exited { .. } => run.phase == Phase::Running,
             NodeEvent::Held => run.phase == Phase::Running && run.held_since_ms.is_none(),
             NodeEvent::Released => run.held_since_ms.is_some(),
             NodeEvent::Dropped { .. } => run.start > 0,
@@ -254,7 +276,9 @@ impl RunState {
                 self.due_gate(node).is_some_and(is_due) && is_sound
             }
             NodeEvent::Committed { .. } => run.phase == Phase::Gated,
-            NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => run.merge == Merge::Due,
+            NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => {
+                matches!(run.merge, Merge::Due | Merge::Torn)
+            }
             NodeEvent::Unmergeable { .. } => run.phase == Phase::Ready && run.base.is_none(),
             NodeEvent::Questioned { about, base, .. } => self.may_ask(node, about, base.as_ref()),
             NodeEvent::Answered(answer) => self.may_answer(node, answer),
@@ -374,18 +398,9 @@ impl RunState {
                 run.commit = Some(commit.clone());
                 self.set(node, Phase::Committed);
             }
-            NodeEvent::Merged { head } => {
-                run.merge = Merge::Done;
-                self.head = Some(head.clone());
-            }
-            NodeEvent::Conflicted { paths } => {
-                run.merge = Merge::Left;
-                run.failure = Some(Failure::conflict("the branch", paths));
-            }
-            NodeEvent::Unmergeable { paths } => {
-                let failure = Failure::conflict("each other, in what it needs", paths);
-                self.fail(node, failure.outcome, failure.reason);
-            }
+            NodeEvent::Merged { .. }
+            | NodeEvent::Conflicted { .. }
+            | NodeEvent::Unmergeable { .. } => self.apply_merge(node, event),
             NodeEvent::Questioned { .. } | NodeEvent::Answered(_) => self.apply_people(node, event),
         }
     }

@@ -221,7 +221,7 @@ fn facts(state: &RunState, node: usize) -> Vec<(&'static str, NodeEvent)> {
         ("size", judged("size", Verdict::Fail)),
         ("committed", NodeEvent::Committed { commit: commit(7) }),
         ("merged", NodeEvent::Merged { head: commit(8) }),
-        ("conflicted", NodeEvent::Conflicted { paths: paths.clone() }),
+        ("conflicted", NodeEvent::Conflicted { paths: paths.clone(), reason: None }),
         ("unmergeable", NodeEvent::Unmergeable { paths }),
     ]
 }
@@ -296,7 +296,7 @@ const PLACES: &[Place] = &[
         "left out",
         |t| {
             t.to(0, "committed");
-            t.node(0, NodeEvent::Conflicted { paths: Vec::new() });
+            t.node(0, NodeEvent::Conflicted { paths: Vec::new(), reason: None });
         },
         0,
         &["replied"],
@@ -606,13 +606,18 @@ fn assert_consistent(state: &RunState, plan: &Plan) {
         if run.phase == Phase::Pending {
             assert_eq!(run.missing as usize, missing, "node {position}");
         }
-        assert!(run.phase != Phase::Pending || missing > 0, "node {position} is stuck");
+        let is_decided =
+            |need: &NodeIndex| matches!(state.node(*need).merge, Merge::Done | Merge::Left);
+        // With all it needs it waits for the places of these in the branch only.
+        let waits = missing > 0 || !needs.iter().all(is_decided);
+        assert!(run.phase != Phase::Pending || waits, "node {position} is stuck");
         assert_eq!(run.commit.is_some(), run.phase == Phase::Committed);
         assert_eq!(run.running_since_ms.is_some(), run.phase == Phase::Running);
         assert!(run.tried <= run.attempts_before + plan.nodes[position].budget.attempts);
-        let is_decided = run.merge != Merge::Waiting && run.merge != Merge::Due;
+        let is_next = matches!(run.merge, Merge::Due | Merge::Torn);
+        let is_decided = run.merge != Merge::Waiting && !is_next;
         assert!(is_decided || position >= state.merge_cursor, "node {position}: {:?}", run.merge);
-        assert!(run.merge != Merge::Due || position == state.merge_cursor, "node {position}");
+        assert!(!is_next || position == state.merge_cursor, "node {position}");
     }
 }
 

@@ -27,6 +27,7 @@ mod kept;
 mod layering;
 mod limits;
 mod lock;
+mod merging;
 mod money;
 mod mutations;
 mod network;

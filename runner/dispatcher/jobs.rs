@@ -9,7 +9,7 @@ use crate::event::{Action, Passed};
 use crate::git::CommitId;
 use crate::inputs;
 use crate::state::{GateAnswer, NodeRun};
-use crate::steps::{CommitJob, StartJob, Step};
+use crate::steps::{CommitJob, ReconcileJob, StartJob, Step};
 
 impl Dispatcher<'_> {
     /// Makes the step of an action from the state.
@@ -41,6 +41,12 @@ impl Dispatcher<'_> {
                 let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
                 Some((node, Step::Merge { head, commit }))
             }
+            Action::Reconcile(node) => {
+                let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
+                let (start, session) = (run(node).start, run(node).session.clone());
+                let job = ReconcileJob { head, commit, start, session };
+                Some((node, Step::Reconcile(Box::new(job))))
+            }
             Action::Finish(_) => None,
         }
     }
@@ -67,7 +73,7 @@ impl Dispatcher<'_> {
     fn results_needed(&self, node: NodeIndex) -> Vec<CommitId> {
         let state = self.scheduler.state();
         let needs = self.shop.node(node).needs.iter();
-        needs.filter_map(|need| state.node(*need).commit.clone()).collect()
+        needs.filter_map(|need| state.node(*need).result().cloned()).collect()
     }
 
     /// Returns what is left of a node's own cap on time.

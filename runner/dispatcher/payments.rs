@@ -9,7 +9,6 @@ use crate::error::RunError;
 use crate::event::{Event, NodeEvent};
 use crate::gateway::{Admission, Answer};
 use crate::ledger::{Decision, Reservation};
-use crate::state::Phase;
 
 use super::Dispatcher;
 
@@ -26,7 +25,7 @@ impl Dispatcher<'_> {
         for _ in 0..self.asks.len() {
             let Some(ask) = self.asks.pop_front() else { break };
             let state = self.scheduler.state();
-            let is_over = self.stop.is_some() || state.node(ask.node).phase != Phase::Running;
+            let is_over = self.stop.is_some() || !state.node(ask.node).may_spend();
             // Dropping the question says that the attempt is over.
             if is_over || ask.answer.is_closed() {
                 continue;

@@ -70,7 +70,10 @@ impl Vault {
         if base.as_ref() == Some(ours) {
             return Ok(theirs.clone());
         }
-        let tree = self.merge_trees(ours, theirs)?;
+        let (tree, paths) = self.torn(ours, theirs)?;
+        if !paths.is_empty() {
+            return Err(Conflict { ours: ours.clone(), theirs: theirs.clone(), paths }.into());
+        }
         Ok(self.commit(&tree, &[ours.clone(), theirs.clone()], message, stamp)?)
     }
 
@@ -116,7 +119,16 @@ impl Vault {
         }
     }
 
-    fn merge_trees(&self, ours: &CommitId, theirs: &CommitId) -> Result<TreeId, MergeError> {
+    /// Merges two commits as far as they go together: where they do not, the files
+    /// hold both sides between marks. Returns the tree with the paths in conflict.
+    ///
+    /// # Errors
+    /// Fails when git fails.
+    pub(crate) fn torn(
+        &self,
+        ours: &CommitId,
+        theirs: &CommitId,
+    ) -> Result<(TreeId, Vec<String>), Error> {
         let command = self.git_at_vault("merge-tree").args([
             "--write-tree",
             "-z",
@@ -130,15 +142,15 @@ impl Vault {
         let mut fields = records(&output.stdout);
         let tree = fields.next().and_then(|id| TreeId::new(std::str::from_utf8(id).ok()?).ok());
         match (output.exit, tree) {
-            (Exit::Status(0), Some(tree)) => Ok(tree),
-            (Exit::Status(1), Some(_)) => {
+            (Exit::Status(0), Some(tree)) => Ok((tree, Vec::new())),
+            (Exit::Status(1), Some(tree)) => {
                 let mut paths: Vec<String> = fields.map(display).collect();
                 paths.sort();
                 paths.dedup();
-                Err(Conflict { ours: ours.clone(), theirs: theirs.clone(), paths }.into())
+                Ok((tree, paths))
             }
-            (Exit::Status(0 | 1), None) => Err(Error::answer("merge-tree", &output.stdout).into()),
-            _ => Err(command.failed(&output).into()),
+            (Exit::Status(0 | 1), None) => Err(Error::answer("merge-tree", &output.stdout)),
+            _ => Err(command.failed(&output)),
         }
     }
 }

@@ -380,7 +380,7 @@ fn a_first_record_without_its_format_is_damage() {
 #[test]
 fn a_record_of_any_length_can_be_read_again() {
     let paths = (0..100_000).map(|number| format!("src/some/long/path/{number}.rs")).collect();
-    let long = Event::Node(NodeIndex::new(0), NodeEvent::Conflicted { paths });
+    let long = Event::Node(NodeIndex::new(0), NodeEvent::Conflicted { paths, reason: None });
     let mut records = records();
     records.push(record(&plan(), &long, 0, 0));
     let fixture = Fixture::of(plan_digest(), &records);
@@ -420,7 +420,7 @@ fn nothing_is_written_behind_half_a_record() {
     let mut room = vec![0; 4_096];
     reader.read_exact(&mut room).unwrap();
     let paths = (0..2_000).map(|number| format!("path {number}")).collect();
-    let long = Event::Node(NodeIndex::new(0), NodeEvent::Conflicted { paths });
+    let long = Event::Node(NodeIndex::new(0), NodeEvent::Conflicted { paths, reason: None });
     let long = record(&plan(), &long, 0, 0);
     let error = journal.append(&long, Durability::Grouped).unwrap_err();
     assert!(matches!(error, JournalError::Io { .. }), "{error}");

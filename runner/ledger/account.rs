@@ -274,10 +274,15 @@ impl Account {
 
     /// Lets a node, and the run with it, use more than their caps say.
     pub fn raise(&mut self, node: NodeIndex, by: Spent) {
+        self.raise_own(node, by);
+        self.run.raise(by);
+    }
+
+    /// Lets a node use more than its own caps say; those of the run stay.
+    pub fn raise_own(&mut self, node: NodeIndex, by: Spent) {
         if let Some(client) = self.clients.get_mut(&node) {
             client.purse.raise(by);
         }
-        self.run.raise(by);
     }
 
     fn release(&mut self, node: NodeIndex, request: u32) {

@@ -174,7 +174,8 @@ fn node_sentence(
         }
         E::Committed { commit } => Some(format!("committed as {}", commit.short())),
         E::Merged { head } => Some(format!("merged, branch at {}", head.short())),
-        E::Conflicted { .. } | E::Unmergeable { .. } => Some(then()),
+        E::Conflicted { paths, .. } => Some(conflict(run, paths).unwrap_or_else(then)),
+        E::Unmergeable { paths } => Some(conflict(run, paths).unwrap_or_else(then)),
         // Of what costs nothing the line about the provider says enough.
         E::Unanswered { tokens: 0, .. } => None,
         E::Unanswered { reason, .. } => {
@@ -194,6 +195,17 @@ fn node_sentence(
         }
         E::Spawned { .. } | E::Session { .. } | E::Asked { .. } | E::Replied { .. } => None,
     }
+}
+
+/// Says what becomes of a conflict, unless it is the end of its node.
+fn conflict(run: &crate::state::NodeRun, paths: &[String]) -> Option<String> {
+    use crate::state::{Merge, Phase};
+    let paths = printable::line(&paths.join(", "), REASON_MAX);
+    if run.merge == Merge::Torn {
+        return Some(format!("merge conflict in {paths}; its agent resolves it"));
+    }
+    let waits = run.phase == Phase::Pending;
+    waits.then(|| format!("what it needs contradicts itself in {paths}; it waits for the branch"))
 }
 
 /// Says what a person is asked.

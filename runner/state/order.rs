@@ -5,7 +5,8 @@
 
 use eufm_plan::{Accept, NodeIndex};
 
-use super::{Merge, Phase, RunState};
+use super::{Failure, Merge, Phase, RunState};
+use crate::event::Outcome;
 
 impl RunState {
     /// A loop, not a recursion: a chain may be as long as the plan.
@@ -56,6 +57,12 @@ impl RunState {
                 self.nodes[position].end_of_attempt(self.at_ms);
                 self.set(NodeIndex::new(position), Phase::Cancelled);
             }
+            let run = &mut self.nodes[position];
+            if run.merge == Merge::Torn {
+                let reason = "merge conflict with the branch, and no time to resolve it".to_owned();
+                run.merge = Merge::Left;
+                run.failure = Some(Failure { outcome: Outcome::BudgetExhausted, reason });
+            }
         }
     }
 
@@ -75,6 +82,7 @@ impl RunState {
     pub(super) fn reopen(&mut self) {
         self.finished = None;
         self.halted = false;
+        self.unmerged.clear();
         for position in 0..self.nodes.len() {
             let needs = self.needs.at(NodeIndex::new(position));
             let committed =
@@ -82,6 +90,11 @@ impl RunState {
             let missing = needs.len() - committed;
             let run = &mut self.nodes[position];
             if run.phase == Phase::Committed {
+                // What contradicted the branch may not any more, or is resolved now.
+                if run.merge == Merge::Left {
+                    run.merge = Merge::Waiting;
+                    run.failure = None;
+                }
                 continue;
             }
             run.reopen(u32::try_from(missing).expect("invariant: fewer needs than nodes"));

@@ -59,6 +59,7 @@ impl RunState {
     pub(super) fn escalate(&mut self, node: NodeIndex) {
         self.nodes[node.get()].ask(About::Escalation, None);
         self.set(node, Phase::Waiting);
+        self.newly_asking.push(node);
     }
 
     /// Tells whether it is to be found out what a person is to look at.

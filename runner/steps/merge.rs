@@ -22,15 +22,19 @@ pub(super) fn perform(
     let name = &shop.node(node).name;
     let message = format!("Merge {name}\n\nEufm-Run: {}\nEufm-Node: {name}\n", shop.run);
     match shop.vault.merge(head, commit, &message, stamp) {
-        Ok(head) => {
-            shop.vault.keep(&Ref::new(&shop.run, &["head"]), &head)?;
-            shop.courier.tell(node, NodeEvent::Merged { head: head.clone() })?;
-            shop.vault.publish(&format!("eufm/{}", shop.run), &shop.base, &head)?;
-            Ok(())
-        }
+        Ok(head) => take_in(shop, node, &head),
         Err(MergeError::Conflict(conflict)) => {
-            shop.courier.tell(node, NodeEvent::Conflicted { paths: super::bounded(conflict.paths) })
+            let paths = super::bounded(conflict.paths);
+            shop.courier.tell(node, NodeEvent::Conflicted { paths, reason: None })
         }
         Err(MergeError::Git(error)) => Err(error.into()),
     }
+}
+
+/// Makes a commit the head of the branch.
+pub(super) fn take_in(shop: &Workshop, node: NodeIndex, head: &CommitId) -> Result<(), StepError> {
+    shop.vault.keep(&Ref::new(&shop.run, &["head"]), head)?;
+    shop.courier.tell(node, NodeEvent::Merged { head: head.clone() })?;
+    shop.vault.publish(&format!("eufm/{}", shop.run), &shop.base, head)?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ mod in_place;
 mod judge;
 mod merge;
 mod place;
+mod reconcile;
 mod recover;
 mod start;
 mod take;
@@ -21,6 +22,7 @@ pub(crate) use gate::{
 };
 pub(crate) use judge::LIMIT_DEFAULT as GATE_LIMIT_DEFAULT;
 pub(crate) use place::Place;
+pub(crate) use reconcile::ReconcileJob;
 
 use std::time::Duration;
 
@@ -83,6 +85,8 @@ pub(crate) enum Step {
         /// The result.
         commit: CommitId,
     },
+    /// Let the agent of the result resolve what it contradicts.
+    Reconcile(Box<ReconcileJob>),
 }
 
 /// What becomes a node's result.
@@ -214,5 +218,6 @@ pub(crate) fn perform(
         }
         Step::Commit(job) => commit::perform(shop, node, &job, stamp),
         Step::Merge { head, commit } => merge::perform(shop, node, &head, &commit, stamp),
+        Step::Reconcile(job) => reconcile::perform(shop, node, &job, stamp),
     }
 }

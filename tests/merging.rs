@@ -1,0 +1,121 @@
+//! Results that contradict each other: the agent of the later one resolves it,
+//! within its gates, or the run says so.
+
+use crate::support::Project;
+
+/// Two agents that change the same line, and a command that needs both.
+const SPEC: &str = r#"edition 1
+pipeline night { base = "main", budget { parallel <= 2 } }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5" }
+gate sound is command { run = ["sh", "-c", "cat words.* | grep -q second"] }
+task first by builder { prompt = "Say first.", writes = ["words.txt"], overlap = merge }
+task second by builder {
+  prompt  = "Say second."
+  writes  = ["words.txt"]
+  overlap = merge
+  gates   = [sound]
+  budget { attempts <= 2 }
+}
+command both {
+  needs  = [first, second]
+  run    = ["cp", "words.txt", "both.txt"]
+  writes = ["both.txt"]
+}
+"#;
+
+/// What an agent does in one turn: it runs a shell line, then says so.
+fn turn(node: &str, shell: &str) -> String {
+    format!("\n[[node.{node}]]\nshell = '''{shell}'''\n\n[[node.{node}]]\nsay = \"Done.\"\n")
+}
+
+/// The turns of the second node after its first one.
+fn project(resolution: &[&str]) -> Project {
+    let project = Project::new(&[("words.txt", "none\n")]);
+    project.write("spec.eufm", SPEC);
+    project.compile().expect(0);
+    let mut cassette = "format = 1\n".to_owned();
+    cassette.push_str(&turn("first", "echo first > words.txt"));
+    cassette.push_str(&turn("second", "echo second > words.txt"));
+    resolution.iter().for_each(|shell| cassette.push_str(&turn("second", shell)));
+    project.write("cassette.toml", cassette);
+    project
+}
+
+#[test]
+fn the_agent_of_the_later_result_resolves_the_conflict_and_others_build_on_that() {
+    // Both sides stand between marks: without them the line would end the turn.
+    let project = project(&["grep -q '^<<<<<<<' words.txt && echo first, second > words.txt"]);
+    let ended = project.exec_agents().run().expect(0);
+    ended.says(&[
+        "second: merge conflict in words.txt; its agent resolves it",
+        "second: merged, branch at",
+    ]);
+    assert_eq!(project.merged("words.txt"), "first, second");
+    assert_eq!(project.merged("both.txt"), "first, second");
+    assert_eq!(project.facts("second", "committed").len(), 1, "its result stands as it was");
+    assert_eq!(project.facts("second", "conflicted").len(), 1);
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_resolution_must_pass_the_gates_and_have_no_marks_left() {
+    let project = project(&["true", "echo first > words.txt"]);
+    let ended = project.exec_agents().run().expect(1);
+    let ended = ended.says(&["second: failed: merge conflict with the branch: words.txt"]);
+    assert!(
+        ended.stdout.contains("not resolved: The gate `sound` did not pass"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(project.merged("words.txt"), "first", "what was merged before stays");
+    assert_eq!(project.facts("both", "started").len(), 0, "what needs both cannot start");
+    // In the session of the node, each try was told why the one before was not enough.
+    let told = std::fs::read_dir(project.run_dir().join("nodes")).expect("nodes").flatten();
+    let logs = told.map(|node| node.path()).find(|path| path.ends_with("0001-second"));
+    let sessions = logs.expect("the node's folder").join("sessions");
+    let texts: String =
+        walk(&sessions).iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    assert!(texts.contains("contradicts what others have done"), "the task was told");
+    assert!(texts.contains("There are still marks of the conflict in words.txt"));
+}
+
+#[test]
+fn a_second_try_at_a_resolution_may_be_good_enough() {
+    let project = project(&["true", "echo first, second > words.txt"]);
+    project.exec_agents().run().expect(0);
+    assert_eq!(project.merged("both.txt"), "first, second");
+}
+
+#[test]
+fn a_runner_that_is_killed_while_a_conflict_is_resolved_begins_that_anew() {
+    let project = project(&["touch at-work; sleep 100", "echo first, second > words.txt"]);
+    let runner = project.exec_agents().start();
+    project.wait_for_file("at-work");
+    runner.kill();
+    project.nothing_runs();
+    let cassette = project.read("cassette.toml").replace("touch at-work; sleep 100", "true");
+    project.write("cassette.toml", cassette);
+    project.exec_agents().run().expect(0);
+    assert_eq!(project.merged("both.txt"), "first, second");
+    assert_eq!(project.facts("second", "conflicted").len(), 1);
+    project.nothing_is_left();
+}
+
+#[test]
+fn commands_that_contradict_each_other_fail_the_later_one() {
+    let spec = r#"edition 1
+pipeline night { base = "main", budget { parallel <= 2 } }
+command first  { run = ["sh", "-c", "echo first > words.txt"], writes = ["words.txt"], overlap = merge }
+command second { run = ["sh", "-c", "echo second > words.txt"], writes = ["words.txt"], overlap = merge }
+"#;
+    let project = Project::of_spec(spec);
+    let ended = project.exec().run().expect(1);
+    ended.says(&["second: failed: merge conflict with the branch: words.txt"]);
+    assert_eq!(project.merged("words.txt"), "first");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
