@@ -404,7 +404,10 @@ impl<'a> Dispatcher<'a> {
     /// Begins what has room, in the order of the line.
     fn admit(&mut self) -> Result<(), RunError> {
         while let Some(action) = self.line.front().copied() {
-            let (Action::Start(node) | Action::Judge(node, _)) = action else { break };
+            let (Action::Start(node) | Action::Judge(node, _) | Action::Rule(node, _)) = action
+            else {
+                break;
+            };
             // The run's time may have been used up meanwhile.
             if self.is_due(action) {
                 match self.admission.ask(node, awake(), self.steps > 0) {
@@ -433,7 +436,9 @@ impl<'a> Dispatcher<'a> {
         let phase = |node| self.scheduler.state().node(node).phase;
         match action {
             Action::Start(node) => phase(node) == Phase::Ready,
-            Action::Judge(node, _) => matches!(phase(node), Phase::Harvested(_)),
+            Action::Judge(node, _) | Action::Rule(node, _) => {
+                matches!(phase(node), Phase::Harvested(_))
+            }
             _ => true,
         }
     }
@@ -487,7 +492,7 @@ impl<'a> Dispatcher<'a> {
                 Ok(())
             }
             // Before new starts: it brings a node to its end.
-            Action::Judge(..) => {
+            Action::Judge(..) | Action::Rule(..) => {
                 self.line.push_front(action);
                 Ok(())
             }

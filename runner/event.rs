@@ -4,7 +4,7 @@
 //! run's state back. Actions are derived from the state and never stored.
 //! Unaware of how an action is done. The words are those of docs/run-state.md.
 
-use eufm_plan::{Digest, GateIndex, NodeIndex};
+use eufm_plan::{Digest, GateIndex, Level, NodeIndex, RuleIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::gates::Verdict;
@@ -232,6 +232,22 @@ pub enum NodeEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exceeded: Option<String>,
     },
+    /// A rule of the constitution was judged on the tree of a verify node.
+    Ruled {
+        /// The rule's name.
+        rule: String,
+        /// How binding it is.
+        level: Level,
+        /// The answer.
+        verdict: Verdict,
+        /// The reason for people, one line.
+        reason: String,
+        /// The places that it rests on, `path: what` or `path:line: what`; bounded.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<String>,
+        /// The line of the constitution on which the cited words begin.
+        line: u32,
+    },
     /// The work passed all gates and is the node's result.
     Committed {
         /// The result, with the node's trailers.
@@ -365,6 +381,8 @@ pub(crate) enum Action {
     Harvest(NodeIndex),
     /// Let a gate judge the harvested work.
     Judge(NodeIndex, GateIndex),
+    /// Judge the tree of a verify node by a rule.
+    Rule(NodeIndex, RuleIndex),
     /// Make the work the node's result.
     Commit(NodeIndex),
     /// Merge the result into the run's branch.

@@ -12,6 +12,7 @@ mod cache;
 mod capture;
 mod clock;
 pub mod confine;
+mod constitution;
 pub mod cost;
 mod counter;
 mod dispatcher;
@@ -91,7 +92,9 @@ pub use dispatcher::Stop;
 pub use error::RunError;
 pub use event::Outcome;
 pub use preflight::Host;
-pub use report::{AnswerReport, GateReport, NodeReport, PaceReport, QuestionReport, RunReport};
+pub use report::{
+    AnswerReport, GateReport, NodeReport, PaceReport, QuestionReport, RuleReport, RunReport,
+};
 pub use run::{Done, Order, run};
 pub use seal::done_before;
 pub use size::Size;

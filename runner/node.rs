@@ -274,6 +274,13 @@ impl NodeRun {
         }
     }
 
+    /// Notes work that nothing has judged yet.
+    pub(crate) fn harvested(&mut self, work: &CommitId, changes: u64) {
+        self.work = Some(work.clone());
+        self.changes = changes;
+        self.answers.clear();
+    }
+
     /// Notes that nothing of the attempt runs any more.
     pub(crate) fn end_of_attempt(&mut self, at_ms: u64) {
         self.process = None;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eufm_plan::units::Money;
-use eufm_plan::{NodeIndex, Plan, Work};
+use eufm_plan::{Constitution, Level, NodeIndex, Plan, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
@@ -17,7 +17,7 @@ use crate::ledger::hourly;
 use crate::limits::Facility;
 use crate::people::{Decision, words};
 use crate::protections::Guarded;
-use crate::state::{Merge, NodeRun, RunState};
+use crate::state::{Merge, NodeRun, RuleAnswer, RunState};
 
 /// The version of the form of run.json.
 const FORMAT: u32 = 3;
@@ -86,7 +86,7 @@ pub struct PaceReport {
 pub struct NodeReport {
     /// Its name.
     pub node: String,
-    /// What it does: agent, command, approval or deploy.
+    /// What it does: agent, command, verify, approval or deploy.
     pub kind: Cow<'static, str>,
     /// Where it stands; `cached` where an earlier run's result was taken over.
     pub state: Cow<'static, str>,
@@ -108,6 +108,9 @@ pub struct NodeReport {
     pub replies: u32,
     /// The gates' answers on its last work.
     pub gates: Vec<GateReport>,
+    /// What the rules came to on its tree, of a verify node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleReport>,
     /// Why it failed.
     pub failure: Option<String>,
     /// What a person is asked, while it waits for them.
@@ -157,6 +160,40 @@ pub struct GateReport {
     pub reason: String,
 }
 
+/// What a rule of the constitution came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuleReport {
+    /// The rule's name.
+    pub rule: String,
+    /// How binding it is.
+    pub level: Level,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The reason.
+    pub reason: String,
+    /// The places that it rests on, `path: what` or `path:line: what`.
+    pub evidence: Vec<String>,
+    /// Where the cited words stand, `docs/constitution.md:12`.
+    pub place: String,
+    /// The words.
+    pub cite: String,
+}
+
+impl RuleReport {
+    fn of(constitution: &Constitution, answer: &RuleAnswer) -> Option<Self> {
+        let rule = constitution.rules.get(answer.rule.get())?;
+        Some(Self {
+            rule: rule.name.clone(),
+            level: rule.level,
+            verdict: answer.verdict,
+            reason: answer.reason.clone(),
+            evidence: answer.evidence.clone(),
+            place: format!("{}:{}", constitution.path, rule.line),
+            cite: rule.cite.clone(),
+        })
+    }
+}
+
 /// What a report adds to the run's state.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
@@ -175,7 +212,13 @@ impl RunReport {
         let nodes = plan.nodes.iter().zip(&state.nodes).enumerate();
         let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
             let mut report = NodeReport::of(node, run, context.dir.node(&node.name, position));
-            report.question = question(&node.work, run, context.dir.answer(&node.name, position));
+            let answer = context.dir.answer(&node.name, position);
+            report.question = question(plan, &node.work, run, answer);
+            let rulings = state.rulings(NodeIndex::new(position)).iter();
+            let constitution = plan.constitution.iter();
+            report.rules = constitution
+                .flat_map(|it| rulings.clone().filter_map(|answer| RuleReport::of(it, answer)))
+                .collect();
             if matches!(node.work, Work::Agent { .. }) {
                 let used = state.account.used_by(NodeIndex::new(position));
                 report.cost = money(state, used.micros);
@@ -205,11 +248,11 @@ impl RunReport {
 }
 
 /// Says what a node waits for a person to answer.
-fn question(work: &Work, run: &NodeRun, answer: PathBuf) -> Option<QuestionReport> {
+fn question(plan: &Plan, work: &Work, run: &NodeRun, answer: PathBuf) -> Option<QuestionReport> {
     let question = run.question()?;
     Some(QuestionReport {
         about: question.about.word().into(),
-        ask: words(work, &question.about, run.reason()),
+        ask: words(plan, work, &question.about, run.reason()),
         tree: question.tree.as_ref()?.to_string(),
         answer,
     })
@@ -255,6 +298,7 @@ impl NodeReport {
             cost: None,
             replies: run.replies,
             gates: run.answers.iter().map(gate).collect(),
+            rules: Vec::new(),
             failure: run.failure.as_ref().map(|failure| failure.reason.clone()),
             question: None,
             answer: run.said().map(|said| AnswerReport {

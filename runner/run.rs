@@ -121,8 +121,7 @@ pub fn run(
     }
     if replayed.records == 0 {
         reviewed()?;
-        check_writes(&vault, &found, &order.locked.plan)?;
-        check_checkout(&order)?;
+        check_repository(&vault, &found, &order)?;
     }
     // From here on a signal waits for the dispatcher: the trial of the host is
     // short, and would leave its folder behind.
@@ -326,6 +325,13 @@ fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
         }
         published => published.map_err(|error| git_state(&error)),
     }
+}
+
+/// Checks that a plan fits the repository that a new run of it begins on.
+fn check_repository(vault: &Vault, found: &Meant, order: &Order) -> Result<(), RunError> {
+    crate::constitution::check(vault, &found.base, &order.locked.plan)?;
+    check_writes(vault, found, &order.locked.plan)?;
+    check_checkout(order)
 }
 
 /// Refuses what no node may write in this repository, such as submodules.

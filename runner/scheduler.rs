@@ -127,6 +127,7 @@ impl Scheduler {
             NodeEvent::Exited { .. }
             | NodeEvent::Harvested { .. }
             | NodeEvent::Judged { .. }
+            | NodeEvent::Ruled { .. }
             | NodeEvent::Answered(_) => self.next_step(node),
             _ => None,
         }
@@ -142,7 +143,10 @@ impl Scheduler {
     fn next_step(&self, node: NodeIndex) -> Option<Action> {
         match self.state.node(node).phase {
             Phase::Exited => Some(Action::Harvest(node)),
-            Phase::Harvested(_) => self.state.due_gate(node).map(|gate| Action::Judge(node, gate)),
+            Phase::Harvested(_) => match self.state.due_gate(node) {
+                Some(gate) => Some(Action::Judge(node, gate)),
+                None => self.state.due_rule(node).map(|rule| Action::Rule(node, rule)),
+            },
             Phase::Gated => Some(Action::Commit(node)),
             _ => None,
         }

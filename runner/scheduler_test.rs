@@ -145,7 +145,7 @@ proptest! {
 fn the_world_is_not_dull() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let word = |text: String| text.split([' ', '(']).next().unwrap_or_default().to_owned();
-    for seed in 0..200 {
+    for seed in 0..300 {
         let (plan, fate) = (some_plan(seed, 12), Fate(seed));
         let (journal, result) = World::resume(&plan, fate, seed, &[], false).finish();
         for event in &journal {
@@ -174,6 +174,7 @@ fn the_world_is_not_dull() {
         "Questioned",
         "Refused",
         "Replied",
+        "Ruled",
         "TimedOut",
         "Unavailable",
         "Unknown",
@@ -364,8 +365,12 @@ fn facts_of(scheduler: &Scheduler, action: Action, fails_first: bool) -> Vec<Eve
         Action::Commit(node) => tell(node, vec![NodeEvent::Committed { commit: commit(2) }]),
         Action::Merge(node) => tell(node, vec![NodeEvent::Merged { head: commit(3) }]),
         Action::Finish(outcome) => vec![Event::Run(RunEvent::Finished { outcome })],
-        Action::Judge(..) | Action::Recover(_) | Action::Ask(_) | Action::Reconcile(_) => {
-            unreachable!("no gates, no crash, no questions")
+        Action::Judge(..)
+        | Action::Rule(..)
+        | Action::Recover(_)
+        | Action::Ask(_)
+        | Action::Reconcile(_) => {
+            unreachable!("no gates, no rules, no crash, no questions")
         }
     }
 }

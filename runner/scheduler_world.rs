@@ -9,7 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eufm_plan::units::Rate;
-use eufm_plan::{Accept, AgentIndex, NodeIndex, OnFail, Plan, Work};
+use eufm_plan::{
+    Accept, AgentIndex, Constitution, Digest, Level, NodeIndex, OnFail, Params, Plan, Rule,
+    RuleIndex, Work,
+};
 
 use crate::event::{Action, Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
@@ -17,6 +20,7 @@ use crate::gateway::Usage;
 use crate::git::{CommitId, TreeId};
 use crate::people::{About, Answer, Decision};
 use crate::process::ProcessId;
+use crate::rules;
 use crate::scheduler::Scheduler;
 use crate::state::{Merge, Phase};
 use crate::state_test::{Sketch, cached, commit, opened, plan_of, replied};
@@ -119,6 +123,20 @@ impl Fate {
         if goes_on { Decision::Approve } else { Decision::Reject }
     }
 
+    /// What a rule comes to that asks nobody.
+    fn ruling(self, node: NodeIndex, attempt: u32, rule: RuleIndex) -> Verdict {
+        match self.roll(30 + rule.get() as u64, node, attempt) {
+            0..85 => Verdict::Pass,
+            85..95 => Verdict::Fail,
+            _ => Verdict::Unknown,
+        }
+    }
+
+    /// Whether a rule has something to ask a person about.
+    fn asks(self, node: NodeIndex, attempt: u32, rule: RuleIndex) -> bool {
+        self.roll(40 + rule.get() as u64, node, attempt) < 60
+    }
+
     fn work(self, node: NodeIndex, attempt: u32) -> CommitId {
         commit(mix(&[self.0, 23, node.get() as u64, u64::from(attempt)]))
     }
@@ -131,6 +149,49 @@ fn base_of(node: NodeIndex) -> CommitId {
 
 fn is_approval(plan: &Plan, node: NodeIndex) -> bool {
     matches!(plan.nodes[node.get()].work, Work::Approval { .. })
+}
+
+/// Nothing goes past such a node unless it succeeded.
+fn is_barrier(plan: &Plan, node: NodeIndex) -> bool {
+    is_approval(plan, node) || is_verify(plan, node)
+}
+
+fn is_verify(plan: &Plan, node: NodeIndex) -> bool {
+    matches!(plan.nodes[node.get()].work, Work::Verify { .. })
+}
+
+/// How an attempt ends; there is nothing to fail in a merge.
+fn ending_of(plan: &Plan, fate: Fate, node: NodeIndex, attempt: u32) -> Ending {
+    match is_verify(plan, node) {
+        true => Ending::Completed,
+        false => fate.ending(node, attempt),
+    }
+}
+
+/// Returns the rules of a node, those that ask people behind the others.
+fn rules_of(plan: &Plan, node: NodeIndex) -> Vec<(RuleIndex, &Rule)> {
+    let Work::Verify { rules } = &plan.nodes[node.get()].work else { return Vec::new() };
+    let known = &plan.constitution.as_ref().expect("there is one").rules;
+    let rules = rules.iter().map(|rule| (*rule, &known[rule.get()]));
+    let (people, others): (Vec<_>, Vec<_>) = rules.partition(|(_, rule)| rule.kind == "human");
+    [others, people].concat()
+}
+
+/// Judges a node by all its rules; tells whether those hold that must.
+fn keeps_rules(plan: &Plan, fate: Fate, node: NodeIndex, course: &mut Course) -> bool {
+    let mut keeps = true;
+    for (index, rule) in rules_of(plan, node) {
+        let holds = if rule.kind != "human" {
+            fate.ruling(node, course.tried, index) == Verdict::Pass
+        } else if fate.asks(node, course.tried, index) {
+            course.asked += 1;
+            fate.decision(node, course.asked) == Decision::Approve
+        } else {
+            true
+        };
+        keeps &= holds || rule.level != Level::Must;
+    }
+    keeps
 }
 
 /// What becomes of a node, computed without running it.
@@ -235,7 +296,7 @@ fn may_begin(plan: &Plan, position: usize, is_committed: impl Fn(NodeIndex) -> b
     match planned.accept {
         Accept::All => needs.all(|need| is_committed(*need)),
         Accept::Succeeded => {
-            let is_open = |need: &NodeIndex| !is_approval(plan, *need) || is_committed(*need);
+            let is_open = |need: &NodeIndex| !is_barrier(plan, *need) || is_committed(*need);
             let is_fed = planned.needs.is_empty() || needs.any(|need| is_committed(*need));
             is_fed && planned.needs.iter().all(is_open)
         }
@@ -301,7 +362,7 @@ fn attempt_round(plan: &Plan, fate: Fate, node: NodeIndex, course: &mut Course) 
     for _ in 0..planned.budget.attempts {
         course.tried += 1;
         let attempt = course.tried;
-        match fate.ending(node, attempt) {
+        match ending_of(plan, fate, node, attempt) {
             Ending::Completed => {}
             Ending::Failed { .. } => continue,
             // Judged or not, it does not succeed.
@@ -312,6 +373,10 @@ fn attempt_round(plan: &Plan, fate: Fate, node: NodeIndex, course: &mut Course) 
         let mut gates = 0..planned.gates.len();
         let passes = |gate| fate.verdict(node, attempt, gate) == Verdict::Pass;
         if !fate.is_refused(node, attempt) && gates.all(passes) {
+            // No other attempt makes a rule hold.
+            if !keeps_rules(plan, fate, node, course) {
+                return Outcome::Failed;
+            }
             course.phase = Phase::Committed;
             course.work = Some(fate.work(node, attempt));
             return Outcome::Done;
@@ -466,6 +531,7 @@ impl<'a> World<'a> {
                 | Action::Recover(node)
                 | Action::Harvest(node)
                 | Action::Judge(node, _)
+                | Action::Rule(node, _)
                 | Action::Commit(node) => {
                     assert!(!self.committed.contains(&node), "{action:?} after the commit");
                     node
@@ -613,6 +679,7 @@ impl<'a> World<'a> {
                 feedback: None,
                 exceeded: None,
             }),
+            Action::Rule(_, rule) => Next::TellAndEnd(self.rule(node, attempt, rule)),
             Action::Commit(_) => {
                 let work = self.scheduler.state().node(node).work.clone();
                 Next::TellAndEnd(NodeEvent::Committed { commit: work.expect("harvested") })
@@ -636,6 +703,27 @@ impl<'a> World<'a> {
             }
             Action::Finish(_) => unreachable!("a finish is no step"),
         }
+    }
+
+    /// Judges by a rule, or asks a person first.
+    fn rule(&self, node: NodeIndex, attempt: u32, index: RuleIndex) -> NodeEvent {
+        let rules = rules_of(self.plan, node);
+        let rule = rules.iter().find(|(at, _)| *at == index).expect("a rule of the node").1;
+        let heard = self.scheduler.state().heard_of_rule(node);
+        let verdict = match heard {
+            _ if rule.kind != "human" => self.fate.ruling(node, attempt, index),
+            _ if !self.fate.asks(node, attempt, index) => Verdict::Pass,
+            Some(rules::Outcome::Answered { holds: true, .. }) => Verdict::Pass,
+            Some(_) => Verdict::Fail,
+            None => {
+                let tree = TreeId::new(&"b".repeat(40)).expect("an id");
+                let about = About::Rule { rule: rule.name.clone() };
+                return NodeEvent::Questioned { about, tree, base: None };
+            }
+        };
+        let (reason, evidence) = ("because".to_owned(), Vec::new());
+        let (rule, level, line) = (rule.name.clone(), rule.level, rule.line);
+        NodeEvent::Ruled { rule, level, verdict, reason, evidence, line }
     }
 
     fn attempt(
@@ -671,7 +759,7 @@ impl<'a> World<'a> {
                 Next::TellAndEnd(NodeEvent::Interrupted { salvage: None })
             }
             _ => {
-                let ending = self.fate.ending(node, attempt);
+                let ending = ending_of(self.plan, self.fate, node, attempt);
                 Next::TellAndEnd(NodeEvent::Exited { ending, salvage: None })
             }
         }
@@ -745,10 +833,21 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
             node.accept = Accept::Succeeded;
         }
     }
+    // In every other plan some nodes are judged by rules.
+    let mut ruled = Dice(mix(&[seed, 12]));
+    if ruled.one_in(2) {
+        plan.constitution = Some(constitution());
+        for node in &mut plan.nodes {
+            if !matches!(node.work, Work::Approval { .. }) && ruled.one_in(4) {
+                let rules = (0..4).map(RuleIndex::new).filter(|_| !ruled.one_in(3)).collect();
+                node.work = Work::Verify { rules };
+            }
+        }
+    }
     // In every other plan some nodes have agents, and these are paced.
     if seed.is_multiple_of(2) {
         for node in plan.nodes.iter_mut().filter(|_| !dice.one_in(3)) {
-            if matches!(node.work, Work::Approval { .. }) {
+            if matches!(node.work, Work::Approval { .. } | Work::Verify { .. }) {
                 continue;
             }
             let (agent, prompt) = (AgentIndex::new(0), "Work.".to_owned());
@@ -757,4 +856,24 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
         plan.budget.rate = Rate::parse(&format!("0.{:03} EUR per hour", mix(&[seed, 9]) % 400));
     }
     plan
+}
+
+/// Two rules that must hold and two that should, one of each for a person.
+fn constitution() -> Constitution {
+    let rule = |(name, kind, level): (&str, &str, Level)| Rule {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        level,
+        cite: "words".to_owned(),
+        line: 1,
+        params: Params::default(),
+    };
+    let rules = [
+        ("agreed", "human", Level::Must),
+        ("clean", "secrets", Level::Must),
+        ("liked", "human", Level::Should),
+        ("small", "max_diff", Level::Should),
+    ];
+    let (path, digest) = ("c.md".to_owned(), Digest::of(b"words"));
+    Constitution { path, digest, rules: rules.into_iter().map(rule).collect() }
 }

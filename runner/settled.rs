@@ -1,10 +1,10 @@
 //! Facts that follow from the state alone, without an act in the world.
 //!
-//! A trusted command leaves nothing to harvest, and a result that is the run's
+//! Trusted commands and verify nodes leave nothing to harvest, and a result that is the run's
 //! base changes nothing: it needs no commit and no merge. Such facts cost the
 //! dispatcher no thread and git no process. Pure.
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::{NodeIndex, Plan, Work};
 
 use crate::event::{Action, NodeEvent};
 use crate::state::RunState;
@@ -18,7 +18,7 @@ pub(crate) fn fact(
 ) -> Option<(NodeIndex, NodeEvent)> {
     let base = &state.opened.as_ref()?.base;
     match action {
-        Action::Harvest(node) if plan.nodes[node.get()].work.is_in_place() => {
+        Action::Harvest(node) if leaves_nothing(&plan.nodes[node.get()].work) => {
             let work = state.node(node).base.clone()?;
             Some((node, NodeEvent::Harvested { work, changes: 0, ignored: Vec::new() }))
         }
@@ -34,6 +34,11 @@ pub(crate) fn fact(
         }
         _ => None,
     }
+}
+
+/// Tells whether what a node does leaves no files: its result is its base.
+fn leaves_nothing(work: &Work) -> bool {
+    work.is_in_place() || matches!(work, Work::Verify { .. })
 }
 
 /// Returns the start of a trusted command that depends on nothing but what

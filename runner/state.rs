@@ -12,6 +12,7 @@ mod branch;
 mod order;
 mod people;
 mod requests;
+mod rules;
 mod worked;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
@@ -22,6 +23,8 @@ use crate::limits::Facility;
 use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase, Said};
 use crate::protections::Guarded;
+pub(crate) use rules::RuleAnswer;
+use rules::Rulebook;
 use worked::Worked;
 
 /// The state of a run.
@@ -78,6 +81,7 @@ pub struct RunState {
     needs: Lists<NodeIndex>,
     gates: Lists<GateIndex>,
     gate_names: Vec<String>,
+    book: Rulebook,
     rules: Vec<NodeRules>,
 }
 
@@ -104,7 +108,7 @@ impl NodeRules {
             attempts_max: node.budget.attempts,
             on_fail: node.on_fail,
             accept: node.accept,
-            is_barrier: is_approval,
+            is_barrier: is_approval || matches!(node.work, Work::Verify { .. }),
             is_approval,
             reconciles: matches!(node.work, Work::Agent { .. }) && node.reads.is_none(),
             own: Spent {
@@ -170,6 +174,7 @@ impl RunState {
             needs,
             gates: Lists::of(plan.nodes.iter().map(|node| node.gates.as_slice())),
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
+            book: Rulebook::of(plan),
             rules: plan.nodes.iter().map(NodeRules::of).collect(),
         }
     }
@@ -275,6 +280,7 @@ impl RunState {
                 let is_sound = exceeded.is_none() || !verdict.is_pass();
                 self.due_gate(node).is_some_and(is_due) && is_sound
             }
+            NodeEvent::Ruled { rule, level, .. } => self.may_rule(node, rule, *level),
             NodeEvent::Committed { .. } => run.phase == Phase::Gated,
             NodeEvent::Merged { .. } | NodeEvent::Conflicted { .. } => {
                 matches!(run.merge, Merge::Due | Merge::Torn)
@@ -380,9 +386,8 @@ impl RunState {
                 self.set(node, Phase::Ready);
             }
             NodeEvent::Harvested { work, changes, .. } => {
-                run.work = Some(work.clone());
-                run.changes = *changes;
-                run.answers.clear();
+                run.harvested(work, *changes);
+                self.book.forget(node);
                 self.passed(node, 0);
             }
             NodeEvent::Refused { reason, salvage } => {
@@ -394,6 +399,7 @@ impl RunState {
                 run.answers.push(GateAnswer { gate, verdict: *verdict, reason });
                 self.judged(node, feedback.as_deref(), exceeded.as_deref());
             }
+            NodeEvent::Ruled { .. } => self.ruled(node, event),
             NodeEvent::Committed { commit } => {
                 run.commit = Some(commit.clone());
                 self.set(node, Phase::Committed);
@@ -453,7 +459,7 @@ impl RunState {
     }
 
     fn passed(&mut self, node: NodeIndex, gates: u32) {
-        let all = gates as usize == self.gates.at(node).len();
+        let all = gates as usize == self.gates.at(node).len() + self.book.count(node);
         if let Some(spent) = self.node(node).spent.as_ref().filter(|_| all) {
             let judged = if gates == 0 { "" } else { "; the work so far passed its gates" };
             let reason = format!("{spent}{judged}");

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use eufm_plan::schema::{KindSchema, ParamType};
-use eufm_plan::{Node, ParamValue, Params, Plan, Work, Writes};
+use eufm_plan::{Constitution, Node, ParamValue, Params, Plan, Work, Writes};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
-use crate::{agents, gates};
+use crate::{agents, gates, rules};
 
 /// How many refusals a message lists.
 const LISTED_MAX: usize = 20;
@@ -87,13 +87,30 @@ fn of_run(plan: &Plan) -> Vec<String> {
         }
     };
     refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
-    if let Some(constitution) = &plan.constitution {
-        all.push(format!("constitution {}: rules are not checked yet", constitution.path));
-    }
+    all.extend(plan.constitution.iter().flat_map(|it| of_constitution(plan, it)));
     let generated = plan.generated.iter();
     all.extend(generated.map(|file| {
         format!("generated {}: files are not made again after a merge yet", file.path)
     }));
+    all
+}
+
+/// Rules are judged at verify nodes: without one they would be passed over.
+fn of_constitution(plan: &Plan, constitution: &Constitution) -> Vec<String> {
+    let is_verified = plan.nodes.iter().any(|node| matches!(node.work, Work::Verify { .. }));
+    let mut all = Vec::new();
+    if !is_verified && !constitution.rules.is_empty() {
+        let what = "its rules are checked before a deploy, and there is none";
+        all.push(format!("constitution {}: {what}", constitution.path));
+    }
+    for rule in &constitution.rules {
+        let schema = rules::kind(&rule.kind).map(rules::RuleKind::schema);
+        if schema.is_none() {
+            all.push(format!("rule {}: there is no kind `{}` yet", rule.name, rule.kind));
+        }
+        let of = unknown_params(schema, &rule.params);
+        all.extend(of.map(|what| format!("rule {}: {what}", rule.name)));
+    }
     all
 }
 
@@ -143,10 +160,7 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         }
     };
     match &node.work {
-        Work::Agent { .. } | Work::Approval { .. } => {}
-        Work::Verify { .. } => {
-            refuse(true, "it verifies a whole before a deploy: wholes are not checked yet");
-        }
+        Work::Agent { .. } | Work::Approval { .. } | Work::Verify { .. } => {}
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
             refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
@@ -163,7 +177,7 @@ mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
         Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated, Input,
-        InputPart, NodeIndex, QualityGate, Recovery,
+        InputPart, Level, NodeIndex, QualityGate, Recovery, Rule, RuleIndex,
     };
 
     use super::*;
@@ -178,6 +192,40 @@ mod tests {
         let mut plan = plan();
         change(&mut plan);
         refusals(&plan)
+    }
+
+    fn rule(kind: &str) -> Rule {
+        Rule {
+            name: "small".to_owned(),
+            kind: kind.to_owned(),
+            level: Level::Must,
+            cite: String::new(),
+            line: 1,
+            params: Params::default(),
+        }
+    }
+
+    #[test]
+    fn rules_are_done_where_a_tree_is_verified_by_kinds_that_are_known() {
+        let verified = |change: &dyn Fn(&mut Rule)| {
+            refused(|plan| {
+                let mut rule = rule("max_lines");
+                change(&mut rule);
+                plan.nodes[0].work = Work::Verify { rules: vec![RuleIndex::new(0)] };
+                let (path, digest) = ("c.md".to_owned(), Digest::of(b""));
+                plan.constitution = Some(Constitution { path, digest, rules: vec![rule] });
+            })
+        };
+        assert_eq!(verified(&|_| {}), [""; 0]);
+        assert_eq!(
+            verified(&|rule| rule.kind = "poetry".to_owned()),
+            ["rule small: there is no kind `poetry` yet"]
+        );
+        let param = || ("lines_per_day".to_owned(), ParamValue::Text("1".to_owned()));
+        assert_eq!(
+            verified(&|rule| rule.params = Params(vec![param()])),
+            ["rule small: `lines_per_day`: there is no such parameter yet"]
+        );
     }
 
     fn money() -> Money {
@@ -239,7 +287,7 @@ mod tests {
                     plan.constitution = Some(Constitution {
                         path: "c.md".to_owned(),
                         digest: Digest::of(b""),
-                        rules: Vec::new(),
+                        rules: vec![rule("max_lines")],
                     });
                 },
                 "constitution c.md: ",
@@ -316,7 +364,6 @@ mod tests {
         }
         type Change = fn(&mut Plan);
         let changes: &[(Change, &str)] = &[
-            (|plan| plan.nodes[0].work = Work::Verify { rules: Vec::new() }, "n0: it verifies"),
             (
                 |plan| {
                     let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);

@@ -5,11 +5,10 @@ use eufm_plan::schema::{KindSchema, Need, Param, ParamType, Threshold, Threshold
 
 use super::wrap::wrapped;
 
-/// What all rules have, and what this version does not do with them.
+/// What all rules have.
 const RULES: &str = "A rule stands in a constitution, and has beside the parameters of its kind \
-    `cite`, the words of the document that it checks, and `level`: `must`, `should` or `may`. This \
-    version compiles rules and shows them in the plan, but has no verdicts for them yet: `eufm \
-    exec` refuses a plan with a constitution.";
+    `cite`, the words of the document that it checks, and `level`: `must`, `should` or `may`. It \
+    is judged on the tree that is to be deployed; what each kind counts stands in docs/rules.md.";
 
 /// Prints one kind to standard output; `noun` is `gate`, `agent` or `rule`.
 pub(crate) fn kind(noun: &str, schema: &KindSchema) {
@@ -283,10 +282,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_shown_in_its_constitution_with_what_this_version_lacks() {
+    fn a_rule_is_shown_in_its_constitution() {
         const SCHEMA: KindSchema = KindSchema { name: "r", doc: "Holds.", params: &[] };
         let page = page("rule", &SCHEMA);
-        assert!(page.contains("\nverdicts for them yet: `eufm exec` refuses"), "{page}");
+        assert!(page.contains("judged on the tree that is to be deployed"), "{page}");
         let example = "\n    constitution \"docs/constitution.md\" {\n      rule name is r {\n        \
                        cite  = \"words of the document\"\n        level = must\n      }\n    }\n";
         assert!(page.ends_with(example), "{page}");

@@ -2,7 +2,7 @@
 //! everything lies.
 
 use eufm_runner::reporters::seconds;
-use eufm_runner::{Done, NodeReport, Outcome, PaceReport, RunReport};
+use eufm_runner::{Done, NodeReport, Outcome, PaceReport, RuleReport, RunReport};
 
 /// Prints the summary to standard output.
 pub(crate) fn summary(done: &Done, source: Option<&str>) {
@@ -111,6 +111,7 @@ fn rows(node: &NodeReport, width: usize) -> Vec<String> {
         format!("{gap}gate {} {}: {reason}", gate.gate, gate.verdict)
     });
     rows.extend(gates);
+    rows.extend(node.rules.iter().flat_map(|rule| ruling(rule, &gap)));
     rows.extend(people(node).into_iter().map(|line| format!("{gap}{line}")));
     rows.extend(
         node.failure
@@ -139,6 +140,20 @@ fn people(node: &NodeReport) -> Vec<String> {
         ]
     });
     said.chain(asked).collect()
+}
+
+/// Shows what a rule came to; of one that does not hold, the words of the
+/// constitution and the places.
+fn ruling(rule: &RuleReport, gap: &str) -> Vec<String> {
+    let line = eufm_runner::printable::line;
+    let (name, level, verdict) = (&rule.rule, rule.level.word(), rule.verdict);
+    let reason = line(&rule.reason, 160);
+    let mut rows = vec![format!("{gap}rule {name} ({level}) {verdict}: {reason}")];
+    if !verdict.is_pass() {
+        rows.push(format!("{gap}  {}: \"{}\"", line(&rule.place, 160), line(&rule.cite, 160)));
+        rows.extend(rule.evidence.iter().map(|place| format!("{gap}  {}", line(place, 160))));
+    }
+    rows
 }
 
 fn short(commit: &str) -> &str {

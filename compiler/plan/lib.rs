@@ -12,7 +12,7 @@ pub mod schema;
 pub mod units;
 
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use units::{Bytes, Millis, Money, Price, Rate, Tokens};
 
 /// A reviewed unit of execution: nodes in plan order with all they refer to.
@@ -137,7 +137,7 @@ pub struct Rule {
 }
 
 /// How binding a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Nothing is deployed against it.

@@ -9,7 +9,7 @@ use crate::event::{Action, Passed};
 use crate::git::CommitId;
 use crate::inputs;
 use crate::state::{GateAnswer, NodeRun};
-use crate::steps::{CommitJob, ReconcileJob, StartJob, Step};
+use crate::steps::{CommitJob, ReconcileJob, RuleJob, StartJob, Step};
 
 impl Dispatcher<'_> {
     /// Makes the step of an action from the state.
@@ -35,6 +35,12 @@ impl Dispatcher<'_> {
                 let work = run(node).work.clone()?;
                 let rest_ms = self.rest_of_node(node);
                 Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
+            }
+            Action::Rule(node, rule) => {
+                let work = run(node).work.clone()?;
+                let (start, answer) = (run(node).start, state.heard_of_rule(node).cloned());
+                let rest_ms = self.rest_of_node(node);
+                Some((node, Step::Rule(RuleJob { rule, start, work, answer, rest_ms })))
             }
             Action::Commit(node) => Some((node, Step::Commit(Box::new(commit_job(run(node))?)))),
             Action::Merge(node) => {

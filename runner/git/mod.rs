@@ -14,7 +14,6 @@ mod delta;
 mod error;
 mod harvest;
 mod id;
-#[cfg_attr(not(test), expect(dead_code, reason = "no run judges by rules yet"))]
 mod inspect;
 mod known;
 mod listing;

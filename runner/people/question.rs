@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use eufm_plan::{Digest, NodeIndex, Plan, Work};
+use eufm_plan::{Constitution, Digest, NodeIndex, Plan, Rule, Work};
 use serde::{Deserialize, Serialize};
 
 use super::About;
@@ -63,7 +63,7 @@ impl QuestionFile {
             run: opened.run.clone(),
             node: planned.name.clone(),
             about: question.about.clone(),
-            ask: words(&planned.work, &question.about, state.node(node).reason()),
+            ask: words(plan, &planned.work, &question.about, state.node(node).reason()),
             plan: opened.plan,
             tree,
             base: opened.base.clone(),
@@ -76,7 +76,7 @@ impl QuestionFile {
 
 /// Says what is asked.
 #[must_use]
-pub(crate) fn words(work: &Work, about: &About, reason: Option<&str>) -> String {
+pub(crate) fn words(plan: &Plan, work: &Work, about: &About, reason: Option<&str>) -> String {
     let reason = reason.unwrap_or("it did not succeed");
     match (about, work) {
         (About::Approval, Work::Approval { ask }) => ask.clone(),
@@ -85,13 +85,28 @@ pub(crate) fn words(work: &Work, about: &About, reason: Option<&str>) -> String 
         (About::Recovery, _) => "The runner was killed while this ran, and nobody knows whether \
              it was done: run it again?"
             .to_owned(),
-        (About::Rule { rule }, _) => format!("Does the rule {rule} hold?"),
+        (About::Rule { rule }, _) => of_rule(plan, rule),
     }
+}
+
+/// Asks whether a rule holds, with its words and who is to answer.
+fn of_rule(plan: &Plan, name: &str) -> String {
+    let find = |it: &'_ Constitution| {
+        let rule = it.rules.iter().find(|rule| rule.name == name)?;
+        let role = rule.params.text("role").map_or_else(String::new, |role| format!("{role}: "));
+        let Rule { cite, line, .. } = rule;
+        Some(format!("{role}does the rule {name} hold, \"{cite}\" ({}:{line})?", it.path))
+    };
+    let asked = plan.constitution.as_ref().and_then(find);
+    asked.unwrap_or_else(|| format!("Does the rule {name} hold?"))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use eufm_plan::{Level, ParamValue, Params};
+
     use super::*;
+    use crate::state_test::plan_of;
 
     pub(crate) fn question() -> QuestionFile {
         QuestionFile {
@@ -117,6 +132,8 @@ pub(crate) mod tests {
 
     #[test]
     fn each_question_says_what_an_answer_decides() {
+        let mut plan = plan_of(&[], 1);
+        let words = |work: &Work, about: &About, reason| super::words(&plan, work, about, reason);
         let approval = Work::Approval { ask: "Release?".to_owned() };
         let command = Work::Command(Box::default());
         assert_eq!(words(&approval, &About::Approval, None), "Release?");
@@ -124,5 +141,23 @@ pub(crate) mod tests {
         assert!(words(&command, &About::Recovery, None).contains("run it again?"));
         let rule = About::Rule { rule: "reviewed".to_owned() };
         assert_eq!(words(&command, &rule, None), "Does the rule reviewed hold?");
+        let role = ("role".to_owned(), ParamValue::Text("security-reviewer".to_owned()));
+        plan.constitution = Some(Constitution {
+            path: "docs/constitution.md".to_owned(),
+            digest: Digest::of(b""),
+            rules: vec![Rule {
+                name: "reviewed".to_owned(),
+                kind: "human".to_owned(),
+                level: Level::Must,
+                cite: "MUST be reviewed".to_owned(),
+                line: 7,
+                params: Params(vec![role]),
+            }],
+        });
+        assert_eq!(
+            super::words(&plan, &command, &rule, None),
+            "security-reviewer: does the rule reviewed hold, \"MUST be reviewed\" \
+             (docs/constitution.md:7)?"
+        );
     }
 }

@@ -129,17 +129,14 @@ fn node_sentence(
 ) -> Option<String> {
     use crate::event::{Ending, NodeEvent as E};
     let run = view.state.node(node);
-    let is_in_place = view.plan.nodes[node.get()].work.is_in_place();
-    let then = || match &run.failure {
-        Some(failure) if run.phase == crate::state::Phase::Waiting => {
-            format!("did not succeed, a person is asked: {}", failure.reason)
-        }
-        Some(failure) => format!("failed: {}", failure.reason),
-        None if run.phase == crate::state::Phase::Cancelled => "is not tried again".to_owned(),
-        None => format!("attempt {} follows", run.attempt),
-    };
+    let work = &view.plan.nodes[node.get()].work;
+    let is_in_place = work.is_in_place();
+    let is_verify = matches!(work, eufm_plan::Work::Verify { .. });
+    let then = || what_follows(run);
     match event {
+        E::Started { .. } if is_verify => Some("what it waits for is merged".to_owned()),
         E::Started { attempt, .. } => Some(format!("attempt {attempt} starts")),
+        E::Exited { .. } | E::Harvested { .. } if is_verify => None,
         E::Exited { ending: Ending::Completed, .. } => {
             Some(format!("ended after {}", seconds(run.ran_ms)))
         }
@@ -168,6 +165,11 @@ fn node_sentence(
         }
         E::Judged { gate, reason, .. } => {
             Some(format!("gate {gate}: {}; {}", printable::line(reason, REASON_MAX), then()))
+        }
+        E::Ruled { rule, level, verdict, reason, .. } => {
+            let reason = printable::line(reason, REASON_MAX);
+            let end = run.failure.as_ref().map_or_else(String::new, |_| format!("; {}", then()));
+            Some(format!("rule {rule} ({}) {verdict}: {reason}{end}", level.word()))
         }
         E::Cached { commit, run, .. } => {
             Some(format!("taken from run {run}, committed as {}", commit.short()))
@@ -208,13 +210,25 @@ fn conflict(run: &crate::state::NodeRun, paths: &[String]) -> Option<String> {
     waits.then(|| format!("what it needs contradicts itself in {paths}; it waits for the branch"))
 }
 
+/// Says what becomes of a node whose attempt came to nothing.
+fn what_follows(run: &crate::state::NodeRun) -> String {
+    match &run.failure {
+        Some(failure) if run.phase == crate::state::Phase::Waiting => {
+            format!("did not succeed, a person is asked: {}", failure.reason)
+        }
+        Some(failure) => format!("failed: {}", failure.reason),
+        None if run.phase == crate::state::Phase::Cancelled => "is not tried again".to_owned(),
+        None => format!("attempt {} follows", run.attempt),
+    }
+}
+
 /// Says what a person is asked.
 fn asked(view: &View<'_>, node: NodeIndex) -> String {
     let work = &view.plan.nodes[node.get()].work;
     let run = view.state.node(node);
     let about = run.question().map(|question| question.about.clone());
     let about = about.unwrap_or(crate::people::About::Approval);
-    printable::line(&crate::people::words(work, &about, run.reason()), REASON_MAX)
+    printable::line(&crate::people::words(view.plan, work, &about, run.reason()), REASON_MAX)
 }
 
 fn files(count: u64) -> String {

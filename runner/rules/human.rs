@@ -32,6 +32,10 @@ impl RuleKind for Human {
         &SCHEMA
     }
 
+    fn asks(&self) -> bool {
+        true
+    }
+
     fn errand<'a>(&self, case: &Case<'a>) -> Errand<'a> {
         match case.rule.params.text("role") {
             Some(role) if case.changes().next().is_some() => Errand::Ask(role),

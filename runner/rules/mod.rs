@@ -49,6 +49,11 @@ pub trait RuleKind: Sync {
     /// Describes the parameters of `rule … is KIND { … }`.
     fn schema(&self) -> &'static KindSchema;
 
+    /// Tells whether a rule of this kind may ask a person.
+    fn asks(&self) -> bool {
+        false
+    }
+
     /// Returns what must be done before a rule that applies can be judged.
     fn errand<'a>(&self, _case: &Case<'a>) -> Errand<'a> {
         Errand::None

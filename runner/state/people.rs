@@ -25,7 +25,7 @@ impl RunState {
                 run.phase == Phase::Waiting && run.question().is_some_and(is_open)
             }
             About::Recovery => run.phase == Phase::Running,
-            About::Rule { .. } => matches!(run.phase, Phase::Harvested(_)),
+            About::Rule { rule } => self.may_ask_of_rule(node, rule),
         }
     }
 
@@ -93,9 +93,10 @@ impl RunState {
             (About::Escalation, _) => self.give_up(node),
             (About::Recovery, Decision::Approve) => self.set(node, Phase::Ready),
             (About::Recovery, Decision::Done) => self.set(node, Phase::Exited),
-            (About::Rule { .. }, Decision::Approve) => {
-                let judged = u32::try_from(self.node(node).answers.len()).unwrap_or(u32::MAX);
-                self.passed(node, judged);
+            (About::Rule { .. }, decision) => {
+                let note = answer.note.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+                let by = format!("{} by {}{note}", decision.word(), answer.by);
+                self.heard_rule(node, decision == Decision::Approve, by);
             }
             (_, Decision::Reject | Decision::Done) => {
                 let note = answer.note.as_ref().map_or_else(String::new, |it| format!(": {it}"));

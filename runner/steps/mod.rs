@@ -14,8 +14,10 @@ mod merge;
 mod place;
 mod reconcile;
 mod recover;
+mod rule;
 mod start;
 mod take;
+mod verify;
 
 pub(crate) use gate::{
     Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
@@ -26,13 +28,14 @@ pub(crate) use reconcile::ReconcileJob;
 
 use std::time::Duration;
 
-use eufm_plan::{Environment, GateIndex, NodeIndex};
+use eufm_plan::{Environment, GateIndex, NodeIndex, RuleIndex, Work};
 
 use crate::environments::{self, Outfit, Unready};
 use crate::event::Passed;
 use crate::git::{Author, CommitId, Stamp};
 use crate::inputs::Origins;
 use crate::key::NodeKey;
+use crate::rules::Outcome;
 use crate::sight::sight_of;
 use crate::state::Feedback;
 use crate::workshop::{Message, StepError, Workshop};
@@ -76,6 +79,8 @@ pub(crate) enum Step {
         /// How long the node may still run, in milliseconds.
         rest_ms: Option<u64>,
     },
+    /// Judge the tree of a verify node by a rule.
+    Rule(RuleJob),
     /// Make the work the node's result.
     Commit(Box<CommitJob>),
     /// Merge the result into the run's branch.
@@ -87,6 +92,21 @@ pub(crate) enum Step {
     },
     /// Let the agent of the result resolve what it contradicts.
     Reconcile(Box<ReconcileJob>),
+}
+
+/// What a rule is judged on.
+#[derive(Debug)]
+pub(crate) struct RuleJob {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// Which start found the tree.
+    pub start: u32,
+    /// The tree.
+    pub work: CommitId,
+    /// What a person has said of the rule.
+    pub answer: Option<Outcome>,
+    /// How long the node may still run, in milliseconds.
+    pub rest_ms: Option<u64>,
 }
 
 /// What becomes a node's result.
@@ -203,10 +223,14 @@ pub(crate) fn perform(
     step: Step,
     stamp: &Stamp,
 ) -> Result<(), StepError> {
-    let is_in_place = shop.node(node).work.is_in_place();
+    let work = &shop.node(node).work;
+    let is_in_place = work.is_in_place();
+    let is_verify = matches!(work, Work::Verify { .. });
     match step {
         Step::Start(job) if is_in_place => in_place::perform(shop, node, &job, stamp),
         Step::Recover { start, .. } if is_in_place => in_place::recover(shop, node, start),
+        Step::Start(job) if is_verify => verify::perform(shop, node, &job, stamp),
+        Step::Recover { .. } if is_verify => verify::recover(shop, node),
         Step::Start(job) => start::perform(shop, node, &job, stamp),
         Step::Ask { work, needs } => ask::perform(shop, node, work, &needs, stamp),
         Step::Recover { start, from } => recover::perform(shop, node, start, &from, stamp),
@@ -216,6 +240,7 @@ pub(crate) fn perform(
         Step::Judge { gate, start, work, rest_ms } => {
             judge::perform(shop, node, gate, start, &work, rest_ms)
         }
+        Step::Rule(job) => rule::perform(shop, node, &job),
         Step::Commit(job) => commit::perform(shop, node, &job, stamp),
         Step::Merge { head, commit } => merge::perform(shop, node, &head, &commit, stamp),
         Step::Reconcile(job) => reconcile::perform(shop, node, &job, stamp),

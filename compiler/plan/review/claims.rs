@@ -6,7 +6,7 @@
 //! runner does it.
 
 use super::reach::network;
-use crate::{Plan, Work, Writes};
+use crate::{Level, Plan, RuleIndex, Work, Writes};
 
 /// One claim about every run of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,22 @@ fn cost(plan: &Plan, uses: &Uses) -> &'static str {
     }
 }
 
+/// Tells whether something is deployed, and whatever is has been judged by every
+/// rule that must hold: at the verify node that stands before it.
+fn is_judged(plan: &Plan) -> bool {
+    let rules = plan.constitution.iter().flat_map(|constitution| &constitution.rules).enumerate();
+    let must: Vec<RuleIndex> = rules
+        .filter(|(_, rule)| rule.level == Level::Must)
+        .map(|(at, _)| RuleIndex::new(at))
+        .collect();
+    let mut verified = plan.nodes.iter().filter_map(|node| match &node.work {
+        Work::Verify { rules } => Some(rules),
+        _ => None,
+    });
+    let has_all = |rules: &Vec<RuleIndex>| must.iter().all(|rule| rules.contains(rule));
+    verified.clone().next().is_some() && verified.all(has_all)
+}
+
 /// Derives the claims about every run of a plan, in a fixed order.
 #[must_use]
 pub fn proofs(plan: &Plan) -> Vec<Proof> {
@@ -101,7 +117,9 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
                  tree; unknown is not a pass";
     claim("gates", true, gates, "");
     if plan.constitution.as_ref().is_some_and(|constitution| !constitution.rules.is_empty()) {
-        claim("rules", false, "", "does not check rules");
+        let rules = "what is deployed was judged by all rules as a whole, and every `must` rule \
+                     passed; unknown is not a pass";
+        claim("rules", is_judged(plan), rules, "checks rules before a deploy, and there is none");
     }
     let writers = "harvest refuses what lies outside `writes`; nodes that do not wait for each \
                    other may change the same file, then the conflict fails the node";
@@ -149,9 +167,9 @@ mod tests {
     fn only_what_this_version_holds_is_claimed() {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
-        assert_eq!(claims(&everything(), "holds: "), ["cost", "wall", "gates"]);
+        assert_eq!(claims(&everything(), "holds: "), ["cost", "wall", "gates", "rules"]);
         assert_eq!(claims(&everything(), "watched: "), ["memory"]);
-        let not = ["rules", "writers", "secrets", "network", "deploy"];
+        let not = ["writers", "secrets", "network", "deploy"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
     }
 
@@ -169,6 +187,29 @@ mod tests {
         let network = vec!["a.example".to_owned()];
         plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
         assert!(claim(&plan).starts_with("not claimed: "));
+    }
+
+    #[test]
+    fn rules_are_claimed_where_each_that_must_hold_is_judged_before_a_deploy() {
+        let holds = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = everything();
+            change(&mut plan);
+            claims(&plan, "holds: ").contains(&"rules")
+        };
+        let forget = |plan: &mut Plan, level: Level| {
+            let rules = &plan.constitution.as_ref().expect("there is one").rules;
+            let level = |rule: &RuleIndex| rules[rule.get()].level == level;
+            for node in &mut plan.nodes {
+                if let Work::Verify { rules } = &mut node.work {
+                    rules.retain(|rule| !level(rule));
+                }
+            }
+        };
+        assert!(holds(&|_| {}));
+        assert!(holds(&|plan| forget(plan, Level::Should)), "it is only reported");
+        assert!(!holds(&|plan| forget(plan, Level::Must)));
+        let is_verify = |node: &crate::Node| matches!(node.work, Work::Verify { .. });
+        assert!(!holds(&|plan| plan.nodes.retain(|node| !is_verify(node))));
     }
 
     #[test]
