@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use eufm_plan::{InputPart, Plan, Work};
+use eufm_plan::{InputPart, NodeIndex, Plan, Work};
 
 use crate::git::{CommitId, Error, Ref, Stamp, Vault};
 
@@ -79,6 +79,14 @@ pub(crate) fn wanted(plan: &Plan) -> Vec<Wanted> {
         }
     }
     all
+}
+
+/// Tells whether something is kept beside the result of a node. It is of every
+/// agent, since another plan may ask what this one does not, and an agent's
+/// work is dear; of a command only where this plan asks.
+#[must_use]
+pub(crate) fn is_kept(work: &Work, wanted: Wanted) -> bool {
+    matches!(work, Work::Agent { .. }) || wanted.stdout
 }
 
 /// Names what is kept of a start of a node.
@@ -167,6 +175,23 @@ pub(crate) fn session(vault: &Vault, kept: &CommitId) -> Option<Session> {
     (!files.is_empty()).then_some(Session { id, files })
 }
 
+/// Says what is missing of what others ask of a result; `None` where nothing is.
+#[must_use]
+pub(crate) fn missing(
+    vault: &Vault,
+    kept: Option<&CommitId>,
+    wanted: Wanted,
+) -> Option<&'static str> {
+    type Look = fn(&Vault, &CommitId) -> bool;
+    let looks: [(bool, &'static str, Look); 3] = [
+        (wanted.answer, "answer", |vault, kept| answer(vault, kept).is_some()),
+        (wanted.stdout, "output", |vault, kept| stdout(vault, kept).is_some()),
+        (wanted.session, "session", |vault, kept| session(vault, kept).is_some()),
+    ];
+    let lacks = |look: Look| !kept.is_some_and(|kept| look(vault, kept));
+    looks.into_iter().find(|(asked, _, look)| *asked && lacks(*look)).map(|(_, what, _)| what)
+}
+
 /// Returns what this run has kept beside a result; `start` is the one that made
 /// it, or [`TAKEN`].
 ///
@@ -177,6 +202,15 @@ pub(crate) fn of_run(
     (run, node, start): (&str, &str, u32),
 ) -> Result<Option<CommitId>, Error> {
     vault.kept(&reference(run, node, start))
+}
+
+/// Names the nodes of a plan that ask for something of a node's result.
+pub(crate) fn readers(plan: &Plan, of: NodeIndex) -> impl Iterator<Item = &str> {
+    let reads = move |node: &&eufm_plan::Node| {
+        let forks = matches!(&node.work, Work::Agent { session, .. } if *session == Some(of));
+        forks || node.inputs.iter().any(|input| input.node == of)
+    };
+    plan.nodes.iter().filter(reads).map(|node| node.name.as_str())
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub(crate) struct Entry {
     pub changes: u64,
     /// The gates that passed it.
     pub gates: Vec<Passed>,
+    /// What was kept beside it; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<CommitId>,
 }
 
 /// What an entry says beside its key.
@@ -69,20 +72,24 @@ pub(crate) struct Made {
     pub changes: u64,
     /// The gates that passed it.
     pub gates: Vec<Passed>,
+    /// What was kept beside it.
+    pub beside: Option<CommitId>,
 }
 
 impl Entry {
     /// Makes the entry of a result.
     #[must_use]
     pub(crate) fn new(key: NodeKey, made: Made) -> Self {
-        let Made { node, run, time, base, commit, changes, gates } = made;
-        Self { format: FORMAT, key, node, run, time, base, commit, changes, gates }
+        let Made { node, run, time, base, commit, changes, gates, beside } = made;
+        Self { format: FORMAT, key, node, run, time, base, commit, changes, gates, beside }
     }
 
-    /// Returns the reference that keeps its commit in the vault.
-    #[must_use]
-    pub(crate) fn reference(&self) -> Ref {
-        Ref::new(RUN, &[&format!("k{}", name_of(&self.key.digest))])
+    /// Returns the references that keep it in the vault, with their commits: the
+    /// result, and what is beside it.
+    pub(crate) fn references(&self) -> impl Iterator<Item = (Ref, &CommitId)> {
+        let name = |sort: char| Ref::new(RUN, &[&format!("{sort}{}", name_of(&self.key.digest))]);
+        let beside = self.beside.iter().map(move |beside| (name('b'), beside));
+        std::iter::once((name('k'), &self.commit)).chain(beside)
     }
 }
 
@@ -183,7 +190,7 @@ mod tests {
         let gates = vec![Passed { gate: "unit".to_owned(), reason: "3 of 3".to_owned() }];
         let (node, run) = ("a/b".to_owned(), "p-12345678".to_owned());
         let (base, commit) = (commit(1), commit(2));
-        Entry::new(key, Made { node, run, time, base, commit, changes: 1, gates })
+        Entry::new(key, Made { node, run, time, base, commit, changes: 1, gates, beside: None })
     }
 
     #[test]
@@ -230,8 +237,14 @@ mod tests {
 
     #[test]
     fn references_have_a_place_of_their_own() {
-        let name = entry(b"a", 1).reference();
+        let names = |entry: &Entry| -> Vec<String> {
+            entry.references().map(|(name, _)| name.to_string()).collect()
+        };
         let digits = name_of(&Digest::of(b"a"));
-        assert_eq!(name.as_str(), format!("refs/eufm/cache/k{digits}"));
+        let mut entry = entry(b"a", 1);
+        let result = format!("refs/eufm/cache/k{digits}");
+        assert_eq!(names(&entry), std::slice::from_ref(&result));
+        entry.beside = Some(commit(3));
+        assert_eq!(names(&entry), [result, format!("refs/eufm/cache/b{digits}")]);
     }
 }

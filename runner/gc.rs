@@ -386,7 +386,8 @@ fn tidy(store: &Store, vault: &Vault, choice: &Choice) -> Result<Option<String>,
     let runs: Vec<&str> = choice.kept.iter().map(|(run, _)| run.name.as_str()).collect();
     let cache = Cache::of(store.root());
     let results = cache.all().unwrap_or_default();
-    vault.forget_others(&runs, &results.iter().map(Entry::reference).collect::<Vec<_>>())?;
+    let kept = results.iter().flat_map(Entry::references).map(|(name, _)| name);
+    vault.forget_others(&runs, &kept.collect::<Vec<_>>())?;
     vault.clear_views()?;
     for (run, _) in &choice.kept {
         if let End::Unreadable(_) = &run.end {
@@ -425,7 +426,8 @@ mod tests {
         let key = NodeKey { digest: Digest::of(name.as_bytes()), parts: BTreeMap::new() };
         let (node, run, time) = (name.to_owned(), name.to_owned(), unix_seconds() - ago);
         let (base, commit) = (commit(1), commit(2));
-        Entry::new(key, Made { node, run, time, base, commit, changes: 1, gates: Vec::new() })
+        let (gates, beside) = (Vec::new(), None);
+        Entry::new(key, Made { node, run, time, base, commit, changes: 1, gates, beside })
     }
 
     fn limits(keep_runs: usize, older_than: u64, max_bytes: Option<u64>) -> Sweep {

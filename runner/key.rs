@@ -11,6 +11,7 @@ use eufm_plan::{Command, Digest, Node, ParamValue, Params, Plan, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::git::TreeId;
+use crate::inputs::Digests;
 
 /// Raised when the runner itself comes to give nodes something else to see or
 /// to be told, so that results of before are not taken for results of now.
@@ -39,6 +40,8 @@ pub(crate) struct Found {
     pub gates: Vec<Digest>,
     /// The key files of each of its environments, in the node's order.
     pub environments: Vec<Digest>,
+    /// Its inputs, and the session that it goes on from.
+    pub given: Digests,
 }
 
 /// The part that is not content: the files that the node sees.
@@ -48,23 +51,16 @@ pub(crate) const TREE: &str = "tree";
 #[must_use]
 pub(crate) fn never_cached(node: &Node) -> Option<&'static str> {
     match &node.work {
-        Work::Approval { .. } => return Some("a person is asked each time"),
-        Work::Verify { .. } => return Some("what is deployed is verified each time"),
-        Work::Deploy { .. } => return Some("a deploy has its effect outside"),
-        Work::Agent { session: Some(_), .. } => {
-            return Some("it goes on from a session, which is no file");
-        }
-        Work::Agent { session: None, .. } => {}
-        Work::Command(command) if !command.secrets.is_empty() => return Some("it gets secrets"),
+        Work::Approval { .. } => Some("a person is asked each time"),
+        Work::Verify { .. } => Some("what is deployed is verified each time"),
+        Work::Deploy { .. } => Some("a deploy has its effect outside"),
+        Work::Command(command) if !command.secrets.is_empty() => Some("it gets secrets"),
         Work::Command(command) if !command.network.is_empty() => {
-            return Some("it reaches hosts, and what they answer is not known");
+            Some("it reaches hosts, and what they answer is not known")
         }
-        Work::Command(command) if command.in_place => {
-            return Some("it works in the user's checkout");
-        }
-        Work::Command(_) => {}
+        Work::Command(command) if command.in_place => Some("it works in the user's checkout"),
+        Work::Agent { .. } | Work::Command(_) => None,
     }
-    (!node.inputs.is_empty()).then_some("it reads results that are no files of the tree")
 }
 
 /// Makes the key of a node.
@@ -95,6 +91,12 @@ pub(crate) fn key_of(plan: &Plan, node: &Node, found: &Found) -> NodeKey {
         let digests: Vec<String> = lists.iter().map(|list| digest_of(list)).collect();
         parts.list(&format!("environment {name}"), &digests);
         parts.add(&format!("key files of environment {name}"), &[&files.to_string()]);
+    }
+    for (title, digest) in &found.given.inputs {
+        parts.add(&format!("input {title}"), &[&digest.to_string()]);
+    }
+    if let Some(key) = &found.given.session {
+        parts.add("session", &[&key.to_string()]);
     }
     parts.add(TREE, &[found.tree.as_str()]);
     parts.key()
@@ -192,8 +194,7 @@ impl NodeKey {
 #[cfg(test)]
 mod tests {
     use eufm_plan::{
-        Agent, AgentIndex, Environment, EnvironmentIndex, Input, InputPart, NodeIndex, OnFail,
-        Recovery, Writes, units::Millis,
+        Agent, AgentIndex, Environment, EnvironmentIndex, OnFail, Recovery, Writes, units::Millis,
     };
 
     use super::*;
@@ -201,7 +202,10 @@ mod tests {
 
     fn found() -> Found {
         let tree = TreeId::new(&"a".repeat(40)).expect("an id");
-        Found { tree, gates: vec![Digest::of(b"g")], environments: vec![Digest::of(b"e")] }
+        let given =
+            Digests { inputs: vec![("a.answer".to_owned(), Digest::of(b"i"))], session: None };
+        let (gates, environments) = (vec![Digest::of(b"g")], vec![Digest::of(b"e")]);
+        Found { tree, gates, environments, given }
     }
 
     /// A command with a gate and an environment.
@@ -320,6 +324,9 @@ mod tests {
             changed(|found| found.environments[0] = Digest::of(b"")),
             ["key files of environment rust"]
         );
+        assert_eq!(changed(|found| found.given.inputs[0].1 = Digest::of(b"")), ["input a.answer"]);
+        assert_eq!(changed(|found| found.given.inputs.clear()), ["input a.answer"]);
+        assert_eq!(changed(|found| found.given.session = Some(Digest::of(b"s"))), ["session"]);
         let other = changed(|found| found.tree = TreeId::new(&"b".repeat(40)).expect("an id"));
         assert_eq!(other, [TREE]);
     }
@@ -365,14 +372,6 @@ mod tests {
             |plan| command(plan).secrets = vec!["S".to_owned()],
             |plan| command(plan).network = vec!["h".to_owned()],
             |plan| command(plan).in_place = true,
-            |plan| {
-                let (node, part) = (NodeIndex::new(0), InputPart::Answer);
-                plan.nodes[0].inputs = vec![Input { node, part }];
-            },
-            |plan| {
-                let (agent, session) = (AgentIndex::new(0), Some(NodeIndex::new(0)));
-                plan.nodes[0].work = Work::Agent { agent, prompt: String::new(), session };
-            },
         ];
         for change in changes {
             let mut plan = plan();

@@ -6,9 +6,11 @@
 use eufm_plan::lockfile::{self, Locked};
 use eufm_plan::{Node, NodeIndex, Plan};
 
+use crate::beside::{self, Wanted};
 use crate::cache::{Cache, Entry, Made};
 use crate::event::Passed;
 use crate::git::{Error, Vault};
+use crate::inputs;
 use crate::node::NodeRun;
 use crate::replayed::Replayed;
 use crate::state::Phase;
@@ -26,13 +28,16 @@ pub(crate) fn run(
 ) -> std::io::Result<()> {
     let state = replayed.scheduler.state();
     let Some(opened) = &state.opened else { return Ok(()) };
+    let wanted = beside::wanted(plan);
     for (position, node) in plan.nodes.iter().enumerate() {
-        let at = NodeIndex::new(position);
-        let entry = entry(vault, node, state.node(at), &opened.run, replayed.times[position]);
+        let run = state.node(NodeIndex::new(position));
+        let of = (node, wanted[position], run);
+        let entry = entry(vault, of, &opened.run, replayed.times[position]);
         // A commit that is gone is no result any more.
         let Ok(Some(entry)) = entry else { continue };
         let is_known = cache.find(&entry.key.digest).is_some_and(|known| known.time >= entry.time);
-        if !is_known && vault.keep(&entry.reference(), &entry.commit).is_ok() {
+        let mut names = entry.references();
+        if !is_known && names.all(|(name, commit)| vault.keep(&name, commit).is_ok()) {
             cache.store(&entry)?;
         }
     }
@@ -61,8 +66,7 @@ pub(crate) fn all(cache: &Cache, vault: &Vault, store: &Store) -> std::io::Resul
 /// is never taken over.
 fn entry(
     vault: &Vault,
-    node: &Node,
-    run: &NodeRun,
+    (node, wanted, run): (&Node, Wanted, &NodeRun),
     name: &str,
     time: u64,
 ) -> Result<Option<Entry>, Error> {
@@ -73,6 +77,11 @@ fn entry(
     let passed = run.answers.iter().filter(|answer| answer.verdict.is_pass());
     let passed =
         passed.map(|answer| Passed { gate: answer.gate.clone(), reason: answer.reason.clone() });
+    let start = inputs::start_of(run);
+    let beside = match beside::is_kept(&node.work, wanted) {
+        true => beside::of_run(vault, (name, &node.name, start))?,
+        false => None,
+    };
     let made = Made {
         node: node.name.clone(),
         run: run.taken_from.clone().unwrap_or_else(|| name.to_owned()),
@@ -81,6 +90,7 @@ fn entry(
         commit: commit.clone(),
         changes: run.changes,
         gates: passed.collect(),
+        beside,
     };
     Ok(Some(Entry::new(key.clone(), made)))
 }

@@ -3,11 +3,12 @@
 //! The same function serves a run, which then works on what is seen, and a look
 //! at what a run would do. Unaware of attempts and of where results are kept.
 
-use eufm_plan::{Digest, EnvironmentIndex, Node, Plan};
+use eufm_plan::{Digest, EnvironmentIndex, Node, Plan, Work};
 
 use crate::environments;
 use crate::gates;
 use crate::git::{CommitId, Error, Sight, Stamp, Vault};
+use crate::inputs::Digests;
 use crate::key::{Found, NodeKey, key_of, never_cached};
 
 /// What a node sees.
@@ -33,7 +34,8 @@ pub(crate) fn sight_of(node: &Node) -> Result<Sight, Error> {
 
 /// Looks at a node's base, the merge of what it depends on. `run_base` is the
 /// commit that the run starts from, of which gates and environments have their
-/// own files.
+/// own files; `given` is what it is given of other results, if that is all to be
+/// had.
 ///
 /// # Errors
 /// Fails when git fails.
@@ -42,13 +44,15 @@ pub(crate) fn look(
     (plan, node): (&Plan, &Node),
     run_base: &CommitId,
     base: &CommitId,
+    given: Option<&Digests>,
     stamp: &Stamp,
 ) -> Result<Seen, Error> {
     let message = format!("What {} sees\n", node.name);
     let part = vault.part(base, &sight_of(node)?, &message, stamp)?;
-    if never_cached(node).is_some() {
+    let given = given.filter(|given| given.session.is_some() || !goes_on(node));
+    let (None, Some(given)) = (never_cached(node), given) else {
         return Ok(Seen { part, key: None });
-    }
+    };
     let own_files = |gate: &eufm_plan::GateIndex| {
         let gate = &plan.gates[gate.get()];
         // A gate without a command is refused before a run begins.
@@ -70,6 +74,13 @@ pub(crate) fn look(
         tree: vault.tree(&part)?,
         gates: node.gates.iter().map(own_files).collect::<Result<_, _>>()?,
         environments: node.env.iter().map(key_files).collect::<Result<_, _>>()?,
+        given: given.clone(),
     };
     Ok(Seen { part, key: Some(key_of(plan, node, &found)) })
+}
+
+/// Tells whether a node goes on from another node's session. Without a key of
+/// the result with that session it has none either.
+fn goes_on(node: &Node) -> bool {
+    matches!(node.work, Work::Agent { session: Some(_), .. })
 }

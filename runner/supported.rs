@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use eufm_plan::schema::{KindSchema, ParamType};
-use eufm_plan::{Constitution, Node, ParamValue, Params, Plan, Work, Writes};
+use eufm_plan::{Constitution, Node, NodeIndex, ParamValue, Params, Plan, Work, Writes};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
@@ -168,6 +168,14 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
     }
     let unseen = node.work.is_in_place() && !node.inputs.is_empty();
     refuse(unseen, "`inputs` with `in_place`: there is no sandbox to show them in");
+    // A plan of the compiler's does; one that does not would read by chance.
+    let waits = |of: NodeIndex| node.needs.binary_search(&of).is_ok();
+    let session = match &node.work {
+        Work::Agent { session, .. } => session.as_ref(),
+        _ => None,
+    };
+    let mut read = node.inputs.iter().map(|input| input.node).chain(session.copied());
+    refuse(!read.all(waits), "`inputs` or `session`: it does not wait for a node that it reads");
     let unprotected = "no `writes`: the protected files are not known yet; list what it may change";
     refuse(node.writes == Writes::Unprotected, unprotected);
 }
@@ -237,6 +245,7 @@ mod tests {
         let done = refused(|plan| {
             let (node, part) = (NodeIndex::new(0), InputPart::Diff);
             plan.nodes[0].inputs = vec![Input { node, part }];
+            plan.nodes[0].needs = vec![node];
             plan.budget.wall = Some(eufm_plan::units::Millis(1));
             plan.budget.memory = Some(Bytes(1));
             plan.budget.cost = Some(money());
@@ -376,9 +385,17 @@ mod tests {
                 |plan| {
                     let (node, part) = (NodeIndex::new(0), InputPart::Diff);
                     plan.nodes[0].inputs = vec![Input { node, part }];
+                    plan.nodes[0].needs = vec![node];
                     command(plan, |it| it.in_place = true);
                 },
                 "n0: `inputs` with `in_place`",
+            ),
+            (
+                |plan| {
+                    let (node, part) = (NodeIndex::new(0), InputPart::Diff);
+                    plan.nodes[0].inputs = vec![Input { node, part }];
+                },
+                "n0: `inputs` or `session`",
             ),
             (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
         ];

@@ -8,12 +8,14 @@
 use std::path::{Path, PathBuf};
 
 use eufm_plan::lockfile::Locked;
-use eufm_plan::{Node, NodeIndex};
+use eufm_plan::{Node, NodeIndex, Work};
 use serde::Serialize;
 
+use crate::beside::{self, Wanted};
 use crate::cache::{Cache, Entry};
 use crate::error::RunError;
 use crate::git::{Author, CommitId, Error as GitError, Git, Grafted, MergeError, Stamp, Vault};
+use crate::inputs::{self, Gathered, Source, Sources};
 use crate::key::{NodeKey, TREE, never_cached};
 use crate::meant::{self, Question};
 use crate::node::NodeRun;
@@ -168,7 +170,8 @@ pub fn look(look: &Look) -> Result<Outlook, RunError> {
         remark: found.remark.clone(),
         nodes: Vec::new(),
     };
-    let looker = Looker { look, vault, results, base: found.base, replayed, outlook };
+    let wanted = beside::wanted(&look.locked.plan);
+    let looker = Looker { look, vault, results, base: found.base, replayed, wanted, outlook };
     looker.all().map_err(|error| RunError::State(error.to_string()))
 }
 
@@ -179,20 +182,22 @@ struct Looker<'a> {
     results: Vec<Entry>,
     base: CommitId,
     replayed: Option<Replayed>,
+    /// What is asked of each node's result, beside its files.
+    wanted: Vec<Wanted>,
     outlook: Outlook,
 }
 
 /// What is known of a node's result before it is there.
-type Known = Option<CommitId>;
+type Known = Option<Source>;
 
 impl Looker<'_> {
     fn all(mut self) -> Result<Outlook, GitError> {
         let plan = &self.look.locked.plan;
         let mut known: Vec<Known> = Vec::with_capacity(plan.nodes.len());
         for (position, node) in plan.nodes.iter().enumerate() {
-            let (outlook, commit) = self.node(NodeIndex::new(position), node, &known)?;
+            let (outlook, source) = self.node(NodeIndex::new(position), node, &known)?;
             self.outlook.nodes.push(outlook);
-            known.push(commit);
+            known.push(source);
         }
         Ok(self.outlook)
     }
@@ -204,7 +209,9 @@ impl Looker<'_> {
         known: &[Known],
     ) -> Result<(NodeOutlook, Known), GitError> {
         let run = self.replayed.as_ref().map(|replayed| replayed.scheduler.state().node(index));
-        if let Some(begun) = run.and_then(|run| self.begun(node, run)) {
+        if let Some(run) = run
+            && let Some(begun) = self.begun(index, node, run)?
+        {
             return Ok(begun);
         }
         let needs = || node.needs.iter().map(|need| &self.outlook.nodes[need.get()]);
@@ -227,13 +234,24 @@ impl Looker<'_> {
             };
             return Ok((outlook(node, Will::Depend, names.map(reason).collect()), None));
         }
+        let source = |node: NodeIndex| known[node.get()].clone().unwrap_or_default();
         let needs: Vec<CommitId> =
-            node.needs.iter().filter_map(|need| known[need.get()].clone()).collect();
-        self.ready(node, &needs)
+            node.needs.iter().filter_map(|need| source(*need).commit).collect();
+        let session = match &node.work {
+            Work::Agent { session, .. } => session.map(source),
+            _ => None,
+        };
+        let inputs = node.inputs.iter().map(|input| source(input.node)).collect();
+        self.ready((index, node), &needs, &Sources { inputs, session })
     }
 
     /// Looks at a node of which the run that is meant has a record.
-    fn begun(&self, node: &Node, run: &NodeRun) -> Option<(NodeOutlook, Known)> {
+    fn begun(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        run: &NodeRun,
+    ) -> Result<Option<(NodeOutlook, Known)>, GitError> {
         let name = self.outlook.run.as_str();
         if run.phase == Phase::Committed {
             let reason = match &run.taken_from {
@@ -243,7 +261,21 @@ impl Looker<'_> {
             let mut stands = outlook(node, Will::Stand, vec![reason]);
             stands.run = Some(name.to_owned());
             stands.key = run.key.as_ref().map(short);
-            return Some((stands, run.commit.clone()));
+            let kept = match beside::is_kept(&node.work, self.wanted[index.get()]) {
+                true => {
+                    let name = beside::reference(name, &node.name, inputs::start_of(run));
+                    self.vault.kept_in(&self.look.state.join("vault.git"), &name)?
+                }
+                false => None,
+            };
+            let source = Source {
+                commit: run.commit.clone(),
+                changes: run.changes,
+                kept,
+                note: run.note().map(ToOwned::to_owned),
+                key: run.key.as_ref().map(|key| key.digest),
+            };
+            return Ok(Some((stands, Some(source))));
         }
         let failure = run.failure.as_ref().map(|failure| failure.reason.clone());
         if self.outlook.standing == Standing::Finished || run.phase.is_final() {
@@ -253,10 +285,10 @@ impl Looker<'_> {
             };
             let failure = failure.unwrap_or_else(|| format!("it is {}", run.phase.word()));
             let reason = format!("run {name}: {failure}{way}");
-            return Some((outlook(node, Will::NotRun, vec![reason]), None));
+            return Ok(Some((outlook(node, Will::NotRun, vec![reason]), None)));
         }
         let reason = match run.phase {
-            _ if run.start == 0 => return None,
+            _ if run.start == 0 => return Ok(None),
             Phase::Ready | Phase::Running => {
                 format!("run {name} goes on with attempt {}", run.attempt)
             }
@@ -264,11 +296,16 @@ impl Looker<'_> {
         };
         let mut begun = outlook(node, Will::Run, vec![reason]);
         begun.key = run.key.as_ref().map(short);
-        Some((begun, None))
+        Ok(Some((begun, None)))
     }
 
     /// Looks at a node whose needs have results.
-    fn ready(&self, node: &Node, needs: &[CommitId]) -> Result<(NodeOutlook, Known), GitError> {
+    fn ready(
+        &self,
+        (index, node): (NodeIndex, &Node),
+        needs: &[CommitId],
+        sources: &Sources,
+    ) -> Result<(NodeOutlook, Known), GitError> {
         let base = match self.vault.merge_all(&self.base, needs, "What it depends on\n", &stamp()) {
             Ok(base) => base,
             Err(MergeError::Conflict(conflict)) => {
@@ -279,9 +316,16 @@ impl Looker<'_> {
             Err(MergeError::Git(error)) => return Err(error),
         };
         let plan = &self.look.locked.plan;
-        let seen = sight::look(&self.vault, (plan, node), &self.base, &base, &stamp())?;
+        let given = match inputs::gather(&self.vault, plan, node, sources)? {
+            Ok(given) => given,
+            Err(reason) => return Ok((outlook(node, Will::Run, vec![reason]), None)),
+        };
+        let given = Gathered::digests(&given);
+        let seen =
+            sight::look(&self.vault, (plan, node), &self.base, &base, Some(&given), &stamp())?;
         let Seen { key: Some(key), .. } = seen else {
-            return Ok((outlook(node, Will::Run, Vec::new()), None));
+            let reason = "it goes on from a session whose result has no key".to_owned();
+            return Ok((outlook(node, Will::Run, vec![reason]), None));
         };
         if self.replayed.as_ref().is_some_and(|it| it.scheduler.state().uncached) {
             let reason = "the run takes no results over, as --no-cache asked for".to_owned();
@@ -291,20 +335,42 @@ impl Looker<'_> {
         }
         let same = self.results.iter().find(|entry| entry.key.digest == key.digest);
         if let Some(entry) = same
+            && let Some(lacks) = self.lacks(index, entry)
+        {
+            let mut runs = outlook(node, Will::Run, vec![lacks]);
+            runs.key = Some(short(&key));
+            return Ok((runs, None));
+        }
+        if let Some(entry) = same
             && let Some(commit) = self.onto(&base, entry)
         {
             let mut cached = outlook(node, Will::BeCached, Vec::new());
             cached.reasons.push(format!("run {} has a result of this key", entry.run));
             (cached.key, cached.run) = (Some(short(&key)), Some(entry.run.clone()));
-            return Ok((cached, Some(commit)));
+            let source = Source {
+                commit: Some(commit),
+                changes: entry.changes,
+                kept: entry.beside.clone(),
+                note: None,
+                key: Some(key.digest),
+            };
+            return Ok((cached, Some(source)));
         }
         let mut runs = outlook(node, Will::Run, self.differences(node, &key, &base, same)?);
         runs.key = Some(short(&key));
         Ok((runs, None))
     }
 
+    /// Says what is missing of what other nodes ask of a result, if something is.
+    fn lacks(&self, index: NodeIndex, entry: &Entry) -> Option<String> {
+        let wanted = self.wanted[index.get()];
+        let what = beside::missing(&self.vault, entry.beside.as_ref(), wanted)?;
+        let reader = beside::readers(&self.look.locked.plan, index).next().unwrap_or_default();
+        Some(format!("the {what} that {reader} asks for was not kept in run {}", entry.run))
+    }
+
     /// Puts a result onto a base as a run would; `None` where it could not.
-    fn onto(&self, base: &CommitId, entry: &Entry) -> Known {
+    fn onto(&self, base: &CommitId, entry: &Entry) -> Option<CommitId> {
         if entry.changes == 0 {
             return Some(base.clone());
         }

@@ -195,13 +195,32 @@ impl Workshop {
         self.dir.scratch(&self.node(node).name, node.get(), start, step)
     }
 
-    /// Keeps a result for later runs: its commit, then what is said of it.
+    /// Keeps a result for later runs: its commits, then what is said of it.
     ///
     /// # Errors
     /// Fails when either cannot be written.
     pub(crate) fn keep_result(&self, entry: &Entry) -> Result<(), StepError> {
-        self.vault.keep(&entry.reference(), &entry.commit)?;
+        for (name, commit) in entry.references() {
+            self.vault.keep(&name, commit)?;
+        }
         Ok(self.cache.store(entry)?)
+    }
+
+    /// Returns what this run has kept beside a result, if something is; `start`
+    /// is the one that made it, or [`beside::TAKEN`].
+    ///
+    /// # Errors
+    /// Fails when git fails.
+    pub(crate) fn beside(
+        &self,
+        node: NodeIndex,
+        start: u32,
+    ) -> Result<Option<CommitId>, StepError> {
+        let planned = self.node(node);
+        if !beside::is_kept(&planned.work, self.wanted[node.get()]) {
+            return Ok(None);
+        }
+        Ok(beside::of_run(&self.vault, (&self.run, &planned.name, start))?)
     }
 
     /// Returns the folder of a node's logs and sessions.

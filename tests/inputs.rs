@@ -1,6 +1,7 @@
 //! Parts of results that other nodes read: where they are, what they hold, that
 //! nothing changes them, and what an agent is told of them.
 
+use crate::cache::{cached, change, ran, run};
 use crate::support::{Act, Asked, Invocation, Project, Provider, codex};
 
 /// Commands that leave each part a command can, and one that reads them all.
@@ -132,6 +133,7 @@ command read {
     let folder = pipe.parent().and_then(std::path::Path::parent).expect("a place").join("in");
     let before = std::fs::read_to_string(folder.join("fetch/stdout")).expect("an input");
     run.kill();
+    project.nothing_runs();
     let run = project.exec().start();
     project.send("pipe", "go");
     run.wait().expect(0);
@@ -202,4 +204,50 @@ fn an_agent_reads_an_answer_and_is_told_that_it_is_data() {
     let of_first = asked.iter().find(|asked| asked.says("Define the schema.")).expect("asked");
     assert!(!of_first.says("untrusted data"), "who has no inputs is told nothing");
     project.nothing_is_left();
+}
+
+/// One that prints a line of a file, and one that reads what was printed and
+/// nothing else.
+const NIGHTLY: &str = r#"edition 1
+pipeline nightly { base = "main" }
+command fetch { run = ["sh", "-c", "head -n 1 list.txt"], reads = ["list.txt"] }
+command read {
+  inputs = [fetch.stdout]
+  run    = ["cp", "/in/fetch/stdout", "got.txt"]
+  reads  = []
+  writes = ["got.txt"]
+}
+"#;
+
+#[test]
+fn a_node_runs_again_only_where_what_it_reads_has_changed() {
+    let project = crate::cache::project(NIGHTLY, &[("list.txt", "one\nmore\n")]);
+    let first = run(&project, &[]);
+    assert_eq!(ran(&first), ["fetch", "read"]);
+    change(&project, "README.md", "# unseen\n");
+    assert_eq!(cached(&run(&project, &[])), ["fetch", "read"]);
+    // Another file, but the same words of it.
+    change(&project, "list.txt", "one\nother\n");
+    let third = run(&project, &[]);
+    assert_eq!((ran(&third), cached(&third)), (vec!["fetch".into()], vec!["read".into()]));
+    change(&project, "list.txt", "two\n");
+    let told = project.eufm().args(["why", "fetch", "plan.lock", "--state"]).arg(project.state());
+    told.run().expect(0).shows(&["files it sees changed"]);
+    let fourth = run(&project, &[]);
+    assert_eq!(ran(&fourth), ["fetch", "read"]);
+    let name = fourth.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert_eq!(project.git(&["show", &format!("eufm/{name}:got.txt")]), "two");
+    // What a result was kept without is made again.
+    let plain = NIGHTLY.replace("inputs = [fetch.stdout]", "inputs = [fetch.stdout, other.stdout]");
+    let plain = format!("{plain}command other {{ run = [\"echo\", \"other\"], reads = [] }}\n");
+    project.write("spec.eufm", &plain);
+    project.compile().expect(0);
+    project.commit("another plan");
+    let told = project.eufm().args(["why", "read", "plan.lock", "--state"]).arg(project.state());
+    told.run().expect(0).shows(&["it depends on other, which runs"]);
+    let fifth = run(&project, &[]);
+    assert_eq!(
+        (ran(&fifth), cached(&fifth)),
+        (vec!["other".into(), "read".into()], vec!["fetch".into()])
+    );
 }

@@ -1,8 +1,11 @@
 //! Tasks that start from another task's session: with its history, beside each
 //! other, again after a kill, and without paying for it twice.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
+use crate::cache::{cached, change, states};
 use crate::support::{Act, Asked, Invocation, Project, Provider, codex, until};
 
 /// A schema, collectors that go on from its session, and a review that goes on
@@ -248,4 +251,132 @@ fn a_session_that_is_lost_fails_the_node_that_goes_on_from_it() {
     failed.shows(&["the session of schema, from which it is to go on, is lost"]);
     assert_eq!(provider.asked().len(), before, "nothing was asked");
     project.nothing_is_left();
+}
+
+/// Runs the plan and returns the run's folder.
+#[track_caller]
+fn run(project: &Project) -> PathBuf {
+    let done = exec(project).run().expect(0);
+    let state = done.stdout.lines().find_map(|line| line.trim().strip_prefix("state "));
+    PathBuf::from(state.expect("the summary names the state").trim())
+}
+
+/// Does so; what `why` has said comes true.
+#[track_caller]
+fn night(project: &Project) -> PathBuf {
+    let told = crate::why::told(project);
+    let run = run(project);
+    let states = states(&run);
+    for ((node, will), (_, state)) in told.iter().zip(&states) {
+        let is_so = match will.as_str() {
+            "cached" => state == "cached",
+            "runs" => state == "committed",
+            "depends" => true,
+            _ => false,
+        };
+        assert!(is_so, "{node} was to be {will} and is {state}: {told:?}");
+    }
+    run
+}
+
+/// Makes a project whose plan is part of the base.
+#[track_caller]
+fn nightly(spec: &str) -> Project {
+    let project = Project::of_spec(spec);
+    project.commit("the plan");
+    project
+}
+
+#[track_caller]
+fn recompile(project: &Project, spec: &str) {
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.commit("another plan");
+}
+
+#[test]
+fn the_next_night_runs_only_what_changed_and_what_depends_on_it() {
+    let provider = Provider::start(script);
+    let spec = spec(&provider.url());
+    let project = nightly(&spec);
+    night(&project);
+    let asked = provider.asked().len();
+
+    // Nothing that a task sees has changed.
+    change(&project, "README.md", "# another\n");
+    assert_eq!(cached(&night(&project)), ["schema", FELIX, ORADEA, "review"]);
+    assert_eq!(provider.asked().len(), asked);
+
+    // One collector's prompt: it goes on from the session of a night before, and
+    // what goes on from its own runs too.
+    let changed = spec.replace(
+        "task review",
+        r#"task more by builder {
+  session = schema
+  prompt  = "Write the collector for oradea."
+  reads   = ["schema.txt"]
+  writes  = ["oradea.txt"]
+}
+task review"#,
+    );
+    let changed = changed.replace(r#"["felix", "oradea"]"#, r#"["felix"]"#);
+    recompile(&project, &changed);
+    let third = night(&project);
+    assert_eq!(cached(&third), ["schema", FELIX, "review"]);
+    let last = provider.asked().pop().expect("it asked");
+    assert!(last.says("Define the schema.") && last.says("The schema is there."));
+    project.nothing_is_left();
+
+    // The session that all go on from: all run.
+    recompile(&project, &changed.replace("Define the schema.", "Define the schema well."));
+    assert_eq!(cached(&night(&project)), [""; 0]);
+}
+
+#[test]
+fn a_session_outlives_the_run_that_it_comes_from() {
+    let provider = Provider::start(script);
+    let spec = spec(&provider.url());
+    let project = nightly(&spec);
+    let first = night(&project);
+    change(&project, "README.md", "# another\n");
+    let second = night(&project);
+    let gc = ["gc", "--keep-runs", "1", "--older-than", "0s", "--state"];
+    project.eufm().args(gc).arg(project.state()).run().expect(0);
+    assert!(!first.exists() && second.exists());
+    // The index is made again of what the journals say.
+    std::fs::remove_dir_all(project.state().join("cache")).expect("removed");
+
+    recompile(&project, &spec.replace("Review it.", "Review it. Be brief."));
+    let asked = provider.asked().len();
+    assert_eq!(cached(&run(&project)), ["schema", FELIX, ORADEA]);
+    let asked = provider.asked().split_off(asked);
+    assert!(asked.iter().all(|it| it.says("Review it. Be brief.") && it.says("Felix is there.")));
+    assert_eq!(asked.len(), 2);
+}
+
+#[test]
+fn a_result_without_the_session_that_is_asked_for_is_not_taken_over() {
+    let provider = Provider::start(script);
+    let spec = spec(&provider.url());
+    let project = nightly(&spec);
+    night(&project);
+    let vault = project.state().join("vault.git");
+    let vault = vault.to_str().expect("a path");
+    let list = ["--git-dir", vault, "for-each-ref", "--format=%(refname)", "refs/eufm/cache"];
+    let names = project.git(&list);
+    assert_eq!(names.lines().filter(|name| name.contains("/cache/b")).count(), 4, "{names}");
+    // Damage: an object of the session is gone.
+    for name in names.lines().filter(|name| name.contains("/cache/b")) {
+        let id = project.git(&["--git-dir", vault, "rev-parse", &format!("{name}:session.id")]);
+        let (folder, file) = id.split_at(2);
+        // Two results of one session have one object.
+        let _ =
+            std::fs::remove_file(project.state().join("vault.git/objects").join(folder).join(file));
+    }
+    change(&project, "README.md", "# another\n");
+    let told = project.eufm().args(["why", "schema", "plan.lock", "--state"]).arg(project.state());
+    told.run().expect(0).shows(&["the session that", "asks for was not kept in run"]);
+    // The last task's session is asked for by nobody.
+    let second = night(&project);
+    assert_eq!(cached(&second), [ORADEA, "review"]);
 }

@@ -94,6 +94,7 @@ fn commit_job(run: &NodeRun) -> Option<CommitJob> {
     let passed =
         |answer: &GateAnswer| Passed { gate: answer.gate.clone(), reason: answer.reason.clone() };
     Some(CommitJob {
+        start: run.start,
         attempt: run.attempt,
         base: run.base.clone()?,
         work: run.work.clone()?,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
+use std::path::Path;
 
 use super::error::Error;
 use super::id::CommitId;
@@ -152,6 +153,18 @@ impl Vault {
     /// Fails when git cannot read.
     pub(crate) fn kept(&self, name: &Ref) -> Result<Option<CommitId>, Error> {
         lookup(&self.git_at_vault("for-each-ref"), name.as_str())
+    }
+
+    /// Returns the commit that another vault keeps under a reference, of which
+    /// this one borrows the objects.
+    ///
+    /// # Errors
+    /// Fails when git cannot read.
+    pub(crate) fn kept_in(&self, other: &Path, name: &Ref) -> Result<Option<CommitId>, Error> {
+        if !other.is_dir() {
+            return Ok(None);
+        }
+        lookup(&self.git_at(other, "for-each-ref"), name.as_str())
     }
 }
 

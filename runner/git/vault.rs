@@ -206,6 +206,11 @@ impl Vault {
         self.inner.git.at(&self.inner.dir, name).env(MARK, &self.inner.dir)
     }
 
+    /// Describes a command on another vault, which only reads.
+    pub(super) fn git_at(&self, other: &Path, name: &'static str) -> Invocation {
+        self.inner.git.at(other, name)
+    }
+
     /// Describes a command on the user's repository.
     pub(super) fn git_at_repository(&self, name: &'static str) -> Invocation {
         self.inner.git.at(&self.inner.repository.git_dir, name).env(MARK, &self.inner.dir)

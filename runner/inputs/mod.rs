@@ -11,7 +11,7 @@ mod told;
 use std::io::Write as _;
 use std::path::Path;
 
-use eufm_plan::{InputPart, Node, NodeIndex, Plan, Work};
+use eufm_plan::{Digest, InputPart, Node, NodeIndex, Plan, Work};
 
 use crate::beneath;
 use crate::beside::{self, PART_BYTES_MAX, Session, TAKEN};
@@ -35,6 +35,8 @@ pub(crate) struct Source {
     pub kept: Option<CommitId>,
     /// What a person wrote.
     pub note: Option<String>,
+    /// The digest of its key, if it has one.
+    pub key: Option<Digest>,
 }
 
 /// Which start of which node an input comes from, by the state of the run.
@@ -83,6 +85,17 @@ pub(crate) struct Gathered {
     pub inputs: Vec<Given>,
     /// The session that it goes on from.
     pub session: Option<Session>,
+    /// The digest of the key of the result with that session.
+    pub session_key: Option<Digest>,
+}
+
+/// What a key says of inputs and session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Digests {
+    /// The name and the digest of each input.
+    pub inputs: Vec<(String, Digest)>,
+    /// The digest of the key of the result whose session is gone on from.
+    pub session: Option<Digest>,
 }
 
 /// Finds where the inputs of a node come from.
@@ -103,9 +116,15 @@ fn origin(node: NodeIndex, run: &NodeRun) -> Origin {
         changes: run.changes,
         kept: None,
         note: run.note().map(ToOwned::to_owned),
+        key: run.key.as_ref().map(|key| key.digest),
     };
-    let start = if run.taken_from.is_some() { TAKEN } else { run.start };
-    Origin { node, start, source }
+    Origin { node, start: start_of(run), source }
+}
+
+/// Returns the start under which a run keeps what is beside a node's result.
+#[must_use]
+pub(crate) fn start_of(run: &NodeRun) -> u32 {
+    if run.taken_from.is_some() { TAKEN } else { run.start }
 }
 
 impl Origins {
@@ -154,6 +173,7 @@ pub(crate) fn gather(
         (&node.work, &sources.session)
     {
         let of = &plan.nodes[parent.get()].name;
+        gathered.session_key = source.key;
         gathered.session = source.kept.as_ref().and_then(|kept| beside::session(vault, kept));
         if gathered.session.is_none() {
             return Ok(Err(format!(
@@ -198,6 +218,18 @@ fn content(vault: &Vault, part: &InputPart, source: &Source) -> Result<Part, Err
 }
 
 impl Gathered {
+    /// Returns what a key says of it.
+    #[must_use]
+    pub(crate) fn digests(&self) -> Digests {
+        let digest = |given: &Given| match &given.bytes {
+            // A length, so that nothing a file holds reads like its absence.
+            Some(bytes) => Digest::of_parts(&[b"is", bytes]),
+            None => Digest::of_parts(&[b"is not"]),
+        };
+        let inputs = self.inputs.iter().map(|given| (given.title.clone(), digest(given)));
+        Digests { inputs: inputs.collect(), session: self.session_key }
+    }
+
     /// Writes the inputs below a folder, which must not be there.
     ///
     /// # Errors
@@ -223,6 +255,18 @@ mod tests {
     fn given(title: &str, bytes: Option<&[u8]>) -> Given {
         let bytes = bytes.map(<[u8]>::to_vec);
         Given { title: title.to_owned(), at: format!("{title}/answer"), bytes, is_cut: false }
+    }
+
+    #[test]
+    fn what_is_not_there_has_a_digest_of_its_own() {
+        let digests = |bytes: Option<&[u8]>| {
+            let inputs = vec![given("a", bytes)];
+            Gathered { inputs, ..Gathered::default() }.digests().inputs[0].1
+        };
+        let all = [None, Some(&b""[..]), Some(b"is not"), Some(b"x")].map(digests);
+        for (at, one) in all.iter().enumerate() {
+            assert!(all[at + 1..].iter().all(|other| other != one));
+        }
     }
 
     #[test]

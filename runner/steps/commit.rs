@@ -31,6 +31,7 @@ pub(super) fn perform(
         commit,
         changes: job.changes,
         gates: job.gates.clone(),
+        beside: shop.beside(node, job.start)?,
     };
     shop.keep_result(&Entry::new(key, made))
 }

@@ -112,6 +112,8 @@ pub(crate) struct RuleJob {
 /// What becomes a node's result.
 #[derive(Debug)]
 pub(crate) struct CommitJob {
+    /// Which start made it.
+    pub start: u32,
     /// Which try made it.
     pub attempt: u32,
     /// What the node saw.

@@ -15,7 +15,7 @@ use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Executor, Handed, Ran, executor};
 use crate::git::{CommitId, MergeError, Stamp};
-use crate::inputs::{self, Gathered, SEEN_AT};
+use crate::inputs::{self, Digests, Gathered, SEEN_AT};
 use crate::key::NodeKey;
 use crate::sandbox::Mount;
 use crate::sight::{self, Seen};
@@ -31,7 +31,8 @@ pub(super) fn perform(
     let executor =
         executor(work).ok_or_else(|| StepError::Host(format!("no {} runs", work.kind())))?;
     let given = gather(shop, node, job)?;
-    let Some((base, key)) = base(shop, node, job, stamp)? else { return Ok(()) };
+    let digests = given.as_ref().ok().map(Gathered::digests);
+    let Some((base, key)) = base(shop, node, job, digests.as_ref(), stamp)? else { return Ok(()) };
     // A command begins anew each time; an agent goes on with what it has done.
     let from = match work {
         Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
@@ -149,6 +150,7 @@ fn base(
     shop: &Workshop,
     node: NodeIndex,
     job: &StartJob,
+    given: Option<&Digests>,
     stamp: &Stamp,
 ) -> Result<Option<(CommitId, Option<NodeKey>)>, StepError> {
     if let Some(base) = &job.base {
@@ -156,7 +158,7 @@ fn base(
     }
     let Some(base) = whole(shop, node, job, stamp)? else { return Ok(None) };
     let what = (&*shop.plan, shop.node(node));
-    let Seen { part, key } = sight::look(&shop.vault, what, &shop.base, &base, stamp)?;
+    let Seen { part, key } = sight::look(&shop.vault, what, &shop.base, &base, given, stamp)?;
     if let Some(key) = &key
         && super::take::perform(shop, node, key, (&base, &part), stamp)?
     {

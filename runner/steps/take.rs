@@ -6,6 +6,7 @@
 
 use eufm_plan::NodeIndex;
 
+use crate::beside::{self, TAKEN};
 use crate::cache::{Entry, Made};
 use crate::event::NodeEvent;
 use crate::git::{CommitId, Error, Grafted, Ref, Stamp};
@@ -27,7 +28,16 @@ pub(super) fn perform(
     let Some(found) = shop.cache.find(&key.digest) else { return Ok(false) };
     // Whatever is wrong with what was kept, the work can be done again.
     let Ok(Some(commit)) = onto(shop, node, &found, base, stamp) else { return Ok(false) };
-    shop.vault.keep(&Ref::new(&shop.run, &["nodes", &shop.node(node).name]), &commit)?;
+    // What others ask of it beside its files has to be there too.
+    let wanted = shop.wanted[node.get()];
+    if beside::missing(&shop.vault, found.beside.as_ref(), wanted).is_some() {
+        return Ok(false);
+    }
+    let name = &shop.node(node).name;
+    if let Some(beside) = &found.beside {
+        shop.vault.keep(&beside::reference(&shop.run, name, TAKEN), beside)?;
+    }
+    shop.vault.keep(&Ref::new(&shop.run, &["nodes", name]), &commit)?;
     let fact = NodeEvent::Cached {
         base: part.clone(),
         commit: commit.clone(),
@@ -46,6 +56,7 @@ pub(super) fn perform(
         commit,
         changes: found.changes,
         gates: found.gates,
+        beside: found.beside,
     };
     shop.keep_result(&Entry::new(key.clone(), made))?;
     Ok(true)
