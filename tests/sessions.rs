@@ -175,6 +175,30 @@ fn what_the_parent_used_is_not_paid_for_again() {
 }
 
 #[test]
+fn the_history_of_a_forked_session_is_reserved_as_it_was_counted() {
+    let provider = Provider::start(script);
+    let project = Project::of_spec(&spec(&provider.url()));
+    exec(&project).run().expect(0);
+    // Everything of it in bytes, and no answer, would be more than this.
+    let bytes = |of: &str| {
+        let asked = provider.asked();
+        asked.iter().find(|asked| task(asked) == of).expect("it asked").body.len() as u64
+    };
+    let tokens = |node: &str| {
+        let asked = project.facts(node, "asked").remove(0);
+        asked["tokens"].as_u64().expect("tokens") - asked["output"].as_u64().expect("output")
+    };
+    let parent = tokens("schema");
+    assert!(parent > 20_000, "nobody has counted the beginning of a parent: {parent}");
+    for (node, task) in [(ORADEA, "oradea"), ("review", "review")] {
+        let reserved = tokens(node);
+        // The provider counted 10000 tokens for what the parent had asked last.
+        assert!((10_000..12_000).contains(&reserved), "{node}: {reserved}");
+        assert!(bytes(task) > 30_000, "{node}");
+    }
+}
+
+#[test]
 fn a_fork_that_is_killed_goes_on_in_its_own_session() {
     let provider = Provider::start(|asked| match (task(asked), own_step(asked)) {
         ("oradea", 0) if asked.says("interrupted from outside") => {

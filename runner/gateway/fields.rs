@@ -93,7 +93,7 @@ impl<'b> Fields<'b> {
 
 /// All fields of an object. One that stands there twice has no meaning that all
 /// readers share.
-struct All<'b>(Vec<(String, &'b RawValue)>);
+pub(super) struct All<'b>(pub(super) Vec<(String, &'b RawValue)>);
 
 impl<'de> Deserialize<'de> for All<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::fields::Fields;
+use super::fields::{All, Fields};
 use super::request::pictures;
 use crate::ledger::IMAGE_TOKENS_MAX;
 
@@ -56,12 +56,38 @@ impl Measured {
         let mut beginnings = vec![(digest.clone().finalize().into(), tokens)];
         for item in items {
             let text = item.get();
-            digest.update((text.len() as u64).to_le_bytes());
-            digest.update(text);
+            add(&mut digest, text);
             beginnings.push((digest.clone().finalize().into(), most(text)));
         }
         Ok(Self { beginnings })
     }
+}
+
+/// Adds an item to a digest, as far as the model sees it: a message is the same
+/// under another id, which Codex gives the first one of a forked session.
+fn add(digest: &mut Sha256, item: &str) {
+    let mut add = |text: &str| {
+        digest.update((text.len() as u64).to_le_bytes());
+        digest.update(text);
+    };
+    match serde_json::from_str::<All<'_>>(item) {
+        Ok(All(fields)) if is_message(&fields) => {
+            add("message");
+            for (name, value) in fields.iter().filter(|(name, _)| name != "id") {
+                add(name);
+                add(value.get());
+            }
+        }
+        // Also one that has a field twice: nobody knows which is read.
+        _ => {
+            add("item");
+            add(item);
+        }
+    }
+}
+
+fn is_message(fields: &[(String, &RawValue)]) -> bool {
+    fields.iter().any(|(name, value)| name == "type" && value.get() == "\"message\"")
 }
 
 /// The most tokens that an item can be counted with.
@@ -142,6 +168,28 @@ mod tests {
         // One text cut into items in another way is another beginning.
         known.learn(&measured("ab", &[]), 1);
         assert!(known.bound(&measured("a", &["b"])) > 50);
+    }
+
+    #[test]
+    fn a_message_is_the_same_under_another_id_and_nothing_else_is() {
+        let of = |item: &str| {
+            let body = format!(r#"{{"model":"m","input":[{item}]}}"#);
+            Measured::of(&Fields::read(body.as_bytes()).unwrap()).unwrap()
+        };
+        let known = Known::default();
+        known.learn(&of(r#"{"type":"message","id":"a","role":"user","content":"one"}"#), 7);
+        known.learn(&of(r#"{"type":"reasoning","id":"a"}"#), 7);
+        let bound = |item: &str| known.bound(&of(item));
+        assert_eq!(bound(r#"{"type":"message","id":"b","role":"user","content":"one"}"#), 7);
+        for other in [
+            r#"{"type":"message","id":"b","role":"user","content":"two"}"#,
+            r#"{"type":"message","id":"b","role":"developer","content":"one"}"#,
+            r#"{"type":"message","id":"b","content":"x","role":"user","content":"one"}"#,
+            r#"{"type":"message","id":"b","id":"a","role":"user","content":"one"}"#,
+            r#"{"type":"reasoning","id":"b"}"#,
+        ] {
+            assert!(bound(other) > 20, "{other}");
+        }
     }
 
     #[test]
