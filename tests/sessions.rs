@@ -404,3 +404,43 @@ fn a_result_without_the_session_that_is_asked_for_is_not_taken_over() {
     let second = night(&project);
     assert_eq!(cached(&second), [ORADEA, "review"]);
 }
+
+/// Counts the answers of the only run there is.
+fn replied(project: &Project) -> usize {
+    let facts = project.journal().into_iter();
+    facts.filter(|record| record["event"]["node"].get("replied").is_some()).count()
+}
+
+/// Kills a run each time that so many answers were given, then lets it end.
+fn with_kills(project: &Project, exec: impl Fn() -> Invocation, replies: &[usize]) {
+    for count in replies {
+        let mut running = exec().start();
+        until("a reply", || (running.has_ended() || replied(project) >= *count).then_some(()));
+        running.kill();
+    }
+    exec().run().expect(0);
+}
+
+#[test]
+fn forks_are_recorded_and_replayed_killed_or_not() {
+    for kills in [&[][..], &[1, 3, 5, 8]] {
+        let provider = Provider::start(script);
+        let first = Project::of_spec(&spec(&provider.url()));
+        let tape = first.root().join("tape");
+        with_kills(&first, || exec(&first).arg("--record").arg(&tape), kills);
+        let spec = spec(&provider.url());
+        drop(provider);
+        for kills in [&[][..], &[2, 4, 6]] {
+            let second = Project::of_spec(&spec);
+            let replay = || second.exec().arg("--codex").arg(codex()).arg("--replay").arg(&tape);
+            with_kills(&second, replay, kills);
+            assert_eq!(second.tree(), first.tree());
+        }
+        if kills.is_empty() {
+            let loose = Project::of_spec(&spec.replace("Define the schema.", "Define the schema!"));
+            let replay = loose.exec().arg("--codex").arg(codex()).arg("--replay").arg(&tape);
+            replay.arg("--loose").run().expect(0);
+            assert_eq!(loose.tree(), first.tree());
+        }
+    }
+}

@@ -37,6 +37,8 @@ pub struct Recording {
     root: String,
     head: Head,
     nodes: BTreeMap<String, Node>,
+    /// The names of the nodes, by what stands for them in ids.
+    tags: BTreeMap<String, String>,
     go_on: String,
     notes: Vec<String>,
 }
@@ -127,7 +129,8 @@ impl Recording {
             let (void, played) = (tape.void(), Mutex::default());
             nodes.insert(node, Node { file, tape, void, played });
         }
-        Ok(Self { root: name, head, nodes, go_on: go_on.to_owned(), notes })
+        let tags = nodes.keys().map(|node| (tag_of(node), node.clone())).collect();
+        Ok(Self { root: name, head, nodes, tags, go_on: go_on.to_owned(), notes })
     }
 
     /// Returns what it was made of.
@@ -170,6 +173,27 @@ impl Recording {
         self.nodes.iter().map(|(name, node)| (name.as_str(), node.file.as_str(), &node.tape))
     }
 
+    fn of_tag(&self, tag: &str) -> Option<&Node> {
+        self.nodes.get(self.tags.get(tag)?)
+    }
+
+    /// Tells whether an answer of any node, by the id of a part of it, is one
+    /// that an interruption made void.
+    fn is_void(&self, id: &str) -> bool {
+        let is_void = || {
+            let (tag, exchange, _) = Names::of_any(id)?;
+            let at = exchange.checked_sub(1)?;
+            Some(self.of_tag(tag)?.void.contains(&at))
+        };
+        is_void().unwrap_or(false)
+    }
+
+    /// Tells whether an exchange asked once more for what was answered before.
+    fn asks_again(&self, tag: &str, at: usize) -> bool {
+        let exchanges = self.of_tag(tag).map(|node| node.tape.exchanges());
+        exchanges.and_then(|all| all.get(at)).is_some_and(|exchange| exchange.asks_again)
+    }
+
     /// Finds the answer to a request of a node.
     ///
     /// # Errors
@@ -185,12 +209,14 @@ impl Recording {
             let what = What::Node;
             return Err(Box::new(Difference { place, node: node.to_owned(), what }));
         };
-        let tag = Digest::of(node.as_bytes()).short(12);
-        let place = |id: &str| Names::parse(id, &tag)?.0.checked_sub(1);
-        let is_void = |id: &str| place(id).is_some_and(|at| found.void.contains(&at));
+        let tag = tag_of(node);
+        let is_void = |id: &str| self.is_void(id);
         let canonical = Canonical::played(request, &self.go_on, &is_void);
         let place = match matching {
-            Matching::Strict => found.same(&canonical, &tag),
+            Matching::Strict => {
+                let asks_again = |tag: &str, at| self.asks_again(tag, at);
+                found.same(&canonical, &tag, &asks_again)
+            }
             Matching::Loose => found.next(&canonical, &tag),
         };
         let place = place.map_err(|(line, what)| {
@@ -205,13 +231,23 @@ impl Recording {
     }
 }
 
+/// Returns what stands for a node in ids, which have a short alphabet.
+fn tag_of(node: &str) -> String {
+    Digest::of(node.as_bytes()).short(12)
+}
+
 /// Why there is no answer, and the line at which it is seen.
 type Refused = (usize, What);
 
 impl Node {
     /// Finds the exchange of an equal request, by its place.
-    fn same(&self, asked: &Canonical, tag: &str) -> Result<usize, Refused> {
-        let input = remade::as_recorded(asked, &self.tape, tag);
+    fn same(
+        &self,
+        asked: &Canonical,
+        tag: &str,
+        asks_again: &dyn Fn(&str, usize) -> bool,
+    ) -> Result<usize, Refused> {
+        let input = remade::as_recorded(asked, &self.tape, asks_again);
         let beginnings = beginnings(&input);
         let settings = Item::new(asked.settings.clone());
         let history = beginnings.last().copied().unwrap_or(NOTHING);

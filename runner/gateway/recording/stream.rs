@@ -28,11 +28,15 @@ impl Names {
 
     /// Reads exchange and round from an id of this node; `None` for any other.
     pub(super) fn parse(id: &str, tag: &str) -> Option<(usize, usize)> {
+        let (found, exchange, round) = Self::of_any(id)?;
+        (found == tag).then_some((exchange, round))
+    }
+
+    /// Reads tag, exchange and round from an id of any node: the history of a
+    /// forked session holds those of the node it was forked from.
+    pub(super) fn of_any(id: &str) -> Option<(&str, usize, usize)> {
         let mut parts = id.split('_').skip(1);
-        if parts.next() != Some(tag) {
-            return None;
-        }
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        Some((parts.next()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     }
 }
 
