@@ -5,6 +5,7 @@
 //! Unaware of the grammar, of sources and of the runner. See docs/plan-lock.md.
 
 pub mod ancestry;
+pub mod diff;
 pub mod id;
 pub mod lockfile;
 pub mod review;

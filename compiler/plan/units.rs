@@ -73,6 +73,12 @@ impl Percent {
         Self::from_basis_points(u32::try_from(points).ok()?)
     }
 
+    /// Returns it in hundredths of a percent.
+    #[must_use]
+    pub fn basis_points(self) -> u32 {
+        self.basis_points
+    }
+
     /// Tells whether `part` of `whole` reaches this share; exact, in wide integers.
     #[must_use]
     pub fn is_reached_by(self, part: u64, whole: u64) -> bool {

@@ -53,7 +53,7 @@ fn read_cap(line: &str, budget: &mut NodeBudget) -> Option<()> {
 ///
 /// For the same reason a path is spelled without a space: `%20` stands for it,
 /// and `%25` for the percent sign.
-pub(super) fn spell_input(part: &InputPart, node: &str) -> String {
+pub(crate) fn spell_input(part: &InputPart, node: &str) -> String {
     match part {
         InputPart::File(path) => {
             let path = path.replace('%', "%25").replace(' ', "%20");

@@ -14,6 +14,7 @@ mod read;
 mod spelling;
 mod write;
 
+pub(crate) use items::spell_input;
 pub use read::{read, read_kept};
 pub use write::{digest, write};
 
@@ -135,4 +136,4 @@ pub enum LockError {
 #[cfg(test)]
 pub(crate) mod example;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;

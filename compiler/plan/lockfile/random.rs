@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
-pub(super) fn plan(texts: &[String], choices: &[u32]) -> Plan {
+pub(crate) fn plan(texts: &[String], choices: &[u32]) -> Plan {
     Builder { choices: choices.iter(), texts }.plan()
 }
 
 /// Texts that are names, and others with the characters that matter most.
-pub(super) fn any_text() -> impl Strategy<Value = String> {
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
     proptest::prop_oneof![
         2 => "[a-z][a-z0-9_-]{0,8}",
         1 => "[a-z]{1,3}(/[a-z]{1,3}(\\[\"[ a-z]{0,4}\"\\])?){0,2}",

@@ -10,7 +10,7 @@ use crate::units::Currency;
 use crate::{Node, Plan, RunBudget, Work};
 
 /// What the nodes may ask for, all together, and what the run has.
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     run: &'a RunBudget,
     /// The currency of the sum: the run's, else that of the first cap.
     currency: Option<Currency>,
@@ -53,8 +53,20 @@ impl<'a> Asked<'a> {
         self.open == 0 && self.foreign == 0
     }
 
+    /// Tells whether the nodes may ask for more than the run has.
+    pub(crate) fn is_overcommitted(&self) -> bool {
+        let cap = self.run.cost.filter(|cap| Some(cap.currency) == self.currency);
+        cap.is_some_and(|cap| self.sum > u128::from(cap.micros))
+    }
+
+    /// Tells whether the sum bounds the run less than another one does.
+    pub(crate) fn is_more_than(&self, other: &Self) -> bool {
+        let is_other = self.sum > 0 && other.sum > 0 && self.currency != other.currency;
+        other.is_whole() && (!self.is_whole() || is_other || self.sum > other.sum)
+    }
+
     /// Says what the run may cost, and which caps say so.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let foreign = match self.foreign {
             0 => String::new(),
             count => format!("; {count} caps in another currency are not added up"),

@@ -11,6 +11,7 @@ mod reach;
 mod weak;
 
 pub use claims::{Proof, proofs};
+pub(crate) use reach::network;
 
 use crate::{Node, OnFail, Plan, Recovery, Work};
 
@@ -61,6 +62,13 @@ pub fn review(plan: &Plan) -> Review {
         weak: weak.entries(asked.is_capped()),
         waived: Vec::new(),
     }
+}
+
+/// Adds up what the nodes of a plan may ask for.
+pub(crate) fn asked(plan: &Plan) -> cost::Asked<'_> {
+    let mut asked = cost::Asked::of(plan);
+    plan.nodes.iter().for_each(|node| asked.add(node));
+    asked
 }
 
 /// How many nodes there are of each kind.

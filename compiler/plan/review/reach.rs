@@ -53,7 +53,7 @@ fn of_shared(plan: &Plan) -> Vec<String> {
 }
 
 /// Returns what a kind says it reaches.
-pub(super) fn network(params: &Params) -> Vec<&str> {
+pub(crate) fn network(params: &Params) -> Vec<&str> {
     match params.0.iter().find(|(key, _)| key == "network") {
         Some((_, ParamValue::Text(reach))) if reach != "none" => vec![reach],
         Some((_, ParamValue::List(hosts))) => hosts.iter().map(String::as_str).collect(),

@@ -1,0 +1,186 @@
+//! What tokens cost, before and after.
+//!
+//! A cap on money holds as many tokens as the prices say. So a lower price, or
+//! a currency worth less, lets the same cap pay for more; a higher one holds
+//! less. A price that is gone loosens nothing: what has none is refused under a
+//! cap. Unaware of the ledger.
+
+use super::change::{At, Change, Looser, Part};
+use super::likes::Likes;
+use crate::units::{Currency, Price};
+use crate::{Exchange, ModelPrice, Plan};
+
+/// Compares the price tables of two plans.
+pub(super) fn prices(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
+    let (old, new) = (&before.prices, &after.prices);
+    let likes = Likes::of((old, new), |price| &price.model, |price| &price.model);
+    for &(one, other) in &likes.both {
+        let mut at = At { out, part: Part::Prices, name: &new[other].model };
+        model((&old[one], &new[other]), &mut at);
+    }
+    for &one in &likes.removed {
+        let model = old[one].model.clone();
+        At { out, part: Part::Prices, name: &old[one].model }.note(
+            "name",
+            (Some(model), None),
+            None,
+        );
+    }
+    for &one in &likes.added {
+        let model = new[one].model.clone();
+        At { out, part: Part::Prices, name: &new[one].model }.note(
+            "name",
+            (None, Some(model)),
+            None,
+        );
+    }
+}
+
+fn model((before, after): (&ModelPrice, &ModelPrice), at: &mut At<'_>) {
+    // A new key is compared here or in `Costs`: without `..` this does not compile.
+    let ModelPrice {
+        model: _,
+        input,
+        cached,
+        cache_write,
+        output,
+        long,
+        max_output,
+        date: _,
+        source,
+    } = before;
+    let show = |price: &Option<Price>| price.map(|it| it.to_string());
+    let is_lower = Costs::of(after).is_lower_than(&Costs::of(before));
+    let lower = is_lower.then_some(Looser::Price);
+    // One lower price is noted where it stands; what follows from a price that is
+    // not given, wherever something differs.
+    let own = |old: Option<Price>, new: Option<Price>| match (old, new) {
+        (Some(old), Some(new)) => is_below(new, old).then_some(Looser::Price),
+        _ => lower,
+    };
+    at.value("input", (&Some(*input), &Some(after.input)), show, |old, new| own(*old, *new));
+    at.value("cached", (cached, &after.cached), show, |old, new| own(*old, *new));
+    at.value("cache_write", (cache_write, &after.cache_write), show, |old, new| own(*old, *new));
+    at.value("output", (&Some(*output), &Some(after.output)), show, |old, new| own(*old, *new));
+    let shown = |long: &Option<crate::LongPrompt>| {
+        let long = long.as_ref()?;
+        let optional = |price: Option<Price>| price.map_or_else(String::new, |it| it.to_string());
+        Some(format!(
+            "above {}: input {}, cached {}, cache_write {}, output {}",
+            long.above,
+            long.input,
+            optional(long.cached),
+            optional(long.cache_write),
+            long.output
+        ))
+    };
+    at.value("long", (long, &after.long), shown, |_, _| lower);
+    // What one answer can cost is reserved by it.
+    let most = |it: &Option<crate::units::Tokens>| it.map(|it| it.to_string());
+    at.value("max_output", (max_output, &after.max_output), most, |old, new| {
+        let is_within = old.is_none() || new.is_some_and(|new| Some(new) >= *old);
+        (!is_within).then_some(Looser::Price)
+    });
+    date((&before.date, &after.date), at);
+    at.text("source", (source, &after.source), None);
+}
+
+/// Dates are of one form, so that they are ordered as their texts are.
+fn date((before, after): (&str, &str), at: &mut At<'_>) {
+    at.text("date", (before, after), (after < before).then_some(Looser::Price));
+}
+
+/// Another currency is below any.
+fn is_below(new: Price, old: Price) -> bool {
+    new.0.currency != old.0.currency || new.0.micros < old.0.micros
+}
+
+/// What tokens cost in short and in long prompts, with what holds for what is not given.
+struct Costs {
+    short: [Price; 4],
+    /// The longest prompt that is not long, and what tokens of others cost.
+    long: Option<(u64, [Price; 4])>,
+}
+
+impl Costs {
+    fn of(price: &ModelPrice) -> Self {
+        let all = |input: Price, cached: Option<Price>, written: Option<Price>, output| {
+            [input, cached.unwrap_or(input), written.unwrap_or(input), output]
+        };
+        let long = price
+            .long
+            .as_ref()
+            .map(|it| (it.above.0, all(it.input, it.cached, it.cache_write, it.output)));
+        let short = all(price.input, price.cached, price.cache_write, price.output);
+        Self { short, long }
+    }
+
+    /// Tells whether any tokens cost less than by another table.
+    fn is_lower_than(&self, other: &Self) -> bool {
+        let any = |new: &[Price; 4], old: &[Price; 4]| {
+            new.iter().zip(old).any(|(new, old)| is_below(*new, *old))
+        };
+        // At each length from which on prices of either table may change.
+        let edges = [Some(0), self.edge(), other.edge()];
+        edges.into_iter().flatten().any(|length| any(self.at(length), other.at(length)))
+    }
+
+    /// The shortest prompt that is long.
+    fn edge(&self) -> Option<u64> {
+        self.long.map(|(above, _)| above.saturating_add(1))
+    }
+
+    fn at(&self, length: u64) -> &[Price; 4] {
+        match &self.long {
+            Some((above, prices)) if length > *above => prices,
+            _ => &self.short,
+        }
+    }
+}
+
+/// Compares the exchange rates of two plans.
+pub(super) fn exchange(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
+    let (old, new) = (&before.exchange, &after.exchange);
+    let names = |list: &[Exchange]| -> Vec<String> {
+        list.iter().map(|it| format!("{}-{}", it.from.currency, it.to.currency)).collect()
+    };
+    let (old_names, new_names) = (names(old), names(new));
+    let caps = currency(after);
+    for (one, name) in new.iter().zip(&new_names) {
+        let mut at = At { out, part: Part::Exchange, name };
+        match old_names.iter().position(|known| known == name) {
+            None => at.note("name", (None, Some(name.clone())), None),
+            Some(place) => rate((&old[place], one), caps, &mut at),
+        }
+    }
+    for name in old_names.iter().filter(|name| !new_names.contains(name)) {
+        At { out, part: Part::Exchange, name }.note("name", (Some(name.clone()), None), None);
+    }
+}
+
+fn rate((before, after): (&Exchange, &Exchange), caps: Option<Currency>, at: &mut At<'_>) {
+    let Exchange { from, to, date: day, source } = before;
+    // What one unit is worth, compared as products: before.to/before.from to after's.
+    let wide = |micros: u64| u128::from(micros);
+    let old = wide(to.micros) * wide(after.from.micros);
+    let new = wide(after.to.micros) * wide(from.micros);
+    let is_looser = match caps {
+        // Prices are turned into the caps' currency: each way one direction is less.
+        Some(caps) if caps == to.currency => new < old,
+        Some(caps) if caps == from.currency => new > old,
+        _ => new != old,
+    };
+    let show =
+        |(from, to): &(crate::units::Money, crate::units::Money)| Some(format!("{from} = {to}"));
+    let pair = (&(*from, *to), &(after.from, after.to));
+    at.value("rate", pair, show, |_, _| is_looser.then_some(Looser::Price));
+    date((day, &after.date), at);
+    at.text("source", (source, &after.source), None);
+}
+
+/// Returns the currency of the caps; a plan has one.
+fn currency(plan: &Plan) -> Option<Currency> {
+    let run = plan.budget.cost.or(plan.budget.rate.map(|rate| rate.0));
+    let cap = run.or_else(|| plan.nodes.iter().find_map(|node| node.budget.cost));
+    cap.map(|cap| cap.currency)
+}
