@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Say what a plan may cost, and what its run has cost so far; nothing is changed
     Cost(CostArgs),
+    /// Say what differs between two plans, what became looser first
+    Diff(DiffArgs),
     /// Remove what old runs left: their folders, references and results
     Gc(GcArgs),
     /// Explain the code of a finding, a kind of gate, agent or rule, or print a part of std
@@ -310,6 +312,32 @@ pub(crate) struct CostArgs {
     /// Print the figures as one JSON document (docs/schemas/cost.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `eufm diff`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Ends with 0 if the plans are equal, 1 if they differ, 2 if one cannot be \
+                        read, 3 if anything became looser. docs/review.md shows the setup for git.")]
+pub(crate) struct DiffArgs {
+    /// The plan before, such as the one that was approved
+    pub(crate) before: PathBuf,
+    /// The plan after; plan.lock if not given
+    pub(crate) after: Option<PathBuf>,
+    /// What git gives besides
+    #[arg(hide = true, requires = "git")]
+    pub(crate) rest: Vec<PathBuf>,
+    /// End with 0 unless something became looser: for plans that are compiled with nobody there
+    #[arg(long)]
+    pub(crate) within: bool,
+    /// Print the differences as a comment of a review
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
+    /// Print the differences as one JSON document (docs/schemas/diff.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Answer git, which calls this with a path and both sides of it (diff.eufm.command)
+    #[arg(long, conflicts_with_all = ["within", "markdown", "json"])]
+    pub(crate) git: bool,
 }
 
 /// How progress is shown.

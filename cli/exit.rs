@@ -51,6 +51,16 @@ impl ExitStatus {
         Self(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
     }
 
+    /// Returns the status of comparing two plans: as for `diff`, but that what became
+    /// looser is a spec that must not run without a look at it.
+    pub(crate) fn of_comparison(is_escalated: bool, is_same: bool) -> Self {
+        match (is_escalated, is_same) {
+            (true, _) => Self::SPEC,
+            (false, true) => Self::DONE,
+            (false, false) => Self::FAILED,
+        }
+    }
+
     /// Returns the status of a run that came to its end.
     pub(crate) fn of_outcome(outcome: Outcome) -> Self {
         match outcome {

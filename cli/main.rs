@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Reject(args) => commands::people::reject(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Cost(args) => commands::cost::run(&args),
+        Command::Diff(args) => commands::diff::run(&args),
         Command::Gc(args) => commands::gc::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Init(args) => commands::init::run(&args),

@@ -12,6 +12,7 @@ mod compile;
 mod corpus;
 mod cost;
 mod degraded;
+mod diff;
 mod doctor;
 mod done;
 mod environments;

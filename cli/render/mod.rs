@@ -8,6 +8,7 @@ pub(crate) mod cassette;
 mod codes;
 pub(crate) mod cost;
 mod diagnostics;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 mod format;
 pub(crate) mod gc;
@@ -34,7 +35,7 @@ pub(crate) use diagnostics::{Findings, checked, diagnostics, findings};
 pub(crate) use format::{formatted, spec, unformatted, would_change};
 pub(crate) use json::{Finding, PlanState};
 pub(crate) use kinds::{kind, kinds};
-pub(crate) use plan::plan;
+pub(crate) use plan::{new_plan, plan};
 pub(crate) use summary::summary;
 
 /// Shows why a command failed.
@@ -88,5 +89,14 @@ pub(crate) fn reporter(bars: bool, auto: bool) -> Box<dyn Reporter> {
 
 /// Tells whether colour is wanted on standard error.
 fn colour() -> bool {
-    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    stderr().is_terminal() && is_colour_allowed()
+}
+
+/// Tells whether colour is wanted on standard output.
+fn colour_of_results() -> bool {
+    stdout().is_terminal() && is_colour_allowed()
+}
+
+fn is_colour_allowed() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -16,6 +16,11 @@ pub(crate) fn plan(plan: &Plan, path: &Path, same: bool) {
     super::say(&format!("{} {what}", path.display()));
 }
 
+/// Prints a plan that there was none before.
+pub(crate) fn new_plan(plan: &Plan) {
+    super::print(&eufm_runner::printable::lines(&text(plan)));
+}
+
 fn text(plan: &Plan) -> String {
     let review = review(plan);
     let mut lines = vec![format!("pipeline {} on {}", plan.pipeline, plan.base)];
