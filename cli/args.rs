@@ -45,6 +45,10 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Say what a plan may cost, and what its run has cost so far; nothing is changed
     Cost(CostArgs),
+    /// Show a plan: what it comes to and its nodes, or one node in full
+    Show(ShowArgs),
+    /// Draw a plan as a graph, for Mermaid or Graphviz
+    Graph(GraphArgs),
     /// Say what differs between two plans, what became looser first
     Diff(DiffArgs),
     /// Remove what old runs left: their folders, references and results
@@ -312,6 +316,32 @@ pub(crate) struct CostArgs {
     /// Print the figures as one JSON document (docs/schemas/cost.schema.json)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `eufm show`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// The plan, plan.lock if not given; an only argument that is no file is a node of that
+    pub(crate) plan: Option<String>,
+    /// Show this node in full
+    pub(crate) node: Option<String>,
+    /// Show groups with what lies in them
+    #[arg(long, conflicts_with_all = ["json", "node"])]
+    pub(crate) tree: bool,
+    /// Print what the plan says as one JSON document (docs/schemas/show.schema.json)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `eufm graph`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GraphArgs {
+    /// The plan
+    #[arg(default_value = "plan.lock")]
+    pub(crate) plan: PathBuf,
+    /// Draw for Graphviz instead of Mermaid
+    #[arg(long)]
+    pub(crate) dot: bool,
 }
 
 /// `eufm diff`.

@@ -48,6 +48,8 @@ fn main() -> ExitCode {
         Command::Prices(args) => commands::prices::run(&args),
         Command::Cassette(args) => commands::cassette::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Show(args) => commands::show::run(&args),
+        Command::Graph(args) => commands::show::graph(&args),
         Command::Why(args) => commands::why::run(&args),
         Command::Forward(args) => commands::forward::run(&args),
         Command::Confine(args) => commands::confine::run(&args),

@@ -44,6 +44,7 @@ mod root;
 mod sandbox;
 mod secrets;
 mod sessions;
+mod show;
 mod signals;
 mod specs;
 mod stdlib;

@@ -19,5 +19,6 @@ pub(crate) mod limit;
 pub(crate) mod now;
 pub(crate) mod people;
 pub(crate) mod prices;
+pub(crate) mod show;
 pub(crate) mod verify;
 pub(crate) mod why;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eufm_plan::NodeIndex;
 use eufm_runner::why::{Look, Outlook};
 
 use super::exec::read_plan;
@@ -47,9 +48,13 @@ fn arguments(args: &WhyArgs) -> (Option<&str>, PathBuf) {
     }
 }
 
-fn known(node: &str, plan: &eufm_plan::Plan, path: &Path) -> Result<(), Failure> {
-    if plan.nodes.iter().any(|known| known.name == node) {
-        return Ok(());
+/// Finds a node by its name.
+///
+/// # Errors
+/// Fails when the plan has none of this name, and says which it has.
+pub(super) fn known(node: &str, plan: &eufm_plan::Plan, path: &Path) -> Result<NodeIndex, Failure> {
+    if let Some(at) = plan.nodes.iter().position(|known| known.name == node) {
+        return Ok(NodeIndex::new(at));
     }
     let names = plan.nodes.iter().map(|known| known.name.as_str());
     let mut shown: Vec<&str> = names.take(NAMES_SHOWN).collect();

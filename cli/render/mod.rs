@@ -22,6 +22,7 @@ mod rehearsal;
 mod schema_test;
 mod summary;
 pub(crate) mod verified;
+pub(crate) mod views;
 pub(crate) mod why;
 mod wrap;
 

@@ -22,6 +22,34 @@ pub(crate) fn new_plan(plan: &Plan) {
 }
 
 fn text(plan: &Plan) -> String {
+    let mut lines = head(plan);
+    lines.push(String::new());
+    let width = plan.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
+    for node in plan.nodes.iter().take(NODES_MAX) {
+        lines.push(row(plan, node, width));
+    }
+    if plan.nodes.len() > NODES_MAX {
+        lines.push(format!("  … and {} more nodes", plan.nodes.len() - NODES_MAX));
+    }
+    for name in plan.omitted.iter().take(NODES_MAX) {
+        lines.push(format!("  {name:<width$}  omitted"));
+    }
+    if plan.omitted.len() > NODES_MAX {
+        lines.push(format!("  … and {} more omitted", plan.omitted.len() - NODES_MAX));
+    }
+    lines.push(String::new());
+    lines.extend(proofs_of(plan));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Says what holds for every run of a plan, a line each.
+pub(super) fn proofs_of(plan: &Plan) -> Vec<String> {
+    proofs(plan).iter().map(|proof| format!("  {:<13} {}", proof.name, proof.claim)).collect()
+}
+
+/// Says what a plan is for and what it comes to, before its nodes.
+pub(super) fn head(plan: &Plan) -> Vec<String> {
     let review = review(plan);
     let mut lines = vec![format!("pipeline {} on {}", plan.pipeline, plan.base)];
     lines.extend(plan.goal.iter().map(|goal| format!("  goal          {goal}")));
@@ -38,24 +66,7 @@ fn text(plan: &Plan) -> String {
     if !refused.is_empty() {
         lines.push(list("  exec refuses  ", &refused, ""));
     }
-    lines.push(String::new());
-    let width = plan.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
-    for node in plan.nodes.iter().take(NODES_MAX) {
-        lines.push(row(plan, node, width));
-    }
-    if plan.nodes.len() > NODES_MAX {
-        lines.push(format!("  … and {} more nodes", plan.nodes.len() - NODES_MAX));
-    }
-    for name in plan.omitted.iter().take(NODES_MAX) {
-        lines.push(format!("  {name:<width$}  omitted"));
-    }
-    if plan.omitted.len() > NODES_MAX {
-        lines.push(format!("  … and {} more omitted", plan.omitted.len() - NODES_MAX));
-    }
-    lines.push(String::new());
-    lines.extend(proofs(plan).iter().map(|proof| format!("  {:<13} {}", proof.name, proof.claim)));
-    lines.push(String::new());
-    lines.join("\n")
+    lines
 }
 
 /// How many things that this version refuses are listed.
@@ -84,8 +95,9 @@ fn quoted(word: &str) -> String {
     if plain { word.to_owned() } else { format!("{word:?}") }
 }
 
-fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
-    let work = match &node.work {
+/// Says what a node does, in a few words.
+pub(super) fn work(plan: &Plan, node: &eufm_plan::Node) -> String {
+    match &node.work {
         Work::Agent { agent, .. } => format!("agent {}", plan.agents[agent.get()].name),
         Work::Command(command) | Work::Deploy { command, .. } => {
             let words: Vec<String> = command.run.iter().map(|word| quoted(word)).collect();
@@ -95,7 +107,10 @@ fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
         }
         Work::Approval { ask } => format!("asks {ask:?}"),
         Work::Verify { .. } => "checks what is deployed".to_owned(),
-    };
+    }
+}
+
+fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
     let names = |needs: &[NodeIndex]| {
         let names: Vec<&str> =
             needs.iter().map(|need| plan.nodes[need.get()].name.as_str()).collect();
@@ -103,7 +118,7 @@ fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
     };
     let gates: Vec<&str> =
         node.gates.iter().map(|gate| plan.gates[gate.get()].name.as_str()).collect();
-    let mut row = format!("  {:<width$}  {work}", node.name);
+    let mut row = format!("  {:<width$}  {}", node.name, work(plan, node));
     let sees = node.reads.as_ref().map_or_else(String::new, |reads| match reads.is_empty() {
         true => "only what it writes".to_owned(),
         false => reads.join(", "),

@@ -24,6 +24,7 @@ pub(crate) fn fits(value: &Value, schema: &Value, root: &Value) -> Result<(), St
                 other => panic!("{other} is not known here"),
             },
             "const" => value == rule,
+            "anyOf" => rule.as_array().unwrap().iter().any(|rule| fits(value, rule, root).is_ok()),
             "enum" => rule.as_array().unwrap().contains(value),
             "additionalProperties" => {
                 let named = schema["properties"].as_object();

@@ -121,6 +121,22 @@ pub fn slug(name: &str) -> Cow<'_, str> {
     Cow::Owned(slug)
 }
 
+/// Lists the groups that a node lies in, the outermost first: what stands before
+/// each `/` of its name that is not within the brackets of an instance.
+pub fn groups_of(name: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    name.char_indices().filter_map(move |(at, sign)| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        match sign {
+            '\\' if is_quoted => is_escaped = !was_escaped,
+            '"' if !was_escaped => is_quoted = !is_quoted,
+            '/' if !is_quoted => return Some(&name[..at]),
+            _ => {}
+        }
+        None
+    })
+}
+
 /// Hashes bytes that come piece by piece.
 #[derive(Debug, Default)]
 pub struct Hasher(Sha256);
@@ -290,6 +306,15 @@ mod tests {
         }
         let long = slug(&"x/".repeat(200)).into_owned();
         assert!(long.len() <= 60 + 13, "{long}");
+    }
+
+    #[test]
+    fn the_name_of_an_instance_makes_no_group() {
+        let groups = |name| groups_of(name).collect::<Vec<_>>();
+        assert_eq!(groups("alone"), Vec::<&str>::new());
+        assert_eq!(groups("a/b/c"), ["a", "a/b"]);
+        assert_eq!(groups(r#"s["x/y"]/t["u/v"]"#), [r#"s["x/y"]"#]);
+        assert_eq!(groups(r#"s["x\"/y\\"]/t"#), [r#"s["x\"/y\\"]"#]);
     }
 
     proptest::proptest! {

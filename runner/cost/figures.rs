@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use eufm_plan::id::groups_of;
 use eufm_plan::units::Currency;
 use eufm_plan::{Node, Plan, RunBudget, Work};
 
@@ -133,22 +134,6 @@ impl Collected {
     }
 }
 
-/// Lists the groups that a node lies in, the outermost first: what stands before
-/// each `/` of its name that is not within the brackets of an instance.
-fn groups_of(name: &str) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    name.char_indices().filter_map(move |(at, sign)| {
-        let was_escaped = std::mem::take(&mut is_escaped);
-        match sign {
-            '\\' if is_quoted => is_escaped = !was_escaped,
-            '"' if !was_escaped => is_quoted = !is_quoted,
-            '/' if !is_quoted => return Some(&name[..at]),
-            _ => {}
-        }
-        None
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use eufm_plan::units::{Money, Tokens};
@@ -227,14 +212,5 @@ mod tests {
         let figures = Figures::of(&agents(0, 1), &[]);
         assert_eq!(figures.run.bound, Bound { micros: Some(0), tokens: Some(0) });
         assert!(figures.nodes.is_empty() && figures.groups.is_empty());
-    }
-
-    #[test]
-    fn the_name_of_an_instance_makes_no_group() {
-        let groups = |name| groups_of(name).collect::<Vec<_>>();
-        assert_eq!(groups("alone"), Vec::<&str>::new());
-        assert_eq!(groups("a/b/c"), ["a", "a/b"]);
-        assert_eq!(groups(r#"s["x/y"]/t["u/v"]"#), [r#"s["x/y"]"#]);
-        assert_eq!(groups(r#"s["x\"/y\\"]/t"#), [r#"s["x\"/y\\"]"#]);
     }
 }

@@ -5,11 +5,13 @@
 //! line that was edited by hand is found. Claims only what the runner holds
 //! in this version. Unaware of how the lines are spelled; see docs/plan-lock.md.
 
+mod chain;
 mod claims;
 mod cost;
 mod reach;
 mod weak;
 
+pub use chain::critical_path;
 pub use claims::{Proof, proofs};
 pub(crate) use reach::network;
 

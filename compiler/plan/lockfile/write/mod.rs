@@ -6,10 +6,13 @@
 
 mod node;
 mod parts;
+mod tables;
 
 use std::fmt::{Display, Write as _};
 
 use rayon::prelude::{ParallelIterator as _, ParallelSlice as _};
+
+pub use tables::{after_nodes, node_table, tables_before_nodes, used_tables};
 
 use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
@@ -98,14 +101,8 @@ fn before_nodes(plan: &Plan) -> String {
     lock.review(plan);
     lock.run_budget(&plan.budget);
     plan.environments.iter().for_each(|environment| lock.environment(environment));
-    for agent in &plan.agents {
-        lock.table("agent", &agent.name);
-        lock.kind(&agent.kind, &agent.params);
-    }
-    for gate in &plan.gates {
-        lock.table("gate", &gate.name);
-        lock.kind(&gate.kind, &gate.params);
-    }
+    plan.agents.iter().for_each(|agent| lock.agent(agent));
+    plan.gates.iter().for_each(|gate| lock.gate(gate));
     plan.constitution.iter().for_each(|constitution| lock.constitution(constitution));
     plan.generated.iter().for_each(|file| lock.generated(plan, file));
     lock.out

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use super::{INTO_STRING, Writer};
 use crate::lockfile::items::spell_rate;
 use crate::{
-    Constitution, Environment, Exchange, Generated, ModelPrice, ParamValue, Params, Plan, RunBudget,
+    Agent, Constitution, Environment, Exchange, Generated, ModelPrice, ParamValue, Params, Plan,
+    QualityGate, RunBudget,
 };
 
 impl Writer {
@@ -32,7 +33,17 @@ impl Writer {
         self.list_if("keep", &environment.keep);
     }
 
-    pub(super) fn kind(&mut self, kind: &str, params: &Params) {
+    pub(super) fn agent(&mut self, agent: &Agent) {
+        self.table("agent", &agent.name);
+        self.kind(&agent.kind, &agent.params);
+    }
+
+    pub(super) fn gate(&mut self, gate: &QualityGate) {
+        self.table("gate", &gate.name);
+        self.kind(&gate.kind, &gate.params);
+    }
+
+    fn kind(&mut self, kind: &str, params: &Params) {
         self.string("kind", kind);
         self.params(params);
     }

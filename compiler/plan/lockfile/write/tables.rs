@@ -1,0 +1,70 @@
+//! Parts of plan.lock by themselves, for those who show a part of a plan.
+//!
+//! To the letter what stands in the file. Unaware of who shows them.
+
+use super::{Writer, before_nodes, behind_nodes};
+use crate::{NodeIndex, Plan, Work};
+
+/// Returns what stands before the nodes.
+#[must_use]
+pub fn tables_before_nodes(plan: &Plan) -> String {
+    before_nodes(plan)
+}
+
+/// Returns what stands behind the nodes, but for the digest.
+#[must_use]
+pub fn after_nodes(plan: &Plan) -> String {
+    behind_nodes(plan)
+}
+
+/// Returns the table of one node.
+///
+/// # Panics
+/// Panics when the plan has no such node.
+#[must_use]
+pub fn node_table(plan: &Plan, node: NodeIndex) -> String {
+    let mut lock = Writer::default();
+    lock.node(plan, &plan.nodes[node.get()]);
+    lock.out
+}
+
+/// Returns the tables of what a node names: its agent, its gates, its environments.
+///
+/// # Panics
+/// Panics when the plan has no such node.
+#[must_use]
+pub fn used_tables(plan: &Plan, node: NodeIndex) -> String {
+    let mut lock = Writer::default();
+    let node = &plan.nodes[node.get()];
+    node.env.iter().for_each(|used| lock.environment(&plan.environments[used.get()]));
+    if let Work::Agent { agent, .. } = &node.work {
+        lock.agent(&plan.agents[agent.get()]);
+    }
+    node.gates.iter().for_each(|used| lock.gate(&plan.gates[used.get()]));
+    lock.out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lockfile::example::everything;
+    use crate::lockfile::write;
+
+    #[test]
+    fn all_parts_together_are_the_file_but_for_its_digest() {
+        let plan = everything();
+        let nodes = (0..plan.nodes.len()).map(|at| node_table(&plan, NodeIndex::new(at)));
+        let parts = [tables_before_nodes(&plan), nodes.collect(), after_nodes(&plan)].concat();
+        assert_eq!(write(&plan).split("[digest]").next(), Some(parts.as_str()));
+    }
+
+    #[test]
+    fn what_a_node_names_is_shown_with_it() {
+        let plan = everything();
+        let used = used_tables(&plan, NodeIndex::new(3));
+        let heads: Vec<&str> = used.lines().filter(|line| line.starts_with('[')).collect();
+        let gates = ["[gate.\"unit@story[\\\"search\\\"]\"]", "[gate.unit]"];
+        assert_eq!(heads, [&["[environment.rust]", "[agent.builder]"][..], &gates].concat());
+        assert_eq!(used_tables(&plan, NodeIndex::new(10)), "");
+    }
+}

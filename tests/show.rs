@@ -1,0 +1,54 @@
+//! What `eufm show` and `eufm graph` say of a real plan.
+
+use serde_json::Value;
+
+use crate::support::{Project, sources};
+
+/// A folder with the plan of a worked example.
+fn example() -> Project {
+    let project = Project::without_repository();
+    let plan = std::fs::read(sources().join("specs/geodatacenter/plan.lock")).expect("committed");
+    project.write("plan.lock", plan);
+    project
+}
+
+#[test]
+fn a_plan_is_shown_as_a_table_a_tree_and_a_graph() {
+    let project = example();
+    let run = |args: &[&str]| project.eufm().args(args).run().expect(0);
+    run(&["show"]).shows(&[
+        "pipeline geodatacenter on main\n",
+        "  people        1 approval: release;",
+        "ship: secret DEPLOY_KEY\n",
+        "schema/**, tests/schema/**\n",
+    ]);
+    run(&["show", "plan.lock", "--tree"]).shows(&[
+        "\n  telemetry/  3 nodes\n    schema  agent builder\n",
+        "\n  release  asks \"Release to staging?\"\n",
+    ]);
+    run(&["graph"]).shows(&[
+        "flowchart TD\n",
+        "subgraph g0[\"telemetry\"]",
+        "{\"release\"}",
+        " ==> ",
+    ]);
+    run(&["graph", "plan.lock", "--dot"]).shows(&["digraph \"geodatacenter\" {", "shape=diamond"]);
+}
+
+#[test]
+fn one_node_is_shown_in_full() {
+    let project = example();
+    let run = |args: &[&str]| project.eufm().args(args).run();
+    let shown = run(&["show", "plan.lock", "ship"]).expect(0);
+    shown.shows(&["  behind    release\n", "[node.ship]\n", "secrets = [\"DEPLOY_KEY\"]\n"]);
+    let schema = run(&["show", "telemetry/schema"]).expect(0);
+    schema.shows(&["[agent.builder]\n", "[gate.unit]\n", "Define the telemetry schema"]);
+    let json = run(&["show", "plan.lock", "ship", "--json"]).expect(0);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json.pointer("/nodes/0/run/1").and_then(Value::as_str), Some("deploy"));
+    run(&["show", "shop"]).expect(2).says(&["plan.lock has no node shop", "help: it has "]);
+    run(&["show", "other.lock"]).expect(2).says(&["other.lock: "]);
+    project.write("plan.lock", project.read("plan.lock").replace("ENV=staging", "ENV=x"));
+    run(&["show"]).expect(4).says(&["was altered"]);
+    run(&["graph"]).expect(4);
+}
