@@ -26,6 +26,10 @@ fn a_plan_is_shown_as_a_table_a_tree_and_a_graph() {
         "\n  telemetry/  3 nodes\n    schema  agent builder\n",
         "\n  release  asks \"Release to staging?\"\n",
     ]);
+    let tree = run(&["show", "--tree"]).stdout;
+    assert_eq!(run(&["show", "--as", "tree"]).stdout, tree);
+    let unknown = project.eufm().args(["show", "--as", "heap"]).run().expect(2);
+    unknown.says(&["no view has this name; there are dot, mermaid, table, tree"]);
     run(&["graph"]).shows(&[
         "flowchart TD\n",
         "subgraph g0[\"telemetry\"]",

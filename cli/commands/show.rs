@@ -22,7 +22,10 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitStatus, Failure> {
     match node {
         node if args.json => views::json(&locked, node),
         Some(node) => views::node(&locked.plan, node),
-        None => views::view(if args.tree { "tree" } else { "table" }, &locked.plan),
+        None => {
+            let usual = if args.tree { "tree" } else { "table" };
+            views::view(args.view.unwrap_or(usual), &locked.plan);
+        }
     }
     Ok(ExitStatus::DONE)
 }
