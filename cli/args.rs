@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// Close dangerous system calls to a program, then run it (used inside sandboxes)
     #[command(name = eufm_runner::confine::FILTER, hide = true)]
     Filter(FilterArgs),
+    /// Put secrets into files, then become a program (used inside sandboxes)
+    #[command(name = eufm_runner::secrets::SUBCOMMAND, hide = true)]
+    Secrets(SecretsArgs),
     /// Take limits, then become a program (used outside of sandboxes)
     #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
     Limit(LimitArgs),
@@ -187,6 +190,9 @@ pub(crate) struct ExecArgs {
     pub(crate) loose: bool,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
+    /// Take a secret from `file:PATH`, `env:VARIABLE` or `command:PROGRAM`; may be repeated
+    #[arg(long = "secret", value_name = "NAME=PLACE")]
+    pub(crate) secrets: Vec<String>,
     /// Stop, to go on another day, when the provider was away for so long
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = span)]
     pub(crate) max_outage: Duration,
@@ -533,6 +539,14 @@ pub(crate) struct FilterArgs {
     /// A variable of the author's
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) var: Vec<(String, String)>,
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
+
+/// The program that gets secrets.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SecretsArgs {
     /// The program to run and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,

@@ -1,6 +1,7 @@
 //! The user's environment: home, search path, configuration and where state is
 //! kept. The only reader of environment variables.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +11,13 @@ use eufm_plan::units::{Bytes, Millis};
 use eufm_runner::Host;
 use eufm_runner::gateway::upstream::{KeySource, Patience, Proxies};
 use eufm_runner::limits::Ceilings;
+use eufm_runner::secrets::SecretSources;
 use serde::Deserialize;
 
 use crate::args::KeyArgs;
 use crate::exit::{ExitStatus, Failure};
 use crate::keys::{self, ConfiguredKey, Surroundings};
+use crate::secrets;
 
 /// The user's configuration file, `$XDG_CONFIG_HOME/eufm/config.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +34,9 @@ struct Config {
     /// Where the provider's key comes from.
     #[serde(default)]
     key: ConfiguredKey,
+    /// Where the values of secrets come from.
+    #[serde(default)]
+    secrets: BTreeMap<String, ConfiguredKey>,
 }
 
 /// The table `[provider]` of the configuration: how long a request waits.
@@ -131,6 +137,21 @@ pub(crate) fn key_source(args: &KeyArgs) -> Result<KeySource, Failure> {
     let (config, file) = config(&home)?;
     let around = Surroundings { variables: std::env::vars_os().collect(), home };
     keys::source(args, &config.key, &around).map_err(|reason| bad_config(&file, &reason))
+}
+
+/// Finds out where the values of secrets come from; they are not read yet.
+///
+/// # Errors
+/// Fails when a flag or the configuration cannot be understood.
+pub(crate) fn secrets(given: &[String]) -> Result<SecretSources, Failure> {
+    let given = given.iter().map(|text| secrets::given(text)).collect::<Result<Vec<_>, _>>();
+    let given =
+        given.map_err(|help| Failure::new(ExitStatus::USAGE, format!("--secret: {help}")))?;
+    let home = home()?;
+    let (config, file) = config(&home)?;
+    let around = Surroundings { variables: std::env::vars_os().collect(), home };
+    let sources = secrets::sources(&given, &config.secrets, &around);
+    sources.map_err(|reason| bad_config(&file, &reason))
 }
 
 /// Returns how long a request to the provider waits.

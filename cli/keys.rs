@@ -14,7 +14,7 @@ use crate::args::KeyArgs;
 /// The variable that most programs take a key from.
 const USUAL: &str = "OPENAI_API_KEY";
 
-/// The table `[key]` of the configuration.
+/// A place that the configuration names: the table `[key]`, or one of `[secrets]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfiguredKey {
@@ -52,13 +52,21 @@ pub(crate) fn source(
         let run = run.ok_or("--key-command: write a program and its arguments")?;
         return Ok(around.command(run));
     }
-    match (&configured.env, &configured.file, &configured.command) {
-        (None, None, None) => Ok(around.usual()),
-        (Some(name), None, None) => Ok(around.variable(name)),
-        (None, Some(file), None) => around.file(file),
-        (None, None, Some(run)) if !run.is_empty() => Ok(around.command(run.clone())),
-        (None, None, Some(_)) => Err("key: `command` is empty".to_owned()),
-        _ => Err("key: write one of `env`, `file` and `command`".to_owned()),
+    let configured = configured.source(around).map_err(|reason| format!("key: {reason}"))?;
+    Ok(configured.unwrap_or_else(|| around.usual()))
+}
+
+impl ConfiguredKey {
+    /// Returns the place that it names, if it names one.
+    pub(crate) fn source(&self, around: &Surroundings) -> Result<Option<KeySource>, String> {
+        match (&self.env, &self.file, &self.command) {
+            (None, None, None) => Ok(None),
+            (Some(name), None, None) => Ok(Some(around.variable(name))),
+            (None, Some(file), None) => around.file(file).map(Some),
+            (None, None, Some(run)) if !run.is_empty() => Ok(Some(around.command(run.clone()))),
+            (None, None, Some(_)) => Err("`command` is empty".to_owned()),
+            _ => Err("write one of `env`, `file` and `command`".to_owned()),
+        }
     }
 }
 
@@ -67,12 +75,13 @@ impl Surroundings {
         self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    fn variable(&self, name: &str) -> KeySource {
+    /// Returns a variable as a place.
+    pub(crate) fn variable(&self, name: &str) -> KeySource {
         KeySource::Variable { name: name.to_owned(), value: self.value(name).cloned() }
     }
 
     /// A program gets the variables of the user, who chose it.
-    fn command(&self, run: Vec<String>) -> KeySource {
+    pub(crate) fn command(&self, run: Vec<String>) -> KeySource {
         KeySource::Command { run, env: self.variables.clone() }
     }
 
@@ -85,7 +94,7 @@ impl Surroundings {
         if path.is_absolute() {
             return Ok(KeySource::File(path));
         }
-        Err(format!("key: `file` is `{}`; write a path from / or ~ on", path.display()))
+        Err(format!("`file` is `{}`; write a path from / or ~ on", path.display()))
     }
 
     /// The usual variable, or what Codex itself would log in with.

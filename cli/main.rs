@@ -15,6 +15,7 @@ mod keys;
 mod litellm;
 mod price_table;
 mod render;
+mod secrets;
 mod sources;
 mod specs;
 
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Forward(args) => commands::forward::run(&args),
         Command::Confine(args) => commands::confine::run(&args),
         Command::Filter(args) => commands::confine::filter(&args),
+        Command::Secrets(args) => commands::confine::secrets(&args),
         Command::Limit(args) => commands::limit::run(&args),
         Command::Now(args) => commands::now::run(&args),
         Command::Layers(args) => commands::layers::run(&args),

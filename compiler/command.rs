@@ -143,6 +143,8 @@ fn check(command: &Command, resolver: &mut Resolver<'_, '_, '_>, reading: &Readi
         }
     }
     if command.in_place {
+        let help = "remove one of them; in the user's checkout nothing keeps a secret from others";
+        refuse(("in_place", "runs in place"), ("secrets", "has secrets"), help);
         let help = "remove `network`: in place there is no sandbox that could hold it";
         refuse(("in_place", "runs in place"), ("network", "names the hosts it may reach"), help);
         let help = "remove `reads`: in place it sees the user's whole checkout";

@@ -2,13 +2,16 @@
 //!
 //! The pipe is read to its end whatever happens, so that a child never blocks
 //! on it; what passes the cap is counted and dropped, and the file says so. A
-//! bounded tail stays in memory for feedback. Unaware of who writes.
+//! bounded tail stays in memory for feedback. Secrets are hidden before that.
+//! Unaware of who writes.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::thread::JoinHandle;
+
+use crate::secrets::Hider;
 
 /// What is kept of one stream on disk.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -44,9 +47,22 @@ impl Capture {
         path: &Path,
         line: impl FnMut(&[u8]) + Send + 'static,
     ) -> io::Result<(Self, File)> {
+        Self::start_hiding(path, Hider::default(), line)
+    }
+
+    /// Does the same, and hides secrets before anything else sees them.
+    ///
+    /// # Errors
+    /// Fails as [`Self::start`] does.
+    pub(crate) fn start_hiding(
+        path: &Path,
+        hider: Hider,
+        line: impl FnMut(&[u8]) + Send + 'static,
+    ) -> io::Result<(Self, File)> {
         let (reader, writer) = io::pipe()?;
         let file = File::options().write(true).create_new(true).open(path)?;
         let mut taker = Taker::new(file, line);
+        taker.hider = hider;
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
             .spawn(move || taker.run(reader))?;
@@ -63,6 +79,7 @@ impl Capture {
 }
 
 struct Taker<F> {
+    hider: Hider,
     file: File,
     line: F,
     partial: Vec<u8>,
@@ -77,6 +94,7 @@ impl<F: FnMut(&[u8])> Taker<F> {
     fn new(file: File, line: F) -> Self {
         let captured = Captured::default();
         Self {
+            hider: Hider::default(),
             file,
             line,
             partial: Vec::new(),
@@ -96,9 +114,9 @@ impl<F: FnMut(&[u8])> Taker<F> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.store(&buffer[..count]);
-            self.lines(&buffer[..count]);
+            self.take(|hider, take| hider.push(&buffer[..count], take));
         }
+        self.take(Hider::finish);
         if !self.partial.is_empty() && !self.skipping {
             (self.line)(&self.partial);
         }
@@ -106,6 +124,15 @@ impl<F: FnMut(&[u8])> Taker<F> {
             Some(error) => Err(error),
             None => Ok(std::mem::take(&mut self.captured)),
         }
+    }
+
+    fn take(&mut self, hide: impl FnOnce(&mut Hider, &mut dyn FnMut(&[u8]))) {
+        let mut hider = std::mem::take(&mut self.hider);
+        hide(&mut hider, &mut |bytes| {
+            self.store(bytes);
+            self.lines(bytes);
+        });
+        self.hider = hider;
     }
 
     /// A full disk does not stop the reading; it is reported at the end.

@@ -71,6 +71,7 @@ mod scheduler_test;
 #[cfg(test)]
 mod scheduler_world;
 mod seal;
+pub mod secrets;
 mod settled;
 mod sight;
 mod signals;

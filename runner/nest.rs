@@ -58,6 +58,8 @@ impl Nest<'_> {
             nesting: Nesting::Allowed,
             run,
             stdin: invocation.stdin,
+            fixed: false,
+            secrets: Vec::new(),
         }
     }
 }
@@ -75,5 +77,7 @@ pub fn command(run: &[String], mut mounts: Vec<Mount>, tools: Tools) -> Confined
         nesting: Nesting::Denied,
         run: run.iter().map(Into::into).collect(),
         stdin: Vec::new(),
+        fixed: false,
+        secrets: Vec::new(),
     }
 }

@@ -23,6 +23,7 @@ use crate::preflight::{Host, admit};
 use crate::printable;
 use crate::pulse::Pulse;
 use crate::run::{limits, search_path, usage};
+use crate::secrets::Secrets;
 use crate::steps::{self, Bench, GATE_LIMIT_DEFAULT, Place, Ruling};
 use crate::store::Store;
 use crate::workshop::{Courier, Site, StepError, Workshop};
@@ -115,6 +116,8 @@ pub fn rehearse(
         dir,
         checkout: repository.to_owned(),
         shelf: Shelf::new(store.environments()?),
+        // Gates get none.
+        secrets: Secrets::default(),
         host: host.clone(),
         cache: Cache::of(store.root()),
         takes_results: false,

@@ -34,6 +34,7 @@ use crate::report::{Context, RunReport};
 use crate::reporters::Reporter;
 use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
+use crate::secrets::{SecretSources, Secrets};
 use crate::state::RunState;
 use crate::steps::Place;
 use crate::store::{RunDir, Store};
@@ -64,6 +65,8 @@ pub struct Order {
     /// Whether results of earlier runs are taken over; a run that takes none keeps
     /// to that.
     pub takes_results: bool,
+    /// Where the values of secrets come from.
+    pub secrets: SecretSources,
     /// The protections that may be missing.
     pub allowed: Vec<&'static Protection>,
 }
@@ -123,6 +126,7 @@ pub fn run(
         reviewed()?;
         check_repository(&vault, &found, &order)?;
     }
+    let secrets = secrets(&order, &replayed)?;
     // From here on a signal waits for the dispatcher: the trial of the host is
     // short, and would leave its folder behind.
     let (courier, inbox) = Courier::new();
@@ -147,6 +151,7 @@ pub fn run(
         dir: dir.clone(),
         checkout: order.repository,
         shelf: Shelf::new(store.environments()?),
+        secrets,
         host: host.clone(),
         cache,
         takes_results: order.takes_results && !replayed.scheduler.state().uncached,
@@ -325,6 +330,12 @@ fn publish_head(vault: &Vault, state: &RunState) -> Result<(), RunError> {
         }
         published => published.map_err(|error| git_state(&error)),
     }
+}
+
+/// Reads the secrets that are needed from here on.
+fn secrets(order: &Order, replayed: &Replayed) -> Result<Secrets, RunError> {
+    let nodes = &replayed.scheduler.state().nodes;
+    Secrets::read(&order.locked.plan, nodes, &order.secrets)
 }
 
 /// Checks that a plan fits the repository that a new run of it begins on.

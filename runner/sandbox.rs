@@ -16,6 +16,7 @@ use crate::confine::{Closed, FILTER, SUBCOMMAND};
 use crate::git::View;
 use crate::orphans::MARK;
 use crate::process::Command;
+use crate::secrets::{self, Secret};
 
 /// Where the worktree is, whatever the attempt: sessions and caches see one path.
 pub const REPO: &str = "/repo";
@@ -118,6 +119,10 @@ pub struct Confined {
     pub run: Vec<OsString>,
     /// The bytes of its standard input.
     pub stdin: Vec<u8>,
+    /// Whether the worktree cannot be changed.
+    pub fixed: bool,
+    /// What lies in files of its own; it has no standard input then.
+    pub secrets: Vec<Secret>,
 }
 
 impl Sandbox {
@@ -184,32 +189,51 @@ impl Bubblewrap {
             args.words(if mount.writable { "--bind" } else { "--ro-bind" });
             args.word(&mount.host).word(&mount.inside);
         }
+        if confined.fixed {
+            // Folders that environments keep lie over it, and can be written.
+            args.words("--remount-ro").word(REPO);
+        }
+        if !confined.secrets.is_empty() {
+            args.words("--perms 0700 --tmpfs").word(secrets::FOLDER);
+        }
         // The root itself is a file system of bwrap's own, without a limit.
         args.words("--remount-ro /");
         let start = confined.cwd.as_ref().map_or(REPO.to_owned(), |cwd| format!("{REPO}/{cwd}"));
         args.words("--chdir").word(start);
         self.variables(confined, &mut args);
+        if confined.secrets.is_empty() {
+            return self.start(args, confined).stdin(confined.stdin.clone());
+        }
+        self.start(args, confined).stdin(secrets::framed(&confined.secrets))
+    }
+
+    fn start(&self, args: Arguments, confined: &Confined) -> Command {
         let mut command = Command::new(&self.bwrap).args(args.0).args(&confined.run);
         // Handed on by bwrap, whose own environment it is. As `--setenv` it
         // would stand in a command line that everyone inside can read.
         for (name, value) in environment(confined, Path::new(HOME), Path::new("/tmp")) {
             command = command.env(name, value);
         }
-        command.stdin(confined.stdin.clone())
+        command
     }
 
     /// The author's variables, set for the program alone: in the environment of
     /// bwrap or of the filter some would steer these, such as LD_PRELOAD.
     fn variables(&self, confined: &Confined, args: &mut Arguments) {
+        if !self.filters {
+            for (name, value) in &confined.vars {
+                args.words("--setenv").word(name).word(value);
+            }
+        }
+        if !confined.secrets.is_empty() {
+            // Before the filter: it has no variable of the author's yet.
+            args.words("--").word(LAUNCHER).words(secrets::SUBCOMMAND);
+        }
         if self.filters {
             // Namespaces do not close keys, io_uring and the like.
             args.words("--").word(LAUNCHER).words(FILTER);
-        }
-        for (name, value) in &confined.vars {
-            if self.filters {
+            for (name, value) in &confined.vars {
                 args.words("--var").word(format!("{name}={value}"));
-            } else {
-                args.words("--setenv").word(name).word(value);
             }
         }
         args.words("--");
@@ -326,6 +350,8 @@ fn environment(confined: &Confined, home: &Path, temporary: &Path) -> Vec<(Strin
     ];
     all.extend(fixed.iter().chain(&locale).map(|(name, value)| ((*name).to_owned(), value.into())));
     all.extend(confined.env.iter().map(|(name, value)| (name.clone(), value.into())));
+    let files = confined.secrets.iter().map(Secret::variable);
+    all.extend(files.map(|(name, path)| (name, path.into())));
     all
 }
 

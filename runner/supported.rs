@@ -163,7 +163,8 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
         Work::Agent { .. } | Work::Approval { .. } | Work::Verify { .. } => {}
         Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
         Work::Command(command) => {
-            refuse(!command.secrets.is_empty(), "`secrets`: secrets are not handed out yet");
+            let told = "`secrets` and `in_place`: in the user's checkout nothing keeps them";
+            refuse(command.in_place && !command.secrets.is_empty(), told);
         }
     }
     let unseen = node.work.is_in_place() && !node.inputs.is_empty();
@@ -267,6 +268,7 @@ mod tests {
                 stdout: Some("out".to_owned()),
                 shell: true,
                 network: vec!["registry.example".to_owned()],
+                secrets: vec!["KEY".to_owned()],
                 ..Command::new(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()])
             }));
         });
@@ -375,12 +377,19 @@ mod tests {
         let changes: &[(Change, &str)] = &[
             (
                 |plan| {
+                    let (secrets, in_place) = (vec!["S".to_owned()], true);
+                    let command = Command { secrets, in_place, ..Command::default() };
+                    plan.nodes[0].work = Work::Command(Box::new(command));
+                },
+                "n0: `secrets` and `in_place`",
+            ),
+            (
+                |plan| {
                     let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);
                     plan.nodes[0].work = Work::Deploy { command, folders: Vec::new(), recovery };
                 },
                 "n0: a deploy",
             ),
-            (|plan| command(plan, |it| it.secrets = vec!["S".to_owned()]), "n0: `secrets`"),
             (
                 |plan| {
                     let (node, part) = (NodeIndex::new(0), InputPart::Diff);

@@ -29,6 +29,7 @@ use crate::pulse::Pulse;
 use crate::reach::Reach;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
+use crate::secrets::Secrets;
 use crate::store::RunDir;
 
 /// What the steps of one run share.
@@ -62,6 +63,8 @@ pub(crate) struct Workshop {
     pub installations: Vec<Installation>,
     /// The environments, prepared or to be prepared.
     pub environments: Environments,
+    /// The secrets of the nodes that are not at their end.
+    pub secrets: Secrets,
     /// What the host offers.
     pub host: Host,
     /// The user's own checkout, in which trusted commands run.
@@ -95,6 +98,8 @@ pub(crate) struct Site {
     pub checkout: PathBuf,
     /// Where environments lie that are prepared for base commits.
     pub shelf: Shelf,
+    /// The secrets of the nodes that are not at their end.
+    pub secrets: Secrets,
     /// What the host offers.
     pub host: Host,
     /// The results of earlier runs.
@@ -133,6 +138,7 @@ impl Workshop {
             proxy,
             installations: admitted.installations,
             environments: Environments::new(shelves, admitted.tools, admitted.sharing),
+            secrets: site.secrets,
             host: site.host,
             checkout: site.checkout,
             branch: Mutex::new(()),

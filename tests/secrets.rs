@@ -1,5 +1,6 @@
 //! What the user keeps secret does not get into what a run writes or says, even
-//! when agents, commands and gates print all that they can find.
+//! when agents, commands and gates print all that they can find; and what is given
+//! to a command reaches that one and nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -198,4 +199,131 @@ fn nothing_secret_gets_into_what_a_run_writes_or_says() {
         assert!(project.merged(file).contains("HOME=/home/agent"), "{file}");
     }
     project.nothing_is_left();
+}
+
+/// A command that gets two secrets and tells all it can, and one that gets none.
+const GIVEN: &str = r#"edition 1
+pipeline given { base = "main" }
+command with {
+  run     = ["sh", "tell-given.sh"]
+  secrets = [FIRST, SECOND]
+}
+command without { needs = [with], run = ["sh", "-c", "env; ls /run /run/eufm; cat /proc/*/environ"] }
+"#;
+
+/// Tells the secrets in several forms, and waits for a pipe that comes from outside.
+const TELL_GIVEN: &str = r#"stat -c 'mode %a' "$FIRST_FILE"
+cat "$FIRST_FILE" "$SECOND_FILE"
+base64 -w0 "$FIRST_FILE"; echo
+printf 'user:' | cat - "$FIRST_FILE" | base64 -w0; echo
+sha256sum < "$SECOND_FILE"
+env
+cat /proc/*/cmdline /proc/*/environ
+echo x > /repo/changed && echo it can be changed
+read line && echo there is a standard input
+cat "$FIRST_FILE" >&2
+echo ready >&2
+head -c 4000 /dev/zero | tr '\0' . >&2
+while ! [ -p hold ]; do :; done
+read line < hold
+echo >&2
+cat "$FIRST_FILE" >&2
+exit 3
+"#;
+
+const FIRST: &str = "first-c4n4ry/with+signs";
+const SECOND: &str = "second-c4n4ry\nin two lines\n";
+
+/// Lists where a text stands that no place may hold.
+fn holders(places: &[(String, Vec<u8>)]) -> Vec<&str> {
+    let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("c4n4ry");
+    places.iter().filter(|(_, bytes)| holds(bytes)).map(|(place, _)| place.as_str()).collect()
+}
+
+/// Reads the arguments and variables of all processes of this host.
+fn processes() -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok) {
+        for name in ["cmdline", "environ"] {
+            let path = entry.path().join(name);
+            found.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_secret_reaches_the_command_that_names_it_and_nothing_else() {
+    let project = Project::new(&[("tell-given.sh", TELL_GIVEN)]);
+    project.write("spec.eufm", GIVEN);
+    project.write("../home/first", FIRST);
+    project.write("../home/second", SECOND);
+    let config = "[secrets]\nSECOND = { file = \"~/second\" }\n";
+    project.write("../home/.config/eufm/config.toml", config);
+    project.compile().expect(0);
+
+    let first = project.root().join("home/first");
+    let first = format!("FIRST=command:cat {}", first.display());
+    let run = project.exec().args(["--secret", &first]).start();
+    let logs = until("the command", || {
+        let logs = project.run_dirs().pop()?.join("nodes/0000-with/1");
+        std::fs::read_to_string(logs.join("stderr.log")).ok()?.contains("ready").then_some(logs)
+    });
+    assert_eq!(holders(&processes()), [""; 0], "while it runs");
+    let tree = until("its worktree", || {
+        let work = std::fs::read_dir(project.run_dir().join("work")).ok()?;
+        work.filter_map(Result::ok).map(|entry| entry.path().join("tree")).next()
+    });
+    let pipe = Invocation::of("mkfifo".as_ref(), project.root(), project.root());
+    pipe.arg(tree.join("hold")).run().expect(0);
+    project.send("hold", "go");
+    let ended = run.wait().expect(1);
+
+    let said = std::fs::read_to_string(logs.join("stdout.log")).expect("a log");
+    assert!(said.starts_with("mode 400\n[secret FIRST][secret SECOND]\n"), "{said}");
+    // Wherever the value begins, base64 has whole digits of it.
+    assert!(said.matches("[secret FIRST]").count() >= 3, "{said}");
+    let digest = Invocation::of("sha256sum".as_ref(), project.root(), project.root());
+    let digest = digest.arg(project.root().join("home/second")).run().expect(0).stdout;
+    let digest = digest.split(' ').next().unwrap_or_default();
+    assert!(said.contains(digest), "it lies there to the byte: {said}");
+    assert!(said.contains("FIRST_FILE=/run/eufm/secrets/FIRST"), "{said}");
+    for nothing in ["it can be changed", "there is a standard input"] {
+        assert!(!said.contains(nothing), "{said}");
+    }
+    ended.shows(&["exit status 3: [secret FIRST]"]);
+    let mut places =
+        vec![("the vault".to_owned(), objects(&project, &project.state().join("vault.git")))];
+    for file in files_below(&project.state()) {
+        places.push((file.display().to_string(), std::fs::read(&file).expect("readable")));
+    }
+    assert_eq!(holders(&places), [""; 0]);
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_command_without_secrets_sees_none() {
+    let project = Project::of_spec(&GIVEN.replace("sh\", \"tell-given.sh", "true"));
+    project.write("../home/first", FIRST);
+    let first = format!("FIRST=file:{}", project.root().join("home/first").display());
+    let run = project.exec().args(["--secret", &first, "--secret", "SECOND=env:OF_MINE"]);
+    run.env("OF_MINE", "of the user").run().expect(0);
+    let said = project.run_dir().join("nodes/0001-without/1/stdout.log");
+    let said = std::fs::read_to_string(said).expect("a log");
+    assert!(said.contains("HOME=/home/agent"), "{said}");
+    assert!(!said.contains("FIRST") && !said.contains("secret"), "{said}");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_refused_before_anything_starts() {
+    let project = Project::of_spec(GIVEN);
+    let refused = project.exec().args(["--secret", "FIRST=env:NOT_SET"]).run().expect(2);
+    refused.says(&[
+        "secret FIRST: the variable NOT_SET: it is not set",
+        "secret SECOND: it is not given",
+        "help: give it with --secret NAME=file:PATH",
+    ]);
+    assert_eq!(project.journal().len(), 0);
+    let refused = project.exec().args(["--secret", "FIRST=c4n4ry"]).run().expect(2);
+    refused.says(&["--secret: write NAME=file:PATH"]).keeps_quiet_about("c4n4ry");
 }

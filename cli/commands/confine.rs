@@ -1,12 +1,12 @@
 //! The launcher of sandboxes without namespaces: keeps a program, or closes
-//! files and system calls to itself and becomes it; and the filter of system
-//! calls inside other sandboxes.
+//! files and system calls to itself and becomes it; and what goes before programs
+//! inside other sandboxes: the filter of system calls, and their secrets.
 
 use std::ffi::OsString;
 
 use eufm_runner::confine::{self, Closed, ConfineError, Confinement};
 
-use crate::args::{ConfineArgs, FilterArgs, Open};
+use crate::args::{ConfineArgs, FilterArgs, Open, SecretsArgs};
 use crate::exit::{ExitStatus, Failure};
 
 /// Keeps a program to its end, or becomes it.
@@ -44,6 +44,15 @@ pub(crate) fn run(args: &ConfineArgs) -> Result<ExitStatus, Failure> {
 /// Fails when they cannot be closed, or the program cannot be started.
 pub(crate) fn filter(args: &FilterArgs) -> Result<ExitStatus, Failure> {
     Err(failed(&confine::filter(&args.run, &args.var)))
+}
+
+/// Puts the secrets of the standard input into files and becomes the program.
+///
+/// # Errors
+/// Fails when they cannot be put there, or the program cannot be started.
+pub(crate) fn secrets(args: &SecretsArgs) -> Result<ExitStatus, Failure> {
+    let error = eufm_runner::secrets::place(&args.run);
+    Err(Failure::new(ExitStatus::not_started(&error), error.to_string()))
 }
 
 fn failed(error: &ConfineError) -> Failure {

@@ -47,6 +47,7 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         retry: args.retry,
         new: args.new,
         takes_results: !args.no_cache,
+        secrets: host::secrets(&args.secrets)?,
         allowed: args.allowed.clone(),
     };
     let reviewed = || still_current(&args.plan, (&plan, digest), &host.launcher);

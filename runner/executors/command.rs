@@ -16,7 +16,9 @@ use crate::capture::{Capture, FILE_BYTES_MAX};
 use crate::event::{Ending, NodeEvent};
 use crate::nest;
 use crate::process::Exit;
+use crate::proxy::RECORD;
 use crate::sandbox::Confined;
+use crate::secrets::Hider;
 use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{StepError, Workshop};
 
@@ -30,52 +32,74 @@ impl Executor for CommandExecutor {
     }
 
     fn execute(&self, shop: &Workshop, attempt: &Attempt<'_>) -> Result<Ran, StepError> {
-        let node = shop.node(attempt.node);
-        let Work::Command(work) = &node.work else { return Err(StepError::Left) };
-        let reach = shop.reach(&work.network, &attempt.place.beside("proxy"), attempt.logs)?;
-        let confined = reach.confine(Confined {
-            cwd: work.cwd.clone(),
-            vars: work.vars.clone(),
+        let Work::Command(work) = &shop.node(attempt.node).work else {
+            return Err(StepError::Left);
+        };
+        // What knows a secret leaves nothing but what it says.
+        let confined = Confined {
+            fixed: !work.secrets.is_empty(),
             ..nest::command(&work.run, attempt.mounts(), attempt.outfit.tools.clone())
-        });
-        let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
-        let command = attempt.outfit.behind(command);
-        let log = attempt.logs.join("stdout.log");
-        let (stdout, out) = Capture::start(&log, |_| {})?;
-        let (stderr, err) = Capture::start(&attempt.logs.join("stderr.log"), |_| {})?;
-        let limits = Limits { wall: attempt.limit, silence: None };
-        let pulse = &shop.pulses[attempt.node.get()];
-        let mut told = Ok(());
-        let folders = attempt.outfit.fillable(attempt.place.worktree().dir());
-        let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
-        let charge = Charge { command, streams: (out, err), limits, guard, pulse, output: None };
-        let end = supervise(&shop.running, charge, |process| {
-            told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
-        })?;
-        told?;
-        let output = stdout.finish()?;
-        let last = last_line(&stderr.finish()?.tail);
-        let refused = reach.close()?;
-        Ok(match end {
-            End::Stopped => Ran::Stopped,
-            End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
-            End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
-            End::Exited(exit) if is_success(work, exit) => {
-                let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
-                Ran::Ended(match kept? {
-                    None => {
-                        keep_printed(shop, attempt, &log)?;
-                        Ending::Completed
-                    }
-                    Some(reason) => Ending::Failed { reason },
-                })
-            }
-            End::Exited(exit) => {
-                let reason = reason(exit, &last, refused.as_deref());
-                Ran::Ended(Ending::Failed { reason })
-            }
-        })
+        };
+        run(shop, attempt, work, confined)
     }
+}
+
+/// Runs a command of a node to its end, in a sandbox that shows at least what
+/// `confined` says.
+pub(super) fn run(
+    shop: &Workshop,
+    attempt: &Attempt<'_>,
+    work: &Command,
+    confined: Confined,
+) -> Result<Ran, StepError> {
+    let secrets = shop.secrets.of(&work.secrets);
+    let hider = Hider::of(&secrets)?;
+    let reach = shop.reach(&work.network, &attempt.place.beside("proxy"), attempt.logs)?;
+    let confined = reach.confine(Confined {
+        cwd: work.cwd.clone(),
+        vars: work.vars.clone(),
+        secrets,
+        ..confined
+    });
+    let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
+    let command = attempt.outfit.behind(command);
+    let log = attempt.logs.join("stdout.log");
+    let (stdout, out) = Capture::start_hiding(&log, hider.clone(), |_| {})?;
+    let (stderr, err) =
+        Capture::start_hiding(&attempt.logs.join("stderr.log"), hider.clone(), |_| {})?;
+    let limits = Limits { wall: attempt.limit, silence: None };
+    let pulse = &shop.pulses[attempt.node.get()];
+    let mut told = Ok(());
+    let folders = attempt.outfit.fillable(attempt.place.worktree().dir());
+    let guard = shop.guard(attempt.node, attempt.place.folder(), folders)?;
+    let charge = Charge { command, streams: (out, err), limits, guard, pulse, output: None };
+    let end = supervise(&shop.running, charge, |process| {
+        told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
+    })?;
+    told?;
+    let output = stdout.finish()?;
+    let last = last_line(&stderr.finish()?.tail);
+    let refused = reach.close()?.map(|refused| hider.text(&refused));
+    hider.file(&attempt.logs.join(RECORD))?;
+    Ok(match end {
+        End::Stopped => Ran::Stopped,
+        End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
+        End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
+        End::Exited(exit) if is_success(work, exit) => {
+            let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
+            Ran::Ended(match kept? {
+                None => {
+                    keep_printed(shop, attempt, &log)?;
+                    Ending::Completed
+                }
+                Some(reason) => Ending::Failed { reason },
+            })
+        }
+        End::Exited(exit) => {
+            let reason = reason(exit, &last, refused.as_deref());
+            Ran::Ended(Ending::Failed { reason })
+        }
+    })
 }
 
 /// Keeps what a command printed, if another node reads it.

@@ -132,8 +132,14 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         (plan.generated.is_empty(), "does not make generated files again")
     };
     claim("writers", is_listed, writers, lacks);
-    let secrets = "no node has any; environments are cleared";
-    claim("secrets", !uses.secrets, secrets, "does not hand secrets to nodes");
+    let secrets = match uses.secrets {
+        false => "no node has any; environments are cleared",
+        true => {
+            "each reaches the nodes that name it and nothing else, by a file in memory; what these \
+             say is kept without it, and they change no files"
+        }
+    };
+    claim("secrets", true, secrets, "");
     let reach = match uses.hosts {
         true => {
             "agents reach nothing but the gateway, commands and preparing only the hosts they name, \
@@ -167,9 +173,10 @@ mod tests {
     fn only_what_this_version_holds_is_claimed() {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
-        assert_eq!(claims(&everything(), "holds: "), ["cost", "wall", "gates", "rules"]);
+        let holds = ["cost", "wall", "gates", "rules", "secrets"];
+        assert_eq!(claims(&everything(), "holds: "), holds);
         assert_eq!(claims(&everything(), "watched: "), ["memory"]);
-        let not = ["writers", "secrets", "network", "deploy"];
+        let not = ["writers", "network", "deploy"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
     }
 
@@ -245,7 +252,7 @@ mod tests {
             }
         };
         assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), [""; 0]);
-        assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), ["secrets"]);
+        assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), [""; 0]);
         assert_eq!(open(&|plan| command(plan, &|it| it.in_place = true)), ["writers", "network"]);
     }
 }

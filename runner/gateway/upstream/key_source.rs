@@ -133,11 +133,27 @@ impl KeySource {
             }
             Self::File(path) => self.read_file(path),
             Self::Command { run, env } => {
-                let text = output(run, env)
-                    .map_err(|reason| KeyError::Command { place: self.to_string(), reason })?;
+                let text = output(run, env).and_then(|bytes| text(bytes).map_err(told));
+                let text =
+                    text.map_err(|reason| KeyError::Command { place: self.to_string(), reason })?;
                 let key = Key::new(&text).map_err(|reason| self.no_key(reason))?;
                 Ok(Found { key, warning: None })
             }
+        }
+    }
+
+    /// Reads what is there, to the byte; the error is the reason, without it.
+    pub(crate) fn value(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Variable { value, .. } => {
+                let value = value.as_ref().ok_or("it is not set")?;
+                Ok(value.as_encoded_bytes().to_vec())
+            }
+            Self::File(path) => {
+                let read = File::open(path).and_then(read_bytes);
+                read.map_err(|error| error.to_string())
+            }
+            Self::Command { run, env } => output(run, env),
         }
     }
 
@@ -167,13 +183,27 @@ impl KeySource {
 
 /// Reads a text of bounded size.
 fn read_text(file: impl io::Read) -> io::Result<String> {
-    let mut text = String::new();
-    file.take(BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > BYTES_MAX {
+    read_bytes(file).and_then(text)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
+}
+
+fn read_bytes(file: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BYTES_MAX {
         let message = format!("it is larger than {} KiB", BYTES_MAX >> 10);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` asks for")]
+fn told(error: io::Error) -> String {
+    error.to_string()
 }
 
 /// What Codex keeps in its `auth.json`.
@@ -202,13 +232,12 @@ fn login(text: &str) -> Option<Login> {
 
 /// Runs a command and returns what it printed, which no disk sees. It has no
 /// terminal: one that asks a person does so by a window or a device.
-fn output(run: &[String], env: &[(OsString, OsString)]) -> Result<String, String> {
+fn output(run: &[String], env: &[(OsString, OsString)]) -> Result<Vec<u8>, String> {
     let (program, args) = run.split_first().ok_or("there is no program")?;
     let mut command = Command::new(program).args(args).bare();
     for (name, value) in env {
         command = command.env(name, value);
     }
-    let told = |error: io::Error| error.to_string();
     let memory = |name: &str| memfd_create(name, MemfdFlags::CLOEXEC).map(File::from);
     let (stdout, stderr) = (
         memory("key").map_err(|error| error.to_string())?,
@@ -224,7 +253,7 @@ fn output(run: &[String], env: &[(OsString, OsString)]) -> Result<String, String
         let said = rewound(stderr).and_then(read_text).unwrap_or_default();
         return Err(format!("{exit}: {}", printable::line(&said, 200)));
     }
-    rewound(stdout).and_then(read_text).map_err(told)
+    rewound(stdout).and_then(read_bytes).map_err(told)
 }
 
 /// Returns a file at its beginning, to be read.
