@@ -223,6 +223,22 @@ fn a_fork_that_is_killed_goes_on_in_its_own_session() {
     project.nothing_is_left();
 }
 
+/// Leaves a home of Codex as a kill does while it looks for old sessions, in the
+/// first moments of its first start: another start waits for that in vain.
+fn killed_in_its_first_moments(home: &std::path::Path) {
+    let script = "import sqlite3, sys, time
+state = sqlite3.connect(sys.argv[1])
+state.execute(\"update backfill_state set status = 'running', updated_at = ?\", (int(time.time()),))
+assert state.total_changes == 1
+state.commit()
+";
+    let done = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(home.join("state_5.sqlite"))
+        .status();
+    assert!(done.expect("python runs").success());
+}
+
 #[test]
 fn a_fork_that_was_killed_before_its_first_answer_is_forked_again() {
     let is_killed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -237,7 +253,12 @@ fn a_fork_that_was_killed_before_its_first_answer_is_forked_again() {
         provider.asked().iter().any(|asked| task(asked) == "oradea").then_some(())
     });
     run.kill();
+    project.nothing_runs();
     is_killed.store(true, std::sync::atomic::Ordering::SeqCst);
+    let home = project.run_dir().join("nodes");
+    let home = std::fs::read_dir(home).expect("nodes").flatten().map(|node| node.path());
+    let mut homes = home.filter(|node| node.to_string_lossy().contains("oradea"));
+    killed_in_its_first_moments(&homes.next().expect("its folder").join("sessions"));
     exec(&project).run().expect(0);
     let asked = provider.asked();
     let last = asked.iter().rfind(|asked| task(asked) == "oradea").expect("it asked");

@@ -23,6 +23,7 @@ use crate::gateway::{Door, forward};
 use crate::nest::Nest;
 use crate::printable;
 use crate::process::{Command, Exit};
+use crate::remove::remove_all;
 use crate::state::Feedback;
 use crate::supervise::{Charge, End, Limits, supervise};
 use crate::workshop::{Message, StepError, Workshop};
@@ -89,8 +90,8 @@ impl Executor for AgentExecutor {
     }
 }
 
-/// Says in which session the turn goes on: in the node's own, else from that of
-/// another node, which is put where the agent looks for it.
+/// Says in which session the turn goes on: in the node's own, else in a new one
+/// of an empty home, or from that of another node, which is put there.
 fn goes<'a>(
     attempt: &'a Attempt<'_>,
     own: Option<&'a str>,
@@ -99,6 +100,10 @@ fn goes<'a>(
     if let Some(own) = own {
         return Ok(Some(Goes::On(own)));
     }
+    // Nothing in there was answered. What a kill left of the agent's own state
+    // could keep it from starting: Codex then waits 30 s and gives up.
+    remove_all(home)?;
+    std::fs::create_dir_all(home)?;
     let Some(session) = &attempt.handed.session else { return Ok(None) };
     for (path, bytes) in &session.files {
         beneath::create(home, path)?.write_all(bytes)?;
