@@ -230,6 +230,20 @@ fn agents_do_not_run_without_bubblewrap_whatever_is_permitted() {
 }
 
 #[test]
+fn results_of_others_are_not_read_without_bubblewrap_whatever_is_permitted() {
+    let spec = r#"edition 1
+pipeline small { base = "main" }
+command one { run = ["echo", "one"] }
+command two { inputs = [one.stdout], run = ["cat", "/in/one/stdout"] }
+"#;
+    let project = Project::of_spec(spec);
+    let hidden = Hidden { name: "no bwrap", before: without_bubblewrap(&project) };
+    let ended = exec(&project, &hidden, &["bubblewrap"]).run().expect(8);
+    ended.says(&["results that other nodes read need bubblewrap"]);
+    assert!(project.facts("one", "started").is_empty(), "nothing was started");
+}
+
+#[test]
 fn a_degraded_sandbox_shows_the_worktree_and_little_else() {
     let project = Project::of_spec(SPEC);
     let hidden = Hidden { name: "no bwrap", before: without_bubblewrap(&project) };

@@ -14,13 +14,14 @@ command make {
   writes = ["out/**", "README.md"]
 }
 command idle { run = ["true"] }
+command here { run = ["sh", "-c", "echo out; echo err >&2"], in_place = true }
 command site for site in sites { run = ["echo", "site ${site}"] }
 command read {
-  inputs = [fetch.stdout, make.diff, make.file("out/a.txt"), idle.diff, idle.stdout, site.stdout]
+  inputs = [fetch.stdout, make.diff, make.file("out/a.txt"), idle.diff, idle.stdout, site.stdout, here.stdout]
   run    = ["sh", "-ec", """
     cd /in
     find . -type f | sort > /repo/list.txt
-    cat fetch/stdout make/file/out/a.txt site/*/stdout > /repo/read.txt
+    cat fetch/stdout make/file/out/a.txt site/*/stdout here/stdout > /repo/read.txt
     cp make/diff /repo/diff.txt
     cat idle/* > /repo/nothing.txt
     for place in fetch/stdout make/new new; do
@@ -42,6 +43,7 @@ fn each_part_of_a_result_is_read_and_cannot_be_changed() {
         list,
         [
             "./fetch/stdout",
+            "./here/stdout",
             "./idle/diff",
             "./idle/stdout",
             "./make/diff",
@@ -50,7 +52,7 @@ fn each_part_of_a_result_is_read_and_cannot_be_changed() {
             "./site/felix/stdout",
         ]
     );
-    assert_eq!(project.merged("read.txt"), "fetched\nmade\nsite a/b\nsite felix");
+    assert_eq!(project.merged("read.txt"), "fetched\nmade\nsite a/b\nsite felix\nout\nerr");
     assert_eq!(project.merged("nothing.txt"), "");
     let diff = project.merged("diff.txt");
     for part in [
@@ -250,4 +252,55 @@ fn a_node_runs_again_only_where_what_it_reads_has_changed() {
         (ran(&fifth), cached(&fifth)),
         (vec!["other".into(), "read".into()], vec!["fetch".into()])
     );
+}
+
+#[test]
+fn an_answer_stays_what_it_was_when_its_agent_resolves_a_conflict_later() {
+    let spec = r#"edition 1
+pipeline night { base = "main" }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5" }
+task first by builder { prompt = "Say first.", writes = ["words.txt"], overlap = merge }
+task second by builder { prompt = "Say second.", writes = ["words.txt"], overlap = merge }
+command both { needs = [first, second], run = ["cp", "words.txt", "both.txt"], writes = ["both.txt"] }
+command read {
+  needs  = [both]
+  inputs = [second.answer]
+  run    = ["cp", "/in/second/answer", "got.txt"]
+  writes = ["got.txt"]
+}
+"#;
+    let project = Project::new(&[("words.txt", "none\n")]);
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    let turns = [
+        ("first", "echo first > words.txt", "Said first."),
+        ("second", "echo second > words.txt", "Said second."),
+        ("second", "echo both > words.txt", "Resolved."),
+    ];
+    let turn = |(node, shell, say): (&str, &str, &str)| {
+        format!("\n[[node.{node}]]\nshell = '{shell}'\n\n[[node.{node}]]\nsay = '{say}'\n")
+    };
+    let cassette: String = turns.map(turn).concat();
+    project.write("cassette.toml", format!("format = 1\n{cassette}"));
+    project.exec_agents().run().expect(0);
+    assert_eq!(project.merged("both.txt"), "both");
+    assert_eq!(project.merged("got.txt"), "Said second.");
+}
+
+#[test]
+fn what_did_not_succeed_is_not_there_for_one_that_goes_on_without_it() {
+    let spec = r#"edition 1
+pipeline night { base = "main" }
+command good { run = ["echo", "good"] }
+command bad  { run = ["sh", "-c", "echo bad; exit 1"] }
+command read {
+  inputs = [good.stdout, bad.stdout]
+  accept = succeeded
+  run    = ["sh", "-c", "find /in -type f > list.txt"]
+  writes = ["list.txt"]
+}
+"#;
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(1);
+    assert_eq!(project.merged("list.txt"), "/in/good/stdout");
 }

@@ -444,14 +444,14 @@ fn with_kills(project: &Project, exec: impl Fn() -> Invocation, replies: &[usize
 
 #[test]
 fn forks_are_recorded_and_replayed_killed_or_not() {
-    for kills in [&[][..], &[1, 3, 5, 8]] {
+    for kills in [&[][..], &[1, 5]] {
         let provider = Provider::start(script);
         let first = Project::of_spec(&spec(&provider.url()));
         let tape = first.root().join("tape");
         with_kills(&first, || exec(&first).arg("--record").arg(&tape), kills);
         let spec = spec(&provider.url());
         drop(provider);
-        for kills in [&[][..], &[2, 4, 6]] {
+        for kills in [&[][..], &[3]] {
             let second = Project::of_spec(&spec);
             let replay = || second.exec().arg("--codex").arg(codex()).arg("--replay").arg(&tape);
             with_kills(&second, replay, kills);

@@ -217,7 +217,8 @@ fn listen(
 }
 
 /// Keeps what the agent said last, and its session, for nodes that read the one
-/// or go on from the other.
+/// or go on from the other. What was kept of this start stays as it is: a turn
+/// that resolves a conflict comes after the result, and others read that.
 fn keep(
     shop: &Workshop,
     attempt: &Attempt<'_>,
@@ -225,6 +226,9 @@ fn keep(
     home: &Path,
     said: Said,
 ) -> Result<(), StepError> {
+    if shop.beside(attempt.node, attempt.start)?.is_some() {
+        return Ok(());
+    }
     let mut answer = said.answer.unwrap_or_default().into_bytes();
     beside::cut(&mut answer, true);
     let session = said.session.map(|id| session(backend, home, id)).transpose()?;

@@ -102,8 +102,12 @@ pub(super) fn run(
     })
 }
 
-/// Keeps what a command printed, if another node reads it.
-fn keep_printed(shop: &Workshop, attempt: &Attempt<'_>, log: &Path) -> Result<(), StepError> {
+/// Keeps what a process printed into its log, if another node reads it.
+pub(super) fn keep_printed(
+    shop: &Workshop,
+    attempt: &Attempt<'_>,
+    log: &Path,
+) -> Result<(), StepError> {
     if !shop.wanted[attempt.node.get()].stdout {
         return Ok(());
     }

@@ -132,16 +132,24 @@ impl Origins {
     ///
     /// # Errors
     /// Fails when git fails.
-    pub(crate) fn find(&self, vault: &Vault, run: &str, plan: &Plan) -> Result<Sources, Error> {
+    pub(crate) fn find(
+        &self,
+        vault: &Vault,
+        run: &str,
+        (plan, node): (&Plan, &Node),
+    ) -> Result<Sources, Error> {
         let find = |origin: &Origin| {
             let node = &plan.nodes[origin.node.get()].name;
             let kept = beside::of_run(vault, (run, node, origin.start))?;
             Ok::<_, Error>(Source { kept, ..origin.source.clone() })
         };
-        Ok(Sources {
-            inputs: self.inputs.iter().map(find).collect::<Result<_, _>>()?,
-            session: self.session.as_ref().map(find).transpose()?,
-        })
+        let inputs = node.inputs.iter().zip(&self.inputs).map(|(input, origin)| match input.part {
+            InputPart::Answer | InputPart::Stdout => find(origin),
+            // Of these nothing is kept beside the result: git need not be asked.
+            InputPart::Diff | InputPart::Note | InputPart::File(_) => Ok(origin.source.clone()),
+        });
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        Ok(Sources { inputs, session: self.session.as_ref().map(find).transpose()? })
     }
 }
 

@@ -86,8 +86,9 @@ fn gather(
     node: NodeIndex,
     job: &StartJob,
 ) -> Result<Result<Gathered, String>, StepError> {
-    let sources = job.origins.find(&shop.vault, &shop.run, &shop.plan)?;
-    Ok(inputs::gather(&shop.vault, &shop.plan, shop.node(node), &sources)?)
+    let (plan, node) = (&shop.plan, shop.node(node));
+    let sources = job.origins.find(&shop.vault, &shop.run, (plan, node))?;
+    Ok(inputs::gather(&shop.vault, plan, node, &sources)?)
 }
 
 /// Puts what the node is given where its sandbox shows it from.
