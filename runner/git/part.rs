@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eufm_plan::Digest;
 use globset::GlobSet;
 
-use super::delta::{Delta, case_collisions, differences};
+use super::delta::{Delta, case_collisions, compare};
 use super::error::Error;
 use super::id::{CommitId, TreeId};
 use super::listing::Entry;
@@ -141,7 +141,7 @@ impl Vault {
         to: &CommitId,
     ) -> Result<Grafted, Error> {
         let (before, after) = (self.list(from)?, self.list(to)?);
-        let deltas = differences(&before, &after);
+        let deltas = compare(before.iter(), after.iter());
         let ground = self.list(onto)?;
         let mut files: BTreeMap<&[u8], &Entry> =
             ground.iter().map(|entry| (&*entry.path, entry)).collect();
@@ -175,7 +175,7 @@ impl Vault {
     ) -> Result<(Vec<String>, usize), Error> {
         let mut lists = [self.list(old)?, self.list(new)?];
         lists.iter_mut().for_each(|list| list.retain(|entry| sight.sees(&entry.path)));
-        let deltas = differences(&lists[0], &lists[1]);
+        let deltas = compare(lists[0].iter(), lists[1].iter());
         let shown = deltas.iter().take(shown_max).map(|delta| display(delta.path()));
         Ok((shown.collect(), deltas.len()))
     }
@@ -356,6 +356,30 @@ mod tests {
         assert_eq!(clash(&[("n", Some("file"))], &[("n/deep/m", Some("2"))]), ["n"]);
         assert_eq!(clash(&[("n/m", Some("1"))], &[("n", Some("a file"))]), ["n/m"]);
         assert_eq!(clash(&[("N", Some("1"))], &[("n", Some("2"))]), ["n"]);
+    }
+
+    #[test]
+    fn submodules_stay_where_they_are_and_are_no_change() {
+        let fixture = Fixture::with(&[("a/x", "x")]);
+        let link = format!("160000,{},lib", "1".repeat(40));
+        fixture.user(&["update-index", "--add", "--cacheinfo", &link]);
+        fixture.user(&["commit", "-q", "-m", "with a submodule"]);
+        let base = fixture.vault.resolve("HEAD").unwrap();
+        let result = fixture.change(&base, &[("a/x", Some("X"))]);
+        let other = fixture.change(&base, &[("b", Some("b"))]);
+        let all = Sight::all();
+        let compared = fixture.vault.compare(&base, &result, &all, 9).unwrap();
+        assert_eq!(compared, (vec!["a/x".to_owned()], 1));
+        match fixture.vault.graft(&other, &base, &result).unwrap() {
+            Grafted::Tree(tree, changes) => {
+                let commit = fixture.vault.commit(&tree, &[other], "m\n", &stamp()).unwrap();
+                assert_eq!(
+                    (changes, fixture.files(&commit)),
+                    (1, ["a/x", "b", "lib"].map(str::to_owned).to_vec())
+                );
+            }
+            Grafted::Clash(paths) => panic!("a clash at {paths:?}"),
+        }
     }
 
     #[test]
