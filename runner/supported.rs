@@ -13,6 +13,10 @@ use crate::error::RunError;
 use crate::ledger::Tariffs;
 use crate::{agents, gates, rules};
 
+/// How many rules are tried out: a pattern may take milliseconds, and a plan have
+/// very many. One that cannot be used is no pass in any case.
+const CHECKED_MAX: usize = 100;
+
 /// How many refusals a message lists.
 const LISTED_MAX: usize = 20;
 
@@ -103,10 +107,18 @@ fn of_constitution(plan: &Plan, constitution: &Constitution) -> Vec<String> {
         let what = "its rules are checked before a deploy, and there is none";
         all.push(format!("constitution {}: {what}", constitution.path));
     }
-    for rule in &constitution.rules {
-        let schema = rules::kind(&rule.kind).map(rules::RuleKind::schema);
-        if schema.is_none() {
-            all.push(format!("rule {}: there is no kind `{}` yet", rule.name, rule.kind));
+    for (position, rule) in constitution.rules.iter().enumerate() {
+        let kind = rules::kind(&rule.kind);
+        let schema = kind.map(rules::RuleKind::schema);
+        let check = |kind: &dyn rules::RuleKind| match position < CHECKED_MAX {
+            true => kind.check(rule),
+            false => Ok(()),
+        };
+        match kind.map(check) {
+            None => all.push(format!("rule {}: there is no kind `{}` yet", rule.name, rule.kind)),
+            Some(checked) => {
+                all.extend(checked.err().map(|reason| format!("rule {}: {reason}", rule.name)));
+            }
         }
         let of = unknown_params(schema, &rule.params);
         all.extend(of.map(|what| format!("rule {}: {what}", rule.name)));
@@ -230,6 +242,12 @@ mod tests {
             verified(&|rule| rule.kind = "poetry".to_owned()),
             ["rule small: there is no kind `poetry` yet"]
         );
+        let pattern = |text: &str| ("pattern".to_owned(), ParamValue::Text(text.to_owned()));
+        let huge = verified(&|rule| {
+            rule.kind = "forbid_pattern".to_owned();
+            rule.params = Params(vec![pattern("(?:a{1000}){1000}")]);
+        });
+        assert!(huge[0].starts_with("rule small: its pattern cannot be used"), "{huge:?}");
         let param = || ("lines_per_day".to_owned(), ParamValue::Text("1".to_owned()));
         assert_eq!(
             verified(&|rule| rule.params = Params(vec![param()])),

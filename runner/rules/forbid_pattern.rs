@@ -2,6 +2,7 @@
 //!
 //! Unaware of languages: it is a search in text.
 
+use eufm_plan::Rule;
 use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
 
 use regex::bytes::Regex;
@@ -35,13 +36,14 @@ impl RuleKind for ForbidPattern {
         &SCHEMA
     }
 
+    fn check(&self, rule: &Rule) -> Result<(), String> {
+        rule.params.text("pattern").map_or(Ok(()), |text| pattern(text).map(drop))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Result<Ruling, Unread> {
-        let pattern = case.rule.params.text("pattern").map(Regex::new);
-        let pattern = match pattern {
+        let pattern = match case.rule.params.text("pattern").map(pattern) {
             Some(Ok(pattern)) => pattern,
-            Some(Err(error)) => {
-                return Ok(Ruling::unknown(&format!("its pattern cannot be used: {error}")));
-            }
+            Some(Err(reason)) => return Ok(Ruling::unknown(&reason)),
             None => return Ok(missing("pattern")),
         };
         let mut places = Places::default();
@@ -60,6 +62,14 @@ impl RuleKind for ForbidPattern {
         };
         Ok(read.ruling(places, &found))
     }
+}
+
+/// Reads a pattern; a large number in braces makes one too large to be searched.
+fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| {
+        let error = printable::line(&error.to_string(), 200);
+        format!("its pattern cannot be used: {error}")
+    })
 }
 
 /// How many bytes of what matched are shown.
@@ -148,6 +158,8 @@ mod tests {
         let drawn = Drawn::with(&[("a", "a")]);
         for pattern in ["(", "(?:a{1000}){1000}"] {
             let ruling = forbid(pattern, &drawn);
+            let rule = rule("forbid_pattern", &[], &[("pattern", pattern)]);
+            assert_eq!(ForbidPattern.check(&rule), Err(ruling.reason.clone()));
             assert_eq!(ruling.verdict, Verdict::Unknown, "{pattern}");
             assert!(ruling.reason.starts_with("its pattern cannot be used"), "{}", ruling.reason);
         }

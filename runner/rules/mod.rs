@@ -49,6 +49,15 @@ pub trait RuleKind: Sync {
     /// Describes the parameters of `rule … is KIND { … }`.
     fn schema(&self) -> &'static KindSchema;
 
+    /// Checks that a rule's parameters can be used: before a run begins, not at its
+    /// end.
+    ///
+    /// # Errors
+    /// Fails with the reason, one line.
+    fn check(&self, _rule: &Rule) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Tells whether a rule of this kind may ask a person.
     fn asks(&self) -> bool {
         false
