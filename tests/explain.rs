@@ -12,8 +12,7 @@ fn every_code_of_a_finding_and_every_kind_can_be_explained() {
     explain(&["gate", "tests"]).expect(0).shows(&["report: `junit(\"path\")`, required\n"]);
     explain(&["agent", "codex"]).expect(0).shows(&["network: `none`\n", "agent name is codex {"]);
     explain(&["rule"]).expect(0).shows(&["rule max_diff  ", "rule secrets  "]);
-    let rule =
-        ["verdicts for them yet: `eufm exec` refuses", "lines: whole number from 1", "cite "];
+    let rule = ["lines: whole number from 1", "cite "];
     explain(&["rule", "max_diff"]).expect(0).shows(&rule);
     let list = explain(&[]).expect(0).stdout;
     for topic in list.lines().map(|line| line.split("  ").next().expect("a topic")) {
