@@ -262,6 +262,12 @@ impl RunDir {
         self.questions().join(format!("{}.json", folder_name(node, position)))
     }
 
+    /// Returns the folder of what a person is shown beside a node's question.
+    #[must_use]
+    pub(crate) fn shown(&self, node: &str, position: usize) -> PathBuf {
+        self.node(node, position).join("in")
+    }
+
     /// Returns the folder of answers that were not taken yet.
     #[must_use]
     pub(crate) fn answers(&self) -> PathBuf {

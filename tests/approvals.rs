@@ -227,3 +227,19 @@ command ship {
     project.exec().run().expect(0);
     assert_eq!(project.merged("note.txt"), "the blue one");
 }
+
+#[test]
+fn what_an_approval_reads_is_laid_out_for_the_person() {
+    let spec = r#"edition 1
+pipeline night { base = "main" }
+command numbers { run = ["sh", "-c", "echo 7 of 9; echo 1 > made.txt"], writes = ["made.txt"] }
+approval release { inputs = [numbers.stdout, numbers.file("made.txt")], ask = "Which?" }
+"#;
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(6);
+    let listed = answer(&project, &["approve"]).expect(0).stdout;
+    let files: Vec<&str> =
+        listed.lines().filter_map(|line| line.trim().strip_prefix("read     ")).collect();
+    let read = |file: &&str| std::fs::read_to_string(file).expect("it is there");
+    assert_eq!(files.iter().map(read).collect::<Vec<_>>(), ["1\n", "7 of 9\n"], "{listed}");
+}

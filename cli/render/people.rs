@@ -3,7 +3,7 @@
 //! The form of the JSON document is published as docs/schemas/questions.schema.json.
 //! Unaware of which question is answered.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eufm_runner::people::{Decision, OpenQuestion, QuestionFile};
 use eufm_runner::printable;
@@ -64,7 +64,7 @@ fn document(open: &[OpenQuestion]) -> String {
 }
 
 fn page(open: &OpenQuestion, vault: &Path) -> String {
-    let QuestionFile { node, about, ask, tree, base, run, .. } = &open.question;
+    let QuestionFile { node, about, ask, tree, base, run, inputs, .. } = &open.question;
     let ask = printable::line(ask, ASK_MAX);
     let answered = if open.is_answered { " (answered; `eufm exec` takes it)" } else { "" };
     let mut lines = vec![
@@ -78,11 +78,23 @@ fn page(open: &OpenQuestion, vault: &Path) -> String {
             tree.short()
         ),
     ];
+    let to_read = inputs.iter().flat_map(|folder| files(folder));
+    lines.extend(to_read.map(|file| format!("  read     {}", file.display())));
     if !open.is_answered {
         let node = quoted(node);
         lines.push(format!("  answer   eufm approve {node}, or eufm reject {node} --note WHY"));
     }
     lines.iter().map(|line| format!("{}\n", printable::lines(line))).collect()
+}
+
+/// Lists the files below a folder, sorted; those that cannot be seen are left out.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    entries.sort();
+    let below = |path: PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+    entries.into_iter().flat_map(below).collect()
 }
 
 /// Quotes a name for the shell where that is needed.
@@ -108,6 +120,7 @@ mod tests {
             "tree": digest("b"),
             "base": digest("c"),
             "currency": "EUR",
+            "inputs": null,
             "since": 7,
             "answer": "/state/runs/p-1/answers/0001-release.json",
         });
@@ -124,6 +137,21 @@ mod tests {
           changes  git --git-dir /state/vault.git diff cccccccccccc bbbbbbbbbbbb
           answer   eufm approve 'sites/release["a b"]', or eufm reject 'sites/release["a b"]' --note WHY
         "#);
+    }
+
+    #[test]
+    fn what_is_to_be_read_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inputs = folder.path().join("in");
+        for (dir, file) in [("after", "stdout"), ("review", "answer")] {
+            std::fs::create_dir_all(inputs.join(dir)).expect("made");
+            std::fs::write(inputs.join(dir).join(file), "text").expect("written");
+        }
+        let mut open = open();
+        open.question.inputs = Some(inputs.clone());
+        let page = page(&open, Path::new("/state/vault.git"));
+        let read = |file: &str| format!("  read     {}\n", inputs.join(file).display());
+        assert!(page.contains(&(read("after/stdout") + &read("review/answer"))), "{page}");
     }
 
     #[test]

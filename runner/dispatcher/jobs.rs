@@ -9,7 +9,7 @@ use crate::event::{Action, Passed};
 use crate::git::CommitId;
 use crate::inputs;
 use crate::state::{GateAnswer, NodeRun};
-use crate::steps::{CommitJob, ReconcileJob, RuleJob, StartJob, Step};
+use crate::steps::{AskJob, CommitJob, ReconcileJob, RuleJob, StartJob, Step};
 
 impl Dispatcher<'_> {
     /// Makes the step of an action from the state.
@@ -20,7 +20,9 @@ impl Dispatcher<'_> {
             Action::Start(node) => Some((node, Step::Start(Box::new(self.start_job(node))))),
             Action::Ask(node) => {
                 let work = run(node).work.clone().or_else(|| run(node).base.clone());
-                Some((node, Step::Ask { work, needs: self.results_needed(node) }))
+                let origins = inputs::origins(self.shop.node(node), state);
+                let needs = self.results_needed(node);
+                Some((node, Step::Ask(Box::new(AskJob { work, needs, origins }))))
             }
             Action::Recover(node) => {
                 let from = run(node).work.clone()?;

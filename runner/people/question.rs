@@ -38,6 +38,9 @@ pub struct QuestionFile {
     pub base: CommitId,
     /// The currency of the run, if it counts money.
     pub currency: Option<String>,
+    /// The folder of what is to be read beside the tree, if there is something.
+    #[serde(default)]
+    pub inputs: Option<PathBuf>,
     /// Since when it is asked, in seconds since 1970-01-01 UTC.
     pub since: u64,
     /// Where the answer goes.
@@ -68,6 +71,8 @@ impl QuestionFile {
             tree,
             base: opened.base.clone(),
             currency: state.account.currency().map(|currency| currency.to_string()),
+            inputs: (question.about == About::Approval && !planned.inputs.is_empty())
+                .then(|| dir.shown(&planned.name, node.get())),
             since,
             answer: dir.answer(&planned.name, node.get()),
         })
@@ -119,6 +124,7 @@ pub(crate) mod tests {
             tree: TreeId::new(&"a".repeat(40)).expect("an id"),
             base: CommitId::new(&"b".repeat(40)).expect("an id"),
             currency: Some("EUR".to_owned()),
+            inputs: None,
             since: 1_000,
             answer: PathBuf::from("/state/runs/p-1/answers/0001-release.json"),
         }

@@ -19,6 +19,7 @@ mod start;
 mod take;
 mod verify;
 
+pub(crate) use ask::AskJob;
 pub(crate) use gate::{
     Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
 };
@@ -46,12 +47,7 @@ pub(crate) enum Step {
     /// Run an attempt.
     Start(Box<StartJob>),
     /// Find out what a person is to look at.
-    Ask {
-        /// The work so far, of a node that did not succeed; an approval has none.
-        work: Option<CommitId>,
-        /// The results that the node depends on, in plan order.
-        needs: Vec<CommitId>,
-    },
+    Ask(Box<AskJob>),
     /// End what an earlier runner left, and salvage its work.
     Recover {
         /// Which start ran.
@@ -234,7 +230,7 @@ pub(crate) fn perform(
         Step::Start(job) if is_verify => verify::perform(shop, node, &job, stamp),
         Step::Recover { .. } if is_verify => verify::recover(shop, node),
         Step::Start(job) => start::perform(shop, node, &job, stamp),
-        Step::Ask { work, needs } => ask::perform(shop, node, work, &needs, stamp),
+        Step::Ask(job) => ask::perform(shop, node, *job, stamp),
         Step::Recover { start, from } => recover::perform(shop, node, start, &from, stamp),
         Step::Harvest { start, attempt, base } => {
             harvest::perform(shop, node, start, attempt, &base, stamp)
