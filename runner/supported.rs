@@ -66,7 +66,7 @@ pub fn refusals(plan: &Plan) -> Vec<String> {
         }
     }
     for node in &plan.nodes {
-        of_node(node, &mut all);
+        of_node(plan, node, &mut all);
     }
     all
 }
@@ -165,7 +165,7 @@ fn of_environments(plan: &Plan, node: &Node) -> Option<String> {
     ))
 }
 
-fn of_node(node: &Node, all: &mut Vec<String>) {
+fn of_node(plan: &Plan, node: &Node, all: &mut Vec<String>) {
     let mut refuse = |is_given: bool, what: &str| {
         if is_given {
             all.push(format!("{}: {what}", node.name));
@@ -181,8 +181,14 @@ fn of_node(node: &Node, all: &mut Vec<String>) {
     }
     let unseen = node.work.is_in_place() && !node.inputs.is_empty();
     refuse(unseen, "`inputs` with `in_place`: there is no sandbox to show them in");
-    // A plan of the compiler's does; one that does not would read by chance.
-    let waits = |of: NodeIndex| node.needs.binary_search(&of).is_ok();
+    // A plan of the compiler's does; one that does not would read by chance. An
+    // approval before a deploy waits for the verify node that waits for the others.
+    let waits = |of: NodeIndex| {
+        let verified = node.needs.iter().map(|need| &plan.nodes[need.get()]);
+        let verified = verified.filter(|need| matches!(need.work, Work::Verify { .. }));
+        let mut needs = verified.map(|need| &need.needs).chain([&node.needs]);
+        needs.any(|needs| needs.binary_search(&of).is_ok())
+    };
     let session = match &node.work {
         Work::Agent { session, .. } => session.as_ref(),
         _ => None,
@@ -292,6 +298,18 @@ mod tests {
         });
         assert_eq!(done, Vec::<String>::new());
         assert!(check(&plan()).is_ok());
+    }
+
+    #[test]
+    fn what_is_read_is_waited_for_itself_or_by_the_verify_node_between() {
+        let sketch = |needs: &[usize]| Sketch { needs: needs.to_vec(), gates: 0, attempts: 1 };
+        let mut plan = plan_of(&[sketch(&[]), sketch(&[0]), sketch(&[1])], 1);
+        let (node, part) = (NodeIndex::new(0), InputPart::Stdout);
+        plan.nodes[2].inputs = vec![Input { node, part }];
+        let told = "n2: `inputs` or `session`: it does not wait for a node that it reads";
+        assert_eq!(refusals(&plan), [told]);
+        plan.nodes[1].work = Work::Verify { rules: Vec::new() };
+        assert_eq!(refusals(&plan), [""; 0]);
     }
 
     #[test]
