@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Filter(FilterArgs),
     /// Put secrets into files, then become a program (used inside sandboxes)
     #[command(name = eufm_runner::secrets::SUBCOMMAND, hide = true)]
-    Secrets(SecretsArgs),
+    Secrets(crate::secrets::SecretsArgs),
     /// Take limits, then become a program (used outside of sandboxes)
     #[command(name = eufm_runner::limits::SUBCOMMAND, hide = true)]
     Limit(LimitArgs),
@@ -539,14 +539,6 @@ pub(crate) struct FilterArgs {
     /// A variable of the author's
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) var: Vec<(String, String)>,
-    /// The program to run and its arguments
-    #[arg(last = true, required = true)]
-    pub(crate) run: Vec<std::ffi::OsString>,
-}
-
-/// The program that gets secrets.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct SecretsArgs {
     /// The program to run and its arguments
     #[arg(last = true, required = true)]
     pub(crate) run: Vec<std::ffi::OsString>,

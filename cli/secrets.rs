@@ -6,10 +6,19 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::Args as ClapArgs;
 use eufm_runner::gateway::upstream::KeySource;
 use eufm_runner::secrets::SecretSources;
 
 use crate::keys::{ConfiguredKey, Surroundings};
+
+/// The program that gets secrets.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SecretsArgs {
+    /// The program to run and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) run: Vec<std::ffi::OsString>,
+}
 
 /// A secret as the command line gives it: its name and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]

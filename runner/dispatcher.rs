@@ -367,9 +367,11 @@ impl<'a> Dispatcher<'a> {
         self.scheduler.state().check(event).map_err(illegal)?;
         let (at_ms, time) = (self.clock.at_ms(), unix_seconds());
         let record = journal::record(&self.shop.plan, event, at_ms, time);
-        let is_in_place =
-            matches!(event, Event::Node(node, _) if self.shop.node(*node).work.is_in_place());
-        self.journal.append(&record, record.durability(is_in_place))?;
+        let work = match event {
+            Event::Node(node, _) => Some(&self.shop.node(*node).work),
+            Event::Run(_) => None,
+        };
+        self.journal.append(&record, record.durability(work))?;
         if let Some(answer) = answer {
             let _ = answer.send(Answer::GoOn);
         }

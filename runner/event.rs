@@ -200,6 +200,11 @@ pub enum NodeEvent {
         /// Its work, kept under a ref; `None` when there was none.
         salvage: Option<CommitId>,
     },
+    /// A deploy that was cut short counts as done.
+    Recovered {
+        /// Who says so; a person says it by their answer.
+        by: Recoverer,
+    },
     /// The attempt's result was taken out of its worktree.
     Harvested {
         /// The result as a commit on the node's base, kept under a ref.
@@ -284,6 +289,16 @@ pub enum NodeEvent {
     },
     /// A person has answered.
     Answered(Answer),
+}
+
+/// Who says that a deploy which was cut short was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recoverer {
+    /// The plan: it is not to run twice, whatever became of it.
+    Plan,
+    /// The program that the plan names for that.
+    Probe,
 }
 
 /// A gate that passed a result.

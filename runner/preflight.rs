@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use eufm_plan::lockfile::Locked;
-use eufm_plan::{Command, Plan, Work};
+use eufm_plan::{Node, Plan, Work};
 
 use crate::agents::{AgentBackend, Installation, Search, backend};
 use crate::confine::Closed;
@@ -111,12 +111,14 @@ fn sandbox(
                        leave the agents out of the plan";
         return Err(RunError::Host(message.to_owned()));
     }
-    let has_secrets = |command: &Command| !command.secrets.is_empty();
-    if guarded.isolation > Isolation::B
-        && plan.nodes.iter().filter_map(|node| node.work.command()).any(has_secrets)
-    {
-        let message = "secrets need bubblewrap: there is no file system to show them in that \
-                       nobody else sees\n  help: install bubblewrap and allow user namespaces";
+    let is_guarded = |node: &Node| {
+        let has_secrets = node.work.command().is_some_and(|command| !command.secrets.is_empty());
+        has_secrets || matches!(node.work, Work::Deploy { .. })
+    };
+    if guarded.isolation > Isolation::B && plan.nodes.iter().any(is_guarded) {
+        let message = "deploys and secrets need bubblewrap: there is no checkout that cannot be \
+                       changed, and no file system that nobody else sees\n  help: install \
+                       bubblewrap and allow user namespaces";
         return Err(RunError::Host(message.to_owned()));
     }
     let keeps = plan.environments.iter().any(|environment| !environment.keep.is_empty());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eufm_plan::lockfile::Locked;
-use eufm_plan::{Digest, Plan};
+use eufm_plan::{Digest, Plan, Work};
 
 use crate::admission::Admission;
 use crate::cache::Cache;
@@ -123,8 +123,7 @@ pub fn run(
         return Ok(Done { nodes: report.nodes.len(), report, stop: None, was_finished: true });
     }
     if replayed.records == 0 {
-        reviewed()?;
-        check_repository(&vault, &found, &order)?;
+        reviewed().and_then(|()| check_repository(&vault, &found, &order, host))?;
     }
     let secrets = secrets(&order, &replayed)?;
     // From here on a signal waits for the dispatcher: the trial of the host is
@@ -338,11 +337,27 @@ fn secrets(order: &Order, replayed: &Replayed) -> Result<Secrets, RunError> {
     Secrets::read(&order.locked.plan, nodes, &order.secrets)
 }
 
-/// Checks that a plan fits the repository that a new run of it begins on.
-fn check_repository(vault: &Vault, found: &Meant, order: &Order) -> Result<(), RunError> {
+/// Checks that a plan fits the repository and the host that a new run of it begins on.
+fn check_repository(
+    vault: &Vault,
+    found: &Meant,
+    order: &Order,
+    host: &Host,
+) -> Result<(), RunError> {
     crate::constitution::check(vault, &found.base, &order.locked.plan)?;
     check_writes(vault, found, &order.locked.plan)?;
+    check_folders(order, host)?;
     check_checkout(order)
+}
+
+/// Refuses folders that deploys cannot be given to write.
+fn check_folders(order: &Order, host: &Host) -> Result<(), RunError> {
+    for node in &order.locked.plan.nodes {
+        let Work::Deploy { folders, .. } = &node.work else { continue };
+        environments::folders::writable(folders, &host.home, &order.state)
+            .map_err(|reason| RunError::Usage(format!("{}: {reason}", node.name)))?;
+    }
+    Ok(())
 }
 
 /// Refuses what no node may write in this repository, such as submodules.

@@ -125,6 +125,7 @@ impl Scheduler {
     fn follow(&self, node: NodeIndex, fact: &NodeEvent) -> Option<Action> {
         match fact {
             NodeEvent::Exited { .. }
+            | NodeEvent::Recovered { .. }
             | NodeEvent::Harvested { .. }
             | NodeEvent::Judged { .. }
             | NodeEvent::Ruled { .. }

@@ -1,8 +1,8 @@
 //! Facts that follow from the state alone, without an act in the world.
 //!
-//! Trusted commands and verify nodes leave nothing to harvest, and a result that is the run's
-//! base changes nothing: it needs no commit and no merge. Such facts cost the
-//! dispatcher no thread and git no process. Pure.
+//! Trusted commands, verify nodes and deploys leave nothing to harvest, and a
+//! result that is the run's base changes nothing: it needs no commit and no merge.
+//! Such facts cost the dispatcher no thread and git no process. Pure.
 
 use eufm_plan::{NodeIndex, Plan, Work};
 
@@ -22,6 +22,13 @@ pub(crate) fn fact(
             let work = state.node(node).base.clone()?;
             Some((node, NodeEvent::Harvested { work, changes: 0, ignored: Vec::new() }))
         }
+        // Its verify node's result is kept and merged already.
+        Action::Commit(node) if is_deploy(&plan.nodes[node.get()].work) => {
+            Some((node, NodeEvent::Committed { commit: state.node(node).work.clone()? }))
+        }
+        Action::Merge(node) if is_deploy(&plan.nodes[node.get()].work) => {
+            Some((node, NodeEvent::Merged { head: state.head.clone()? }))
+        }
         Action::Commit(node) => {
             // A result with a key is kept for later runs, which is an act.
             let run = Some(state.node(node)).filter(|run| run.key.is_none())?;
@@ -38,7 +45,11 @@ pub(crate) fn fact(
 
 /// Tells whether what a node does leaves no files: its result is its base.
 fn leaves_nothing(work: &Work) -> bool {
-    work.is_in_place() || matches!(work, Work::Verify { .. })
+    work.is_in_place() || matches!(work, Work::Verify { .. }) || is_deploy(work)
+}
+
+fn is_deploy(work: &Work) -> bool {
+    matches!(work, Work::Deploy { .. })
 }
 
 /// Returns the start of a trusted command that depends on nothing but what

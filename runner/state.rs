@@ -5,10 +5,13 @@
 //! each transition; a fact that does not fit is an error, never a guess.
 //! Unaware of clocks, files and processes. See docs/run-state.md.
 
+use std::collections::BTreeMap;
+
 use eufm_plan::{Accept, GateIndex, NodeIndex, OnFail, Plan, Work};
 use thiserror::Error;
 
 mod branch;
+mod deploys;
 mod order;
 mod people;
 mod requests;
@@ -83,6 +86,8 @@ pub struct RunState {
     gate_names: Vec<String>,
     book: Rulebook,
     rules: Vec<NodeRules>,
+    /// The verify node of each deploy.
+    verifies: BTreeMap<NodeIndex, Option<NodeIndex>>,
 }
 
 /// What the plan says of a node, as far as it decides where the node goes.
@@ -176,6 +181,7 @@ impl RunState {
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             book: Rulebook::of(plan),
             rules: plan.nodes.iter().map(NodeRules::of).collect(),
+            verifies: deploys::verifies(plan),
         }
     }
 
@@ -254,6 +260,7 @@ impl RunState {
                     && *attempt == run.attempt
                     && *start == run.start + 1
                     && run.base.as_ref().is_none_or(is_same)
+                    && self.may_start_from(node, base)
             }
             NodeEvent::Cached { .. } => {
                 run.phase == Phase::Ready && run.base.is_none() && !self.uncached
@@ -273,6 +280,9 @@ impl RunState {
                 self.account.reserved(node, *request).is_some()
             }
             NodeEvent::Interrupted { .. } => matches!(run.phase, Phase::Running | Phase::Exited),
+            NodeEvent::Recovered { .. } => {
+                run.phase == Phase::Running && self.verifies.contains_key(&node)
+            }
             NodeEvent::Harvested { .. } | NodeEvent::Refused { .. } => run.phase == Phase::Exited,
             NodeEvent::Judged { gate, verdict, exceeded, .. } => {
                 let is_due = |due: GateIndex| self.gate_names[due.get()] == *gate;
@@ -385,6 +395,7 @@ impl RunState {
                 run.feedback = Some(run.feedback.take().unwrap_or(Feedback::Interrupted));
                 self.set(node, Phase::Ready);
             }
+            NodeEvent::Recovered { .. } => self.recovered(node),
             NodeEvent::Harvested { work, changes, .. } => {
                 run.harvested(work, *changes);
                 self.book.forget(node);

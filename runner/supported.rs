@@ -172,8 +172,7 @@ fn of_node(plan: &Plan, node: &Node, all: &mut Vec<String>) {
         }
     };
     match &node.work {
-        Work::Agent { .. } | Work::Approval { .. } | Work::Verify { .. } => {}
-        Work::Deploy { .. } => refuse(true, "a deploy: nothing is deployed yet"),
+        Work::Agent { .. } | Work::Approval { .. } | Work::Verify { .. } | Work::Deploy { .. } => {}
         Work::Command(command) => {
             let told = "`secrets` and `in_place`: in the user's checkout nothing keeps them";
             refuse(command.in_place && !command.secrets.is_empty(), told);
@@ -204,7 +203,7 @@ mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
         Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated, Input,
-        InputPart, Level, NodeIndex, QualityGate, Recovery, Rule, RuleIndex,
+        InputPart, Level, NodeIndex, QualityGate, Rule, RuleIndex,
     };
 
     use super::*;
@@ -418,13 +417,6 @@ mod tests {
                     plan.nodes[0].work = Work::Command(Box::new(command));
                 },
                 "n0: `secrets` and `in_place`",
-            ),
-            (
-                |plan| {
-                    let (command, recovery) = (Box::new(Command::default()), Recovery::Skip);
-                    plan.nodes[0].work = Work::Deploy { command, folders: Vec::new(), recovery };
-                },
-                "n0: a deploy",
             ),
             (
                 |plan| {

@@ -12,6 +12,7 @@ mod compile;
 mod corpus;
 mod cost;
 mod degraded;
+mod deploy;
 mod diff;
 mod doctor;
 mod done;

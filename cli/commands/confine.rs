@@ -6,8 +6,9 @@ use std::ffi::OsString;
 
 use eufm_runner::confine::{self, Closed, ConfineError, Confinement};
 
-use crate::args::{ConfineArgs, FilterArgs, Open, SecretsArgs};
+use crate::args::{ConfineArgs, FilterArgs, Open};
 use crate::exit::{ExitStatus, Failure};
+use crate::secrets::SecretsArgs;
 
 /// Keeps a program to its end, or becomes it.
 ///

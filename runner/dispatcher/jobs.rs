@@ -73,6 +73,7 @@ impl Dispatcher<'_> {
             feedback: run.feedback.clone(),
             heard: run.heard,
             rest_ms: self.rest_of_node(node),
+            verified: self.scheduler.state().verified(node).cloned(),
             is_told: false,
         }
     }

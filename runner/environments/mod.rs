@@ -6,6 +6,7 @@
 //! of nodes, attempts and gates.
 
 mod before;
+pub(crate) mod folders;
 mod key;
 mod outfit;
 mod prepare;

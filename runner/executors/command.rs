@@ -44,7 +44,7 @@ impl Executor for CommandExecutor {
     }
 }
 
-/// Runs a command of a node to its end, in a sandbox that shows at least what
+/// Runs the command of a node to its end, in a sandbox that shows at least what
 /// `confined` says.
 pub(super) fn run(
     shop: &Workshop,
@@ -52,6 +52,50 @@ pub(super) fn run(
     work: &Command,
     confined: Confined,
 ) -> Result<Ran, StepError> {
+    let watched = watch(shop, attempt, work, confined)?;
+    Ok(match watched.end {
+        End::Stopped => Ran::Stopped,
+        End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
+        End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
+        End::Exited(exit) if is_success(work, exit) => {
+            let (dir, log) = (attempt.place.worktree().dir(), attempt.logs.join(OUTPUT));
+            Ran::Ended(match keep(work, dir, &log, watched.bytes)? {
+                None => {
+                    keep_printed(shop, attempt, &log)?;
+                    Ending::Completed
+                }
+                Some(reason) => Ending::Failed { reason },
+            })
+        }
+        End::Exited(exit) => {
+            let reason = reason(exit, &watched.last, watched.refused.as_deref());
+            Ran::Ended(Ending::Failed { reason })
+        }
+    })
+}
+
+/// The log of what a command printed.
+const OUTPUT: &str = "stdout.log";
+
+/// What came of a command.
+pub(super) struct Watched {
+    /// How it ended.
+    pub(super) end: End,
+    /// How much it printed.
+    bytes: u64,
+    /// The last line of its errors.
+    last: String,
+    /// Which hosts it was not let through to.
+    refused: Option<String>,
+}
+
+/// Starts a command in a sandbox and watches it to its end.
+pub(super) fn watch(
+    shop: &Workshop,
+    attempt: &Attempt<'_>,
+    work: &Command,
+    confined: Confined,
+) -> Result<Watched, StepError> {
     let secrets = shop.secrets.of(&work.secrets);
     let hider = Hider::of(&secrets)?;
     let reach = shop.reach(&work.network, &attempt.place.beside("proxy"), attempt.logs)?;
@@ -63,10 +107,8 @@ pub(super) fn run(
     });
     let command = shop.sandbox.command(attempt.place.worktree().dir(), &confined);
     let command = attempt.outfit.behind(command);
-    let log = attempt.logs.join("stdout.log");
-    let (stdout, out) = Capture::start_hiding(&log, hider.clone(), |_| {})?;
-    let (stderr, err) =
-        Capture::start_hiding(&attempt.logs.join("stderr.log"), hider.clone(), |_| {})?;
+    let take = |name: &str| Capture::start_hiding(&attempt.logs.join(name), hider.clone(), |_| {});
+    let ((stdout, out), (stderr, err)) = (take(OUTPUT)?, take("stderr.log")?);
     let limits = Limits { wall: attempt.limit, silence: None };
     let pulse = &shop.pulses[attempt.node.get()];
     let mut told = Ok(());
@@ -77,29 +119,11 @@ pub(super) fn run(
         told = shop.courier.tell(attempt.node, NodeEvent::Spawned { process });
     })?;
     told?;
-    let output = stdout.finish()?;
+    let bytes = stdout.finish()?.bytes;
     let last = last_line(&stderr.finish()?.tail);
     let refused = reach.close()?.map(|refused| hider.text(&refused));
     hider.file(&attempt.logs.join(RECORD))?;
-    Ok(match end {
-        End::Stopped => Ran::Stopped,
-        End::TimedOut | End::Stalled => Ran::Ended(Ending::TimedOut),
-        End::Exceeded(limit) => Ran::Ended(Ending::exceeded(limit)),
-        End::Exited(exit) if is_success(work, exit) => {
-            let kept = keep(work, attempt.place.worktree().dir(), &log, output.bytes);
-            Ran::Ended(match kept? {
-                None => {
-                    keep_printed(shop, attempt, &log)?;
-                    Ending::Completed
-                }
-                Some(reason) => Ending::Failed { reason },
-            })
-        }
-        End::Exited(exit) => {
-            let reason = reason(exit, &last, refused.as_deref());
-            Ran::Ended(Ending::Failed { reason })
-        }
-    })
+    Ok(Watched { end, bytes, last, refused })
 }
 
 /// Keeps what a process printed into its log, if another node reads it.

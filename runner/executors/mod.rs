@@ -5,9 +5,11 @@
 
 mod agent;
 mod command;
+mod deploy;
 
 pub(crate) use agent::GO_ON;
 pub(crate) use command::{is_success, last_line};
+pub(crate) use deploy::{Probed, probe};
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +26,8 @@ use crate::steps::Place;
 use crate::workshop::{StepError, Workshop};
 
 /// All executors.
-pub(crate) const EXECUTORS: &[&dyn Executor] = &[&agent::AgentExecutor, &command::CommandExecutor];
+pub(crate) const EXECUTORS: &[&dyn Executor] =
+    &[&agent::AgentExecutor, &command::CommandExecutor, &deploy::DeployExecutor];
 
 /// Finds the executor of a node's work; `None` for what `supported` refuses.
 #[must_use]

@@ -269,9 +269,9 @@ impl Owner {
         for _ in 0..count {
             let record = some_record(dice, self.told.len());
             self.told.push(record.clone());
-            let appended = journal.append(&record, record.durability(false));
+            let appended = journal.append(&record, record.durability(None));
             let synced = match appended {
-                Ok(()) if record.durability(false) == Durability::Synced => true,
+                Ok(()) if record.durability(None) == Durability::Synced => true,
                 Ok(()) => dice.one_in(6) && journal.sync().is_ok(),
                 Err(_) => return,
             };

@@ -2,7 +2,7 @@
 //!
 //! Unaware of lines and files, and of what a fact means.
 
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::{NodeIndex, Plan, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, NodeEvent, RunEvent};
@@ -61,10 +61,13 @@ impl Record {
     /// Readers rely on it: whatever stands behind a synced record shows that it
     /// was. So a fact that is synced stays so in all versions of its format.
     #[must_use]
-    pub(crate) fn durability(&self, is_in_place: bool) -> Durability {
+    pub(crate) fn durability(&self, work: Option<&Work>) -> Durability {
         use NodeEvent::{
-            Answered, Asked, Cached, Committed, Merged, Questioned, Replied, Started, Unanswered,
+            Answered, Asked, Cached, Committed, Exited, Interrupted, Merged, Questioned, Recovered,
+            Replied, Started, Unanswered,
         };
+        let is_in_place = work.is_some_and(Work::is_in_place);
+        let is_deploy = matches!(work, Some(Work::Deploy { .. }));
         match &self.event {
             RecordedEvent::Run(
                 RunEvent::Heartbeat | RunEvent::Resumed { .. } | RunEvent::Limited { .. },
@@ -72,6 +75,12 @@ impl Record {
             RecordedEvent::Run(_) => Durability::Synced,
             // A person is not asked twice.
             RecordedEvent::Node(Questioned { .. } | Answered(_)) => Durability::Synced,
+            // What has its effect outside is not done again because its end was lost.
+            RecordedEvent::Node(Exited { .. } | Interrupted { .. } | Recovered { .. })
+                if is_deploy =>
+            {
+                Durability::Synced
+            }
             RecordedEvent::Node(
                 Started { .. }
                 | Cached { .. }
@@ -90,7 +99,7 @@ impl Record {
     #[must_use]
     pub(crate) fn durability_in(&self, plan: &Plan) -> Durability {
         let node = plan.nodes.iter().find(|node| Some(&node.name) == self.node.as_ref());
-        self.durability(node.is_some_and(|node| node.work.is_in_place()))
+        self.durability(node.map(|node| &node.work))
     }
 }
 
@@ -115,5 +124,30 @@ pub(crate) fn event(record: Record, node: impl Fn(&str) -> Option<NodeIndex>) ->
         (None, RecordedEvent::Run(event)) => Some(Event::Run(event)),
         (Some(name), RecordedEvent::Node(event)) => Some(Event::Node(node(&name)?, event)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eufm_plan::{Command, Recovery};
+
+    use super::*;
+    use crate::event::{Ending, Recoverer};
+
+    #[test]
+    fn the_end_of_a_deploy_is_on_disk_before_anything_follows() {
+        let (command, folders) = (Box::new(Command::default()), Vec::new());
+        let deploy = Work::Deploy { command: command.clone(), folders, recovery: Recovery::Ask };
+        let command = Work::Command(command);
+        for event in [
+            NodeEvent::Exited { ending: Ending::Completed, salvage: None },
+            NodeEvent::Interrupted { salvage: None },
+            NodeEvent::Recovered { by: Recoverer::Probe },
+        ] {
+            let event = RecordedEvent::Node(event);
+            let record = Record { format: None, at_ms: 0, time: 0, node: None, event };
+            assert_eq!(record.durability(Some(&deploy)), Durability::Synced, "{record:?}");
+            assert_eq!(record.durability(Some(&command)), Durability::Grouped, "{record:?}");
+        }
     }
 }

@@ -132,6 +132,7 @@ fn node_sentence(
     let work = &view.plan.nodes[node.get()].work;
     let is_in_place = work.is_in_place();
     let is_verify = matches!(work, eufm_plan::Work::Verify { .. });
+    let is_deploy = matches!(work, eufm_plan::Work::Deploy { .. });
     let then = || what_follows(run);
     match event {
         E::Started { .. } if is_verify => Some("what it waits for is merged".to_owned()),
@@ -149,7 +150,9 @@ fn node_sentence(
         }
         E::Exited { .. } => Some(then()),
         E::Interrupted { .. } => Some("cut short; its work is kept".to_owned()),
-        // Nothing of a trusted command is taken over.
+        E::Recovered { by } => Some(recovered(*by).to_owned()),
+        // Nothing of these is taken over.
+        E::Harvested { .. } | E::Committed { .. } | E::Merged { .. } if is_deploy => None,
         E::Harvested { .. } | E::Committed { .. } if is_in_place => None,
         E::Harvested { changes, ignored, .. } if ignored.is_empty() => {
             Some(format!("{} changed", files(*changes)))
@@ -219,6 +222,14 @@ fn what_follows(run: &crate::state::NodeRun) -> String {
         Some(failure) => format!("failed: {}", failure.reason),
         None if run.phase == crate::state::Phase::Cancelled => "is not tried again".to_owned(),
         None => format!("attempt {} follows", run.attempt),
+    }
+}
+
+/// Says what became of a deploy that was cut short.
+fn recovered(by: crate::event::Recoverer) -> &'static str {
+    match by {
+        crate::event::Recoverer::Plan => "was cut short, and counts as done",
+        crate::event::Recoverer::Probe => "was cut short; its probe says that it was done",
     }
 }
 

@@ -24,7 +24,7 @@ impl RunState {
                 };
                 run.phase == Phase::Waiting && run.question().is_some_and(is_open)
             }
-            About::Recovery => run.phase == Phase::Running,
+            About::Recovery => run.phase == Phase::Running && self.verifies.contains_key(&node),
             About::Rule { rule } => self.may_ask_of_rule(node, rule),
         }
     }
@@ -45,6 +45,9 @@ impl RunState {
     pub(super) fn apply_people(&mut self, node: NodeIndex, event: &NodeEvent) {
         match event {
             NodeEvent::Questioned { about, tree, base } => {
+                if self.node(node).phase == Phase::Running {
+                    self.end_attempt(node, None);
+                }
                 let run = &mut self.nodes[node.get()];
                 run.ask(about.clone(), Some(tree.clone()));
                 run.base = base.clone().or(run.base.take());

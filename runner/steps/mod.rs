@@ -6,6 +6,7 @@
 
 mod ask;
 mod commit;
+mod deploy;
 mod gate;
 mod harvest;
 mod in_place;
@@ -149,6 +150,8 @@ pub(crate) struct StartJob {
     pub heard: bool,
     /// How long the node may still run, in milliseconds.
     pub rest_ms: Option<u64>,
+    /// For a deploy, what was verified for it.
+    pub verified: Option<CommitId>,
     /// Whether the journal has its start already, since nothing was to be
     /// found out for it.
     pub is_told: bool,
@@ -225,6 +228,9 @@ pub(crate) fn perform(
     let is_in_place = work.is_in_place();
     let is_verify = matches!(work, Work::Verify { .. });
     match step {
+        Step::Recover { start, from } if matches!(work, Work::Deploy { .. }) => {
+            deploy::recover(shop, node, start, &from, stamp)
+        }
         Step::Start(job) if is_in_place => in_place::perform(shop, node, &job, stamp),
         Step::Recover { start, .. } if is_in_place => in_place::recover(shop, node, start),
         Step::Start(job) if is_verify => verify::perform(shop, node, &job, stamp),

@@ -33,6 +33,10 @@ pub(super) fn perform(
     let given = gather(shop, node, job)?;
     let digests = given.as_ref().ok().map(Gathered::digests);
     let Some((base, key)) = base(shop, node, job, digests.as_ref(), stamp)? else { return Ok(()) };
+    let is_deploy = matches!(work, Work::Deploy { .. });
+    if is_deploy {
+        check_verified(job, &base)?;
+    }
     // A command begins anew each time; an agent goes on with what it has done.
     let from = match work {
         Work::Agent { .. } => job.work.clone().unwrap_or_else(|| base.clone()),
@@ -61,6 +65,12 @@ pub(super) fn perform(
         Err(reason) => Ran::Ended(Ending::Failed { reason }),
     };
     match ran {
+        Ran::Ended(ending) if is_deploy => {
+            shop.courier.tell(node, NodeEvent::Exited { ending, salvage: None })?;
+            place.remove()
+        }
+        // What became of it is asked when the run goes on, as after a kill.
+        Ran::Stopped if is_deploy => place.remove(),
         // What an agent had done when its money was used up is judged too.
         Ran::Ended(ending @ (Ending::Completed | Ending::Spent { .. })) => {
             let salvage = None;
@@ -77,6 +87,16 @@ pub(super) fn perform(
             place.remove()
         }
     }
+}
+
+/// Lets a deploy start from what was verified for it and from nothing else. Nothing
+/// of a plan leads elsewhere; whatever did, nothing is deployed then.
+fn check_verified(job: &StartJob, base: &CommitId) -> Result<(), StepError> {
+    if job.verified.as_ref() == Some(base) {
+        return Ok(());
+    }
+    let verified = job.verified.as_ref().map_or("nothing", CommitId::as_str);
+    Err(StepError::Host(format!("it would deploy {base}, but {verified} was verified for it")))
 }
 
 /// Gathers what the node is given of other results; the inner error says what

@@ -155,7 +155,7 @@ impl Builder<'_> {
             1 => Work::Command(self.command()),
             2 => Work::Approval { ask: self.text() },
             _ => Work::Deploy {
-                command: self.command(),
+                command: Box::new(Command { in_place: false, stdout: None, ..*self.command() }),
                 folders: self.folders(),
                 recovery: match self.below(4) {
                     0 => Recovery::Ask,
@@ -251,7 +251,8 @@ impl Builder<'_> {
             nodes.push(Node { name, work, needs: vec![verify], ..plain });
         }
         let (accept, writes) = (Accept::All, Writes::Globs(Vec::new()));
-        nodes.push(Node { needs, accept, writes, gates: Vec::new(), ..node });
+        let budget = NodeBudget { attempts: 1, ..node.budget };
+        nodes.push(Node { needs, accept, writes, budget, reads: None, gates: Vec::new(), ..node });
     }
 
     fn budget(&mut self) -> RunBudget {

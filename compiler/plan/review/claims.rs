@@ -44,13 +44,11 @@ impl Uses {
             }
             uses.memory |= node.budget.memory.is_some();
             uses.unprotected |= node.writes == Writes::Unprotected;
-            let is_deploy = matches!(node.work, Work::Deploy { .. });
-            uses.deploy |= is_deploy;
+            uses.deploy |= matches!(node.work, Work::Deploy { .. });
             if let Some(command) = node.work.command() {
                 uses.in_place |= command.in_place;
                 uses.secrets |= !command.secrets.is_empty();
                 uses.hosts |= !command.network.is_empty();
-                uses.network |= is_deploy && !command.network.is_empty();
             }
         }
         uses.hosts |= plan.environments.iter().any(|environment| !environment.network.is_empty());
@@ -149,11 +147,14 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     };
     let lacks_network = match uses.in_place {
         true => "does not hold commands that run in the user's checkout",
-        false => "does not open the network to agents, gates, deploys and generated files",
+        false => "does not open the network to agents, gates and generated files",
     };
     claim("network", !uses.network, reach, lacks_network);
     if uses.deploy {
-        claim("deploy", false, "", "does not run deploys");
+        let deploy = "each runs in a checkout, which it cannot change, of the very tree that its \
+                      verify node checked with all gates before it; the files that its command \
+                      names are those of the base unless a person approved that tree";
+        claim("deploy", true, deploy, "");
     }
     all.into_iter().map(|(name, claim)| Proof { name, claim }).collect()
 }
@@ -173,10 +174,10 @@ mod tests {
     fn only_what_this_version_holds_is_claimed() {
         assert_eq!(claims(&hello(), "holds: "), ["wall", "gates", "writers", "secrets", "network"]);
         assert_eq!(claims(&hello(), "not claimed: "), ["cost"]);
-        let holds = ["cost", "wall", "gates", "rules", "secrets"];
+        let holds = ["cost", "wall", "gates", "rules", "secrets", "deploy"];
         assert_eq!(claims(&everything(), "holds: "), holds);
         assert_eq!(claims(&everything(), "watched: "), ["memory"]);
-        let not = ["writers", "network", "deploy"];
+        let not = ["writers", "network"];
         assert_eq!(claims(&everything(), "not claimed: "), not);
     }
 

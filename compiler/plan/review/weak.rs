@@ -19,6 +19,7 @@ const WEAKNESSES: &[Weakness] = &[
     ("may write every file", writes_everything),
     ("may write every file but the protected ones", |node| node.writes == Writes::Unprotected),
     ("may conflict with others, overlap = merge", |node| node.overlap == Overlap::Merge),
+    ("no approval behind its verify node", is_unapproved),
 ];
 
 /// Counts only where the run has no cap either.
@@ -131,6 +132,11 @@ fn leaves_nothing(node: &Node) -> bool {
 /// A person takes the time that it needs, and of a verify node only the gates take any.
 fn is_unlimited(node: &Node) -> bool {
     matches!(node.work, Work::Approval { .. } | Work::Verify { .. })
+}
+
+/// Beside its verify node a deploy needs nothing but approvals.
+fn is_unapproved(node: &Node) -> bool {
+    matches!(node.work, Work::Deploy { .. }) && node.needs.len() == 1
 }
 
 fn writes_everything(node: &Node) -> bool {

@@ -355,6 +355,17 @@ fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
         ("folders = [\"/srv/www\"]", "folders = [\"srv\"]", "`srv` is neither absolute nor below"),
         ("folders = [\"/srv/www\"]", "folders = [\"/srv/../etc\"]", "is neither absolute nor"),
         ("in_place = true", "folders = [\"/srv\"]", "its `kind` has no key `folders`"),
+        ("recovery = \"ask\"", "in_place = true\nrecovery = \"ask\"", "no key `in_place`"),
+        (
+            "budget = [\"attempts <= 1\"]\nrun = [\"make\", \"deploy\"",
+            "budget = [\"attempts <= 2\"]\nrun = [\"make\", \"deploy\"",
+            "`[node.ship]`: a deploy has one attempt",
+        ),
+        (
+            "inputs = [\"note of release\"]",
+            "inputs = [\"note of release\"]\nreads = [\"a\"]",
+            "a deploy sees all and changes nothing",
+        ),
     ] {
         let refusal = refusal_in(old, new);
         assert!(refusal.contains(message), "{refusal}");

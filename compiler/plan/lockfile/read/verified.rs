@@ -85,8 +85,13 @@ fn check_deploy(
     if node.accept != Accept::All {
         return Err("its `accept` is not `all`: nothing is deployed past what failed".to_owned());
     }
-    if node.writes != Writes::Globs(Vec::new()) || !node.gates.is_empty() {
-        return Err("it has `writes` or `gates`: a deploy changes no files".to_owned());
+    let sees_all = node.reads.is_none();
+    if !sees_all || node.writes != Writes::Globs(Vec::new()) || !node.gates.is_empty() {
+        let cause = "it has `reads`, `writes` or `gates`: a deploy sees all and changes nothing";
+        return Err(cause.to_owned());
+    }
+    if node.budget.attempts != 1 {
+        return Err("a deploy has one attempt".to_owned());
     }
     Ok(verify)
 }

@@ -65,12 +65,12 @@ fn check_keys(raw: &RawNode) -> Result<(), String> {
         ("probe", raw.probe.is_some(), &[RawKind::Deploy]),
         ("network", raw.network.is_some(), COMMAND),
         ("secrets", raw.secrets.is_some(), COMMAND),
-        ("in_place", raw.in_place.is_some(), COMMAND),
+        ("in_place", raw.in_place.is_some(), &[RawKind::Command]),
         ("shell", raw.shell.is_some(), COMMAND),
         ("cwd", raw.cwd.is_some(), COMMAND),
         ("vars", raw.vars.is_some(), COMMAND),
         ("ok", raw.ok.is_some(), COMMAND),
-        ("stdout", raw.stdout.is_some(), COMMAND),
+        ("stdout", raw.stdout.is_some(), &[RawKind::Command]),
         ("run", raw.run.is_some(), COMMAND),
     ];
     match keys.iter().find(|(_, is_given, kinds)| *is_given && !kinds.contains(&raw.kind)) {
