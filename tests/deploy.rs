@@ -303,3 +303,25 @@ fn a_deploy_has_its_secrets_and_leaves_none() {
     // What is done needs it no more.
     site.project.exec().run().expect(1);
 }
+
+#[test]
+fn a_folder_below_one_that_an_environment_keeps_is_the_one_of_the_host() {
+    let spec = r#"edition 1
+pipeline small { base = "main" }
+environment tools { prepare = ["sh", "prepare.sh"], keep = ["~/.local"] }
+deploy ship {
+  run     = ["sh", "-c", "cat ~/.local/tool; cp ~/.local/tool ~/.local/share/site/"]
+  env     = [tools]
+  folders = ["~/.local/share/site"]
+}
+"#;
+    let prepare = "mkdir -p ~/.local/share/site\necho kept > ~/.local/tool\n";
+    let project = Project::new(&[("prepare.sh", prepare)]);
+    let folder = project.root().join("home/.local/share/site");
+    std::fs::create_dir_all(&folder).expect("made");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.exec().run().expect(0);
+    let deployed = std::fs::read_to_string(folder.join("tool"));
+    assert_eq!(deployed.expect("deployed to the host"), "kept\n");
+}

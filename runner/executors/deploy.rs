@@ -81,12 +81,13 @@ fn confined(
         let folder = command.cwd.as_deref().unwrap_or_default();
         attempt.place.worktree().restore(&shop.base, folder, &command.run)?;
     }
-    let mut mounts = attempt.mounts();
-    mounts.extend(writable(shop, attempt.node, &shop.host.home)?);
-    Ok(Confined {
-        fixed: true,
-        ..nest::command(&command.run, mounts, attempt.outfit.tools.clone())
-    })
+    let tools = attempt.outfit.tools.clone();
+    let mut confined =
+        Confined { fixed: true, ..nest::command(&command.run, attempt.mounts(), tools) };
+    // Behind what environments keep: such a folder, `~/.local` for one, may hold a
+    // folder of the deploy, and would cover it.
+    confined.mounts.extend(writable(shop, attempt.node, &shop.host.home)?);
+    Ok(confined)
 }
 
 /// Tells whether a person approved this very tree: the reader of plans sees to it
