@@ -178,3 +178,143 @@ fn a_realistic_change_fits_on_a_page() {
     insta::assert_snapshot!("diff_text", page(&[]));
     insta::assert_snapshot!("diff_markdown", page(&["--markdown"]));
 }
+
+/// A night as a team might approve it.
+const NIGHT: &str = r#"edition 1
+pipeline night {
+  base = "main"
+  budget { cost <= 9 EUR, wall <= 1 h }
+}
+environment tools { tools = ["~/.local/bin"] }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5" }
+gate unit is tests {
+  run    = ["make", "test"]
+  report = junit("report.xml")
+  require { pass_rate >= 85%, tests >= 10 }
+}
+constitution "rules.md" {
+  rule small is max_diff { cite = "below 800 lines", level = must, lines = 800 }
+}
+task build by builder {
+  prompt = "Build it."
+  writes = ["src/*"]
+  env    = [tools]
+  gates  = [unit]
+  budget { cost <= 1 EUR, attempts <= 2 }
+}
+approval look {
+  needs = [build]
+  ask   = "Go on with more?"
+}
+task more by builder {
+  needs  = [build, look]
+  prompt = "More."
+  writes = ["more/*"]
+  gates  = [unit]
+  budget { cost <= 1 EUR }
+}
+command smoke {
+  needs = [more]
+  run   = ["make", "smoke"]
+}
+approval release {
+  needs = [smoke]
+  ask   = "Release?"
+}
+deploy ship {
+  needs    = [release]
+  run      = ["make", "deploy"]
+  secrets  = [KEY]
+  recovery = ask
+}
+prices "gpt-5.5" {
+  input  = 5.00 USD per 1M tokens
+  output = 30.00 USD per 1M tokens
+  date   = "2026-06-12"
+  source = "the provider's price page"
+}
+exchange 1 USD = 0.92 EUR { date = "2026-11-01", source = "central bank" }
+"#;
+
+/// A task that comes after the question and before the deploy.
+const LATE: &str = r#"task late by builder {
+  needs  = [release]
+  prompt = "Late."
+  writes = ["src/*"]
+  gates  = [unit]
+  budget { cost <= 1 EUR }
+}
+deploy ship {
+  needs    = [late]"#;
+
+/// What is changed in the night, from what to what, and how its diff begins.
+const ATTACKS: &[(&str, &str, &str)] = &[
+    ("85%", "58%", "threshold lowered gate unit require pass_rate >= 85% → pass_rate >= 58%"),
+    ("level = must", "level = may", "level lowered rule small level must → may"),
+    ("\"src/*\"", "\"src/**\"", "writes widened node build writes + src/**"),
+    ("needs = [build]\n", "needs = []\n", "approval passed by node look not asked about + build"),
+    (
+        "needs    = [release]",
+        "needs    = [smoke]",
+        "approval passed by node release holds back - ship",
+    ),
+    (
+        "needs    = [release]",
+        "needs    = []",
+        "approval passed by node look holds back - ship/verify, ship",
+    ),
+    (
+        "deploy ship {\n  needs    = [release]",
+        LATE,
+        "approval passed by node look, release not asked about + late",
+    ),
+    (
+        "\"more/*\"]\n  gates  = [unit]",
+        "\"more/*\"]\n  gates  = []",
+        "gate removed node more gates - unit",
+    ),
+    (", \"smoke\"]", ", \"smoke\"]\n  secrets = [KEY]", "secret added node smoke secrets + KEY"),
+    (
+        "tools = [\"~/.local/bin\"]",
+        "tools = [\"~/.local/bin\"], prepare = [\"x\"], network = [\"a.example\"]",
+        "network added environment tools network + a.example",
+    ),
+    (
+        ", \"smoke\"]",
+        ", \"smoke\"]\n  in_place = true",
+        "in_place added node smoke in_place false → true",
+    ),
+    (
+        "cost <= 1 EUR, attempts <= 2",
+        "cost <= 2 EUR, attempts <= 4",
+        "budget up node build cost 1.000000 EUR → 2.000000 EUR",
+    ),
+];
+
+#[test]
+fn attacks_head_the_diff() {
+    let project = Project::new(&[("rules.md", "Changes stay below 800 lines.\n")]);
+    project.write("spec.eufm", NIGHT);
+    project.eufm().args(["compile", "spec.eufm", "-o", "approved.lock"]).run().expect(0);
+    for (from, to, head) in ATTACKS {
+        assert!(NIGHT.contains(from), "{from}");
+        project.write("spec.eufm", NIGHT.replacen(from, to, 1));
+        project.compile().expect(0);
+        let shown = project.eufm().args(["diff", "--within", "approved.lock"]).run().expect(3);
+        let first = shown.stdout.lines().nth(3).unwrap_or_default();
+        let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(first, *head, "{}", shown.stdout);
+    }
+}
+
+#[test]
+fn a_writer_that_is_put_behind_the_verify_by_hand_is_refused() {
+    let project = Project::new(&[("rules.md", "Changes stay below 800 lines.\n")]);
+    project.write("spec.eufm", NIGHT);
+    project.compile().expect(0);
+    let plan = project.read("plan.lock");
+    let needs = "needs = [\"ship/verify\", \"release\"]";
+    assert!(plan.contains(needs), "{plan}");
+    project.write("other.lock", resealed(&plan.replace(needs, "needs = [\"more\", \"release\"]")));
+    project.eufm().args(["diff", "plan.lock", "other.lock"]).run().expect(2).says(&["[node.ship]"]);
+}

@@ -21,8 +21,9 @@ pub(crate) fn run(args: &DiffArgs) -> Result<ExitStatus, Failure> {
         return for_git(args);
     }
     let after = args.after.clone().unwrap_or_else(|| PathBuf::from("plan.lock"));
-    let (before, after) = (read(&args.before)?, read(&after)?);
-    let compared = compared(before, after);
+    // Reading takes longer than comparing.
+    let (before, after) = rayon::join(|| read(&args.before), || read(&after));
+    let compared = compared(before?, after?);
     if args.json {
         render::diff::json(&compared);
     } else if args.markdown {

@@ -151,20 +151,20 @@ fn unchecked_deploys(pairs: &Pairs<'_>, lost_order: &[bool], out: &mut Vec<Chang
     }
 }
 
-fn is_too_much(pairs: &Pairs<'_>, guards: usize) -> bool {
+pub(super) fn is_too_much(pairs: &Pairs<'_>, guards: usize) -> bool {
     let edges = |plan: &Plan| plan.nodes.iter().map(|node| 1 + node.needs.len()).sum::<usize>();
     let rounds = guards.div_ceil(64);
     rounds.saturating_mul(edges(pairs.before) + edges(pairs.after)) > STEPS
 }
 
-fn note_too_much(out: &mut Vec<Change>) {
+pub(super) fn note_too_much(out: &mut Vec<Change>) {
     let why = "too many changes of order to tell what passes an approval by".to_owned();
     let mut at = At { out, part: Part::Plan, name: "" };
     at.note("needs", (None, Some(why)), Some(Looser::Approval));
 }
 
 /// Gives each of up to 64 nodes a bit.
-fn bits(plan: &Plan, chosen: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
+pub(super) fn bits(plan: &Plan, chosen: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
     let mut bits = vec![0_u64; plan.nodes.len()];
     for (bit, at) in chosen.enumerate() {
         if let Some(at) = at {
@@ -175,7 +175,7 @@ fn bits(plan: &Plan, chosen: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
 }
 
 /// For each node the bits of those that stand somewhere before it.
-fn behind(plan: &Plan, own: &[u64]) -> Vec<u64> {
+pub(super) fn behind(plan: &Plan, own: &[u64]) -> Vec<u64> {
     let mut behind = vec![0_u64; plan.nodes.len()];
     for (at, node) in plan.nodes.iter().enumerate() {
         behind[at] = node
@@ -188,7 +188,7 @@ fn behind(plan: &Plan, own: &[u64]) -> Vec<u64> {
 }
 
 /// For each node the bits of itself and of those that wait for it.
-fn ahead(plan: &Plan, own: Vec<u64>) -> Vec<u64> {
+pub(super) fn ahead(plan: &Plan, own: Vec<u64>) -> Vec<u64> {
     let mut ahead = own;
     for at in (0..plan.nodes.len()).rev() {
         for need in &plan.nodes[at].needs {
@@ -198,7 +198,7 @@ fn ahead(plan: &Plan, own: Vec<u64>) -> Vec<u64> {
     ahead
 }
 
-fn named(names: &[&str], count: usize) -> String {
+pub(super) fn named(names: &[&str], count: usize) -> String {
     match count - names.len() {
         0 => names.join(", "),
         rest => format!("{} and {rest} more", names.join(", ")),

@@ -18,6 +18,7 @@ mod nodes;
 mod pairs;
 mod parts;
 mod text;
+mod unseen;
 mod whole;
 mod work;
 
@@ -122,6 +123,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     parts::generated(pairs, out);
     compare_nodes(pairs, out);
     guards::compare(pairs, out);
+    unseen::compare(pairs, out);
     money::prices(before, after, out);
     money::exchange(before, after, out);
     bounds::lost_proofs(before, after, out);
