@@ -163,6 +163,12 @@ pub(super) fn note_too_much(out: &mut Vec<Change>) {
     at.note("needs", (None, Some(why)), Some(Looser::Approval));
 }
 
+/// For each node whether a deploy stands somewhere behind it.
+pub(super) fn deployed(plan: &Plan) -> Vec<bool> {
+    let is_deploy = plan.nodes.iter().map(|node| matches!(node.work, Work::Deploy { .. }));
+    ahead(plan, is_deploy.map(u64::from).collect()).into_iter().map(|bits| bits != 0).collect()
+}
+
 /// Gives each of up to 64 nodes a bit.
 pub(super) fn bits(plan: &Plan, chosen: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
     let mut bits = vec![0_u64; plan.nodes.len()];

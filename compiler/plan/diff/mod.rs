@@ -133,11 +133,12 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
 fn compare_nodes(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     let mut effort = nodes::Effort::default();
     let mut allowed = None;
+    let is_deployed = guards::deployed(pairs.after);
     for (at, node) in pairs.after.nodes.iter().enumerate() {
         match pairs.partner_before(NodeIndex::new(at)) {
             Some(partner) => {
                 let old = &pairs.before.nodes[partner.get()];
-                nodes::compare(pairs, (old, node), &mut effort, out);
+                nodes::compare(pairs, (old, node), is_deployed[at], &mut effort, out);
             }
             None => {
                 let allowed = allowed.get_or_insert_with(|| added::Allowed::of(pairs));

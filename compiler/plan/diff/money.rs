@@ -27,11 +27,12 @@ pub(super) fn prices(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
         );
     }
     for &one in &likes.added {
+        // What had no price was refused under a cap.
         let model = new[one].model.clone();
         At { out, part: Part::Prices, name: &new[one].model }.note(
             "name",
             (None, Some(model)),
-            None,
+            Some(Looser::Price),
         );
     }
 }
@@ -149,12 +150,16 @@ pub(super) fn exchange(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
     for (one, name) in new.iter().zip(&new_names) {
         let mut at = At { out, part: Part::Exchange, name };
         match old_names.iter().position(|known| known == name) {
-            None => at.note("name", (None, Some(name.clone())), None),
+            // A rate is read both ways, so it may stand for another one.
+            None => at.note("name", (None, Some(name.clone())), Some(Looser::Price)),
             Some(place) => rate((&old[place], one), caps, &mut at),
         }
     }
-    for name in old_names.iter().filter(|name| !new_names.contains(name)) {
-        At { out, part: Part::Exchange, name }.note("name", (Some(name.clone()), None), None);
+    for (one, name) in old.iter().zip(&old_names).filter(|(_, name)| !new_names.contains(name)) {
+        let back = format!("{}-{}", one.to.currency, one.from.currency);
+        // The one the other way round counts then.
+        let looser = new_names.contains(&back).then_some(Looser::Price);
+        At { out, part: Part::Exchange, name }.note("name", (Some(name.clone()), None), looser);
     }
 }
 

@@ -9,7 +9,7 @@ use super::pairs::Pairs;
 use super::text::Texts;
 use super::work;
 use crate::lockfile::spell_input;
-use crate::{Accept, Input, Node, NodeIndex, OnFail, Overlap, Writes};
+use crate::{Accept, Input, InputPart, Node, NodeIndex, OnFail, Overlap, Writes};
 
 /// What comparing nodes uses up.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(super) struct Effort {
 pub(super) fn compare(
     pairs: &Pairs<'_>,
     (before, after): (&Node, &Node),
+    is_deployed: bool,
     effort: &mut Effort,
     out: &mut Vec<Change>,
 ) {
@@ -48,8 +49,7 @@ pub(super) fn compare(
     }
     let mut at = At { out, part: Part::Node, name: &after.name };
     at.text("name", (name, &after.name), None);
-    work::compare(pairs, (work, &after.work), &mut effort.texts, &mut at);
-    let reaches_out = work::reaches_out(&after.work);
+    work::compare(pairs, (work, &after.work), (is_deployed, &mut effort.texts), &mut at);
     list_of_needs(pairs, (needs, &after.needs), &mut at);
     at.value(
         "accept",
@@ -63,11 +63,16 @@ pub(super) fn compare(
     };
     let old = spelled(inputs, &|node| pairs.before.nodes[node.get()].name.clone());
     let new = spelled(&after.inputs, &|node| name_before(pairs, node));
-    // What a person wrote is trusted as the approval is.
-    let is_trusted = |input: &str| !reaches_out || input.starts_with("note of ");
-    let input = |input: &str| (!is_trusted(input)).then_some(Looser::Input);
-    at.list("inputs", (&old, &new), |_| None, input);
-    compare_reads((reads, &after.reads), writes, &mut effort.globs, &mut at);
+    let untrusted = untrusted_inputs(pairs, after, &new);
+    at.list(
+        "inputs",
+        (&old, &new),
+        |_| None,
+        |input| untrusted.contains(&input).then_some(Looser::Input),
+    );
+    // A gate that sees less may miss what it would find.
+    let hidden = (!after.gates.is_empty()).then_some(Looser::Check);
+    compare_reads((reads, &after.reads), (writes, hidden), &mut effort.globs, &mut at);
     compare_writes((writes, &after.writes), &mut effort.globs, &mut at);
     at.value(
         "overlap",
@@ -84,6 +89,22 @@ pub(super) fn compare(
         |it| Some(it.word().to_owned()),
         |old, new| (hold(*new) < hold(*old)).then_some(Looser::OnFail),
     );
+}
+
+/// Lists the inputs by which what nobody approved may reach a place beyond the
+/// sandbox, or what was made with a secret a place that has none. What a person
+/// wrote is trusted as the approval is.
+fn untrusted_inputs<'a>(pairs: &Pairs<'_>, node: &Node, spelled: &'a [String]) -> Vec<&'a str> {
+    let reaches_out = work::reaches_out(&node.work);
+    let has_secrets = |input: &Input| {
+        let command = pairs.after.nodes[input.node.get()].work.command();
+        command.is_some_and(|command| command.in_place || !command.secrets.is_empty())
+    };
+    let inputs = node.inputs.iter().zip(spelled);
+    inputs
+        .filter(|(input, _)| input.part != InputPart::Note && (reaches_out || has_secrets(input)))
+        .map(|(_, spelled)| spelled.as_str())
+        .collect()
 }
 
 /// How much two nodes are kept apart.
@@ -210,7 +231,7 @@ impl Lists<'_> {
 /// before was seen too.
 fn compare_reads(
     (before, after): (&Option<Vec<String>>, &Option<Vec<String>>),
-    writes: &Writes,
+    (writes, hidden): (&Writes, Option<Looser>),
     globs: &mut Globs,
     at: &mut At<'_>,
 ) {
@@ -219,14 +240,14 @@ fn compare_reads(
             let mut seen: Vec<&str> = before.iter().map(String::as_str).collect();
             seen.extend(writes.globs().unwrap_or_default().iter().map(String::as_str));
             let wider = |glob: &str| (!globs.is_within(glob, &seen)).then_some(Looser::Reads);
-            at.list("reads", (before, after), |_| None, wider);
+            at.list("reads", (before, after), |_| hidden, wider);
         }
         (Some(before), None) => {
             let shown = (Some(joined(before)), Some(EVERYTHING.to_owned()));
             at.note("reads", shown, Some(Looser::Reads));
         }
         (None, Some(after)) => {
-            at.note("reads", (Some(EVERYTHING.to_owned()), Some(joined(after))), None);
+            at.note("reads", (Some(EVERYTHING.to_owned()), Some(joined(after))), hidden);
         }
         (None, None) => {}
     }

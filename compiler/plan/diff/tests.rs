@@ -223,6 +223,13 @@ const LOOSENED: &[(&str, Looser, Alter)] = &[
         it.prices[0].long.as_mut().expect("there").above = Tokens(300_000);
     }),
     ("answers are shorter", Looser::Price, |it| it.prices[0].max_output = Some(Tokens(1_000))),
+    ("another model with a price", Looser::Price, |it| {
+        let model = "gpt-6".to_owned();
+        it.prices.push(crate::ModelPrice { model, ..it.prices[0].clone() });
+    }),
+    ("a command reads what a trusted one wrote", Looser::Input, |it| {
+        it.nodes[SMOKE].inputs.push(Input { node: NodeIndex::new(TIDY), part: InputPart::Stdout });
+    }),
     ("an older price", Looser::Price, |it| it.prices[0].date = "2025-06-12".to_owned()),
     ("a cheaper currency", Looser::Price, |it| it.exchange[0].to = money("0.80 EUR")),
     ("an older rate", Looser::Price, |it| it.exchange[0].date = "2025-11-01".to_owned()),
@@ -292,6 +299,17 @@ const UNJUDGED: &[(&str, Looser, Alter)] = &[
     ("another trusted command", Looser::Program, |it| {
         command(it, TIDY).run = strings(&["make", "untidy"]);
     }),
+    ("another command before a deploy", Looser::Check, |it| {
+        command(it, SMOKE).run = strings(&["true"]);
+    }),
+    ("its variables", Looser::Check, |it| {
+        command(it, COLLECT).vars.pop();
+    }),
+    ("its folder", Looser::Check, |it| command(it, COLLECT).cwd = None),
+    ("a rate that is read the other way round", Looser::Price, |it| {
+        let (from, to) = (money("1 EUR"), money("100 USD"));
+        it.exchange.insert(0, crate::Exchange { from, to, ..it.exchange[0].clone() });
+    }),
     ("another program that makes a file", Looser::Program, |it| {
         it.generated[0].run.push("-v".to_owned());
     }),
@@ -331,9 +349,6 @@ const NEUTRAL: &[(&str, Alter)] = &[
     ("implements", |it| it.nodes[SCHEMA].implements.clear()),
     ("order of gates", |it| it.nodes[STORY].gates.reverse()),
     ("order of tools", |it| it.environments[0].tools.reverse()),
-    ("what a command in the sandbox runs", |it| command(it, SMOKE).run.push("-v".to_owned())),
-    ("its variables", |it| command(it, COLLECT).vars.clear()),
-    ("its folder", |it| command(it, COLLECT).cwd = None),
     ("a status in its own words", |it| command(it, SMOKE).ok = vec![0]),
     ("a need more", |it| it.nodes[TIDY].needs.push(NodeIndex::new(SCHEMA))),
     ("a glob that says the same", |it| it.nodes[SCHEMA].writes = globs(&["src/**", "src/**"])),
@@ -504,6 +519,25 @@ fn what_the_nodes_may_ask_counts_where_the_run_has_no_cap() {
     assert_eq!(found(&capped(Some("9 EUR")), &more(capped(Some("9 EUR")))), []);
     assert_eq!(found(&capped(Some("3 EUR")), &more(capped(Some("3 EUR")))), [Looser::Overcommit]);
     assert_eq!(found(&more(capped(None)), &capped(None)), []);
+}
+
+#[test]
+fn a_command_that_no_deploy_waits_for_is_no_check() {
+    let (before, mut after) = (hello(), hello());
+    command(&mut after, 2).run = strings(&["true"]);
+    assert_eq!(found(&before, &after), []);
+}
+
+#[test]
+fn a_gate_that_sees_less_is_another_check() {
+    let sees = |globs: &[&str]| {
+        let mut plan = everything();
+        plan.nodes[SCHEMA].reads = Some(strings(globs));
+        plan
+    };
+    assert_eq!(found(&everything(), &sees(&["src/**"])), [Looser::Check]);
+    assert_eq!(found(&sees(&["src/**", "tests/**"]), &sees(&["src/**"])), [Looser::Check]);
+    assert_eq!(found(&sees(&["src/**"]), &everything()), [Looser::Reads]);
 }
 
 #[test]

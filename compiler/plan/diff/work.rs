@@ -12,7 +12,7 @@ use crate::{Command, Recovery, Work};
 pub(super) fn compare(
     pairs: &Pairs<'_>,
     (before, after): (&Work, &Work),
-    texts: &mut Texts,
+    (is_deployed, texts): (bool, &mut Texts),
     at: &mut At<'_>,
 ) {
     match (before, after) {
@@ -31,7 +31,12 @@ pub(super) fn compare(
             compare_text("prompt", (prompt, told), texts, at);
         }
         (Work::Command(command), Work::Command(other)) => {
-            compare_commands((command, other), reaches_out(after), at);
+            // Before a deploy a command may be there to check something.
+            let program = match reaches_out(after) {
+                true => Some(Looser::Program),
+                false => is_deployed.then_some(Looser::Check),
+            };
+            compare_commands((command, other), program, at);
         }
         (Work::Approval { ask }, Work::Approval { ask: asked }) => {
             compare_text("ask", (ask, asked), texts, at);
@@ -40,7 +45,7 @@ pub(super) fn compare(
             Work::Deploy { command, folders, recovery },
             Work::Deploy { command: other, folders: opened, recovery: recovered },
         ) => {
-            compare_commands((command, other), true, at);
+            compare_commands((command, other), Some(Looser::Program), at);
             at.list("folders", (folders, opened), |_| None, |_| Some(Looser::Folder));
             at.value(
                 "recovery",
@@ -104,14 +109,17 @@ fn compare_text(
     }
 }
 
-/// Compares what runs. Where it reaches beyond the sandbox, no machine can judge
-/// what another program does with that.
-fn compare_commands((before, after): (&Command, &Command), reaches_out: bool, at: &mut At<'_>) {
+/// Compares what runs. What another program does with a reach beyond the sandbox, or
+/// what it leaves unchecked, no machine can judge: `program` says which of that counts.
+fn compare_commands(
+    (before, after): (&Command, &Command),
+    program: Option<Looser>,
+    at: &mut At<'_>,
+) {
     // A new key of commands is compared here or in `reach`: without `..` this does not compile.
     let Command { run, cwd, vars, ok, stdout: _, network: _, secrets: _, in_place: _, shell: _ } =
         before;
     reach((before, after), at);
-    let program = reaches_out.then_some(Looser::Program);
     at.value("run", (run, &after.run), |run| Some(command_line(run)), |_, _| program);
     at.value("cwd", (cwd, &after.cwd), Clone::clone, |_, _| program);
     let spelled = |vars: &[(String, String)]| -> Vec<String> {
