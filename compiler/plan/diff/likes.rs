@@ -75,3 +75,39 @@ impl Likes {
         self.of_after[at]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Thing = (&'static str, u8);
+
+    fn likes(before: &'static [Thing], after: &'static [Thing]) -> Likes {
+        Likes::of((before, after), |thing| thing.0, |thing| thing.1)
+    }
+
+    #[test]
+    fn a_name_decides_before_content_does() {
+        let found = likes(&[("a", 1), ("b", 2)], &[("a", 2), ("c", 2)]);
+        assert_eq!(found.both, [(0, 0), (1, 1)]);
+        assert!(found.removed.is_empty() && found.added.is_empty());
+        let found = likes(&[("a", 1), ("b", 2)], &[("b", 1)]);
+        assert_eq!((found.both, found.removed), (vec![(1, 0)], vec![0]));
+    }
+
+    #[test]
+    fn one_thing_is_found_again_once() {
+        let found = likes(&[("a", 1)], &[("x", 1), ("y", 1)]);
+        assert_eq!((&found.both, &found.added), (&vec![(0, 0)], &vec![1]));
+        // What names the second one means the same all the same.
+        assert_eq!((found.after(0), found.after(1)), (Some(0), Some(0)));
+        assert!(!found.is_same());
+    }
+
+    #[test]
+    fn what_was_equal_is_compared_as_one() {
+        let found = likes(&[("a", 1), ("b", 1)], &[("b", 1), ("c", 3)]);
+        assert_eq!((found.before(1), found.after(0), found.after(1)), (0, Some(0), None));
+        assert_eq!((found.removed, found.added), (vec![0], vec![1]));
+    }
+}

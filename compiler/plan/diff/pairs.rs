@@ -1,9 +1,10 @@
-//! Which node of one plan is which of the other: by name, else by equal content.
+//! Which node of one plan is which of the other: by name, else by equal content, else
+//! by what it is told, asks or runs.
 //!
 //! Nodes are looked at in plan order, so what a node needs has its partner
 //! before it. Unaware of what differs between partners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::likes::Likes;
 use crate::{AgentIndex, EnvironmentIndex, GateIndex, Node, NodeIndex, Plan, Rule, Work};
@@ -86,10 +87,10 @@ impl<'a> Pairs<'a> {
     }
 
     fn by_content(&mut self) {
-        let mut texts: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
+        let mut texts: BTreeMap<Vec<&str>, VecDeque<usize>> = BTreeMap::new();
         for (at, node) in self.before.nodes.iter().enumerate() {
             if self.of_before[at].is_none() {
-                texts.entry(text(node)).or_default().push(at);
+                texts.entry(text(node)).or_default().push_back(at);
             }
         }
         if texts.is_empty() {
@@ -101,8 +102,19 @@ impl<'a> Pairs<'a> {
             }
             let Some(left) = texts.get_mut(&text(&self.after.nodes[at])) else { continue };
             let mut tried = left.iter().take(TRIED);
-            if let Some(place) = tried.position(|&other| self.is_alike(other, at)) {
-                let partner = left.remove(place);
+            let place = tried.position(|&other| self.is_alike(other, at));
+            if let Some(partner) = place.and_then(|place| left.remove(place)) {
+                self.marry(partner, at);
+            }
+        }
+        // What does the same under another name, and is held otherwise, is no new node:
+        // else a name would be a way around what held it.
+        for at in 0..self.after.nodes.len() {
+            let node = &self.after.nodes[at];
+            if self.of_after[at].is_none()
+                && !matches!(node.work, Work::Verify { .. })
+                && let Some(partner) = texts.get_mut(&text(node)).and_then(VecDeque::pop_front)
+            {
                 self.marry(partner, at);
             }
         }

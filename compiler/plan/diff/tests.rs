@@ -388,6 +388,30 @@ fn what_loosens_nothing_is_a_difference_and_no_escalation() {
 }
 
 #[test]
+fn a_plan_whose_nodes_all_have_other_names_is_told_as_renamed() {
+    let mut after = everything();
+    after.nodes.iter_mut().for_each(|node| node.name.insert_str(0, "night/"));
+    after.gates[1].name = "unit@night/story[\"search\"]".to_owned();
+    let told = diff(&everything(), &after);
+    assert!(told.escalations.is_empty(), "{:?}", told.escalations);
+    assert!(told.added.is_empty() && told.removed.is_empty(), "{told:?}");
+    assert!(told.changes.iter().all(|change| change.key == "name"), "{:?}", told.changes);
+    assert_eq!(told.changes.len(), after.nodes.len() + 1);
+}
+
+#[test]
+fn another_name_is_no_way_around_what_held_a_node() {
+    let mut after = everything();
+    "scheme".clone_into(&mut after.nodes[SCHEMA].name);
+    after.nodes[SCHEMA].gates.clear();
+    let told = diff(&everything(), &after);
+    assert!(told.added.is_empty() && told.removed.is_empty(), "{told:?}");
+    let names: Vec<_> = told.changes.iter().map(|it| (it.key.as_ref(), it.name.as_str())).collect();
+    assert_eq!(names, [("name", "scheme")]);
+    assert_eq!(found(&everything(), &after), [Looser::Gate]);
+}
+
+#[test]
 fn what_holds_more_is_no_escalation() {
     for alter in [
         (|it: &mut Plan| it.nodes[SCHEMA].writes = globs(&["src/schema/**", "src/*.rs"])) as Alter,
