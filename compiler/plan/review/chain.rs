@@ -52,7 +52,10 @@ mod tests {
         plan.nodes[1].budget.wall = Some(Millis(900_001));
         assert_eq!(names(&plan), ["readme", "smoke"]);
         let chain = ["schema", "telemetry/collector[\"felix\"]", "review", "collect", "smoke"];
-        assert_eq!(names(&everything()), [&chain[..], &["look", "release", "ship"]].concat());
+        assert_eq!(
+            names(&everything()),
+            [&chain[..], &["ship/verify", "look", "release", "ship"]].concat()
+        );
         plan.nodes.clear();
         assert_eq!(names(&plan), [""; 0]);
     }
