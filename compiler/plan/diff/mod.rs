@@ -165,4 +165,6 @@ fn order(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
 }
 
 #[cfg(test)]
+mod order_test;
+#[cfg(test)]
 mod tests;
