@@ -6,10 +6,9 @@
 //! found.
 
 use eufm_plan::diff::{Bounds, Line, Named, Sign};
-use eufm_runner::printable;
 
 use super::rows::{Row, rows};
-use super::{Compared, verdict};
+use super::{Compared, verdict, visible};
 
 /// How many rows are seen without unfolding, and with it.
 const OPEN: usize = 12;
@@ -22,13 +21,11 @@ const LINES_FOLDED: usize = 120;
 /// How many texts are shown by their lines; a comment has a bound of its own.
 const TEXTS: usize = 15;
 
-/// How much of a line is shown.
-const LINE_MAX: usize = 200;
-
 /// Makes the comment.
 pub(super) fn page(compared: &Compared) -> String {
     let diff = &compared.diff;
-    let mut out = format!("### {}: {}\n", code(&compared.after.file), verdict(diff));
+    let mut out =
+        format!("### {}: {}\n", code(&visible::name(&compared.after.file)), verdict(diff));
     if diff.is_empty() {
         return out;
     }
@@ -95,7 +92,7 @@ fn came_and_went(out: &mut String, added: &[Named], removed: &[Named]) {
     }
     let head = "| nodes | kind | |\n|---|---|---|\n";
     table(out, head, &signed, |(what, node)| {
-        format!("| {} | {} | {what} |\n", code(&printable::line(&node.name, LINE_MAX)), node.kind)
+        format!("| {} | {} | {what} |\n", code(&visible::name(&node.name)), node.kind)
     });
 }
 
@@ -121,25 +118,25 @@ fn changed_text(out: &mut String, row: &Row<'_>) {
 }
 
 fn line(line: &Line) -> String {
-    let text = printable::lines(&line.text.replace('\n', " "));
-    let text: String = text.chars().take(LINE_MAX).collect();
+    let text = visible::line(&line.text);
     match line.sign {
         Sign::Removed => format!("-{text}\n"),
         Sign::Added => format!("+{text}\n"),
         Sign::Same => format!(" {text}\n"),
-        Sign::Gap => "@@ @@\n".to_owned(),
+        Sign::Gap => format!("@@ {text} @@\n"),
     }
 }
 
 fn glance(out: &mut String, bounds: &Bounds) {
     out.push_str("\n| it comes to | before | after |\n|---|---|---|\n");
     for line in &bounds.lines {
-        let (before, after) = (code(&line.before), code(&line.after));
+        let (before, after) =
+            (code(&visible::line(&line.before)), code(&visible::line(&line.after)));
         let before = if line.before == line.after { "(the same)".to_owned() } else { before };
         out.push_str(&format!("| {} | {before} | {after} |\n", line.about));
     }
     for entry in bounds.entries.iter().take(OPEN) {
-        let text = code(&printable::line(&entry.entry, LINE_MAX));
+        let text = code(&visible::line(&entry.entry));
         let (before, after) = if entry.is_new { ("–", &*text) } else { (&*text, "–") };
         out.push_str(&format!("| {} | {before} | {after} |\n", entry.about));
     }
@@ -150,7 +147,7 @@ fn glance(out: &mut String, bounds: &Bounds) {
 
 /// Shows a text as code in a line or a cell of a table.
 fn code(text: &str) -> String {
-    let text = printable::lines(text).replace(['\n', '\t'], " ").replace('|', "\\|");
+    let text = text.replace('|', "\\|");
     let fence = fence(&text, 1);
     // A blank keeps a quote at the edge from being taken for the fence.
     let gap = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };

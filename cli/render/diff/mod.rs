@@ -1,7 +1,7 @@
 //! Shows what differs between two plans: for people, for a review comment, for
 //! programs.
 //!
-//! `rows.rs` gathers what is the same for many nodes; `text.rs`, `markdown.rs` and
+//! `rows.rs` gathers what is the same for many nodes, `visible.rs` hides nothing; `text.rs`, `markdown.rs` and
 //! `document.rs` are the forms. Unaware of how differences are found.
 
 mod document;
@@ -10,6 +10,7 @@ mod forms_test;
 mod markdown;
 mod rows;
 mod text;
+mod visible;
 
 use eufm_plan::Digest;
 use eufm_plan::diff::Diff;

@@ -5,16 +5,11 @@
 use std::collections::BTreeMap;
 
 use eufm_plan::diff::{Change, Line, Looser, Part};
-use eufm_runner::printable;
+
+use super::visible;
 
 /// How many names a row has.
 const NAMED: usize = 3;
-
-/// How much of a value is shown.
-const VALUE_MAX: usize = 160;
-
-/// How much of a name is shown.
-const NAME_MAX: usize = 80;
 
 /// One difference, or several that are the same but for their names.
 #[derive(Debug)]
@@ -87,7 +82,7 @@ impl<'a> Row<'a> {
         if self.names.is_empty() {
             return word.to_owned();
         }
-        let names = self.names.iter().map(|name| printable::line(name, NAME_MAX));
+        let names = self.names.iter().map(|name| visible::name(name));
         let names = names.collect::<Vec<_>>().join(", ");
         match self.count - self.names.len() {
             0 => format!("{word} {names}"),
@@ -97,15 +92,15 @@ impl<'a> Row<'a> {
 
     /// Returns what was and what is there, where that is to be shown.
     pub(super) fn values(&self) -> (Option<String>, Option<String>) {
-        let shown = |value: &str| match printable::line(value, VALUE_MAX) {
-            empty if empty.is_empty() => "\"\"".to_owned(),
-            shown => shown,
-        };
         match self.what {
             What::Came => (None, Some("added".to_owned())),
             What::Went => (None, Some("removed".to_owned())),
             What::Changed => (None, Some("changed".to_owned())),
-            What::Values(before, after) => (before.map(shown), after.map(shown)),
+            What::Values(Some(before), Some(after)) => {
+                let (before, after) = visible::values(before, after);
+                (Some(before), Some(after))
+            }
+            What::Values(before, after) => (before.map(visible::value), after.map(visible::value)),
         }
     }
 

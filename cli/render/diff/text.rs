@@ -3,19 +3,15 @@
 //! Unaware of how differences are found.
 
 use eufm_plan::diff::{Bounds, Line, Named, Sign};
-use eufm_runner::printable;
 
 use super::rows::{Row, rows};
-use super::{Compared, verdict};
+use super::{Compared, verdict, visible};
 
 /// How many rows of one list are shown.
 const ROWS_MAX: usize = 60;
 
 /// How many lines of one text are shown.
 const LINES_MAX: usize = 60;
-
-/// How much of a line of a text is shown.
-const LINE_MAX: usize = 200;
 
 /// The widest column.
 const WIDTH_MAX: usize = 44;
@@ -26,11 +22,7 @@ pub(super) fn page(compared: &Compared, colour: bool) -> String {
     let paint = Paint(colour);
     let (before, after) = (&compared.before, &compared.after);
     let mut lines = vec![
-        format!(
-            "{} → {}",
-            printable::line(&before.file, LINE_MAX),
-            printable::line(&after.file, LINE_MAX)
-        ),
+        format!("{} → {}", visible::name(&before.file), visible::name(&after.file)),
         match diff.is_escalated() {
             true => paint.red(&verdict(diff)),
             false => paint.bold(&verdict(diff)),
@@ -118,13 +110,12 @@ fn text(lines: &[Line], paint: &Paint) -> Vec<String> {
         .iter()
         .take(LINES_MAX)
         .map(|line| {
-            let text = printable::lines(&line.text.replace('\n', " "));
-            let text: String = text.chars().take(LINE_MAX).collect();
+            let text = visible::line(&line.text);
             match line.sign {
                 Sign::Removed => paint.gone(&format!("      - {text}")),
                 Sign::Added => paint.come(&format!("      + {text}")),
                 Sign::Same => format!("        {text}"),
-                Sign::Gap => "        …".to_owned(),
+                Sign::Gap => format!("        {text}"),
             }
         })
         .collect();
@@ -146,7 +137,7 @@ fn came_and_went(added: &[Named], removed: &[Named], paint: &Paint) -> Vec<Strin
         .map(|(count, what)| format!("{} {what}", crate::render::count(count, "node")))
         .collect();
     lines.push(paint.bold(&counts.join(", ")));
-    let row = |node: &Named| format!("{} ({})", printable::line(&node.name, LINE_MAX), node.kind);
+    let row = |node: &Named| format!("{} ({})", visible::name(&node.name), node.kind);
     lines.extend(added.iter().take(ROWS_MAX).map(|node| paint.come(&format!("  + {}", row(node)))));
     if added.len() > ROWS_MAX {
         lines.push(format!("  … and {} more added", added.len() - ROWS_MAX));
@@ -164,7 +155,7 @@ fn glance(bounds: &Bounds, paint: &Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for line in &bounds.lines {
         let (about, before, after) =
-            (line.about, printable::lines(&line.before), printable::lines(&line.after));
+            (line.about, visible::line(&line.before), visible::line(&line.after));
         if before == after {
             lines.push(format!("  {about:<7} {after}"));
         } else {
@@ -178,7 +169,7 @@ fn glance(bounds: &Bounds, paint: &Paint) -> Vec<String> {
             about = entry.about;
             lines.push(format!("  {about}"));
         }
-        let text = printable::line(&entry.entry, LINE_MAX);
+        let text = visible::line(&entry.entry);
         lines.push(match entry.is_new {
             true => paint.come(&format!("    + {text}")),
             false => paint.gone(&format!("    - {text}")),

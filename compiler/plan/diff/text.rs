@@ -27,7 +27,7 @@ pub enum Sign {
     Added,
     /// It was and is there.
     Same,
-    /// Lines that did not change are left out here; the text says how many.
+    /// A remark: lines that did not change are left out here, or the line has no end.
     Gap,
 }
 
@@ -73,7 +73,7 @@ impl Texts {
             lines.extend(new_core.iter().map(|line| (Sign::Added, *line)));
         }
         lines.extend(old_rest[old_core.len()..].iter().map(|line| (Sign::Same, *line)));
-        folded(&lines)
+        folded(&lines, before.ends_with('\n') != after.ends_with('\n'))
     }
 }
 
@@ -90,8 +90,9 @@ fn sign(tag: ChangeTag) -> Sign {
     }
 }
 
-/// Leaves out what is far from any change.
-fn folded(lines: &[(Sign, &str)]) -> Vec<Line> {
+/// Leaves out what is far from any change; says where a line has no end, if that
+/// differs.
+fn folded(lines: &[(Sign, &str)], ends_differ: bool) -> Vec<Line> {
     let mut is_near = vec![false; lines.len()];
     for at in (0..lines.len()).filter(|&at| lines[at].0 != Sign::Same) {
         let end = lines.len().min(at + AROUND + 1);
@@ -111,6 +112,9 @@ fn folded(lines: &[(Sign, &str)]) -> Vec<Line> {
         gap(&mut hidden, &mut shown);
         let text = line.strip_suffix('\n').unwrap_or(line).to_owned();
         shown.push(Line { sign: *sign, text });
+        if ends_differ && !line.ends_with('\n') {
+            shown.push(Line { sign: Sign::Gap, text: "(no line end)".to_owned() });
+        }
     }
     gap(&mut hidden, &mut shown);
     shown
@@ -144,8 +148,10 @@ mod tests {
 
     #[test]
     fn a_line_end_at_the_end_counts() {
-        assert_eq!(compared(&mut Texts::default(), "a", "a\n"), ["-a", "+a"]);
+        let shown = ["-a", "@(no line end)", "+a"];
+        assert_eq!(compared(&mut Texts::default(), "a", "a\n"), shown);
         assert_eq!(compared(&mut Texts::default(), "", "a"), ["+a"]);
+        assert_eq!(compared(&mut Texts::default(), "x", "a"), ["-x", "+a"]);
         assert_eq!(compared(&mut Texts::default(), "a\nb", "a"), ["-a", "-b", "+a"]);
     }
 

@@ -143,7 +143,8 @@ fn push_escape(out: &mut String, c: char) {
 
 /// Tells whether a character has no shape of its own or changes the order of
 /// others: a reviewer must see that it is there.
-fn is_hidden(c: char) -> bool {
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
