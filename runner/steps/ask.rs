@@ -56,7 +56,7 @@ fn show(shop: &Workshop, node: NodeIndex, origins: &Origins) -> Result<(), StepE
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(shop.node_dir(node))?;
-    let sources = origins.find(&shop.vault, &shop.run, &shop.plan)?;
+    let sources = origins.find(&shop.vault, &shop.run, (&shop.plan, shop.node(node)))?;
     match inputs::gather(&shop.vault, &shop.plan, planned, &sources)? {
         Ok(gathered) => gathered.write(&folder)?,
         Err(why) => {

@@ -353,6 +353,19 @@ fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
             "needs = [\"smoke\"]\nwrites = [\"a\"]",
             "a verify node reads and changes nothing of its own",
         ),
+    ] {
+        let refusal = refusal_in(old, new);
+        assert!(refusal.contains(message), "{refusal}");
+    }
+    let mut plan = everything();
+    plan.nodes.truncate(12);
+    let refusal = read(&write(&plan)).expect_err("the deploy is gone").to_string();
+    assert!(refusal.contains("no deploy of its name needs it"), "{refusal}");
+}
+
+#[test]
+fn what_a_deploy_cannot_say_is_refused() {
+    for (old, new, message) in [
         ("folders = [\"/srv/www\"]", "folders = [\"srv\"]", "`srv` is neither absolute nor below"),
         ("folders = [\"/srv/www\"]", "folders = [\"/srv/../etc\"]", "is neither absolute nor"),
         ("in_place = true", "folders = [\"/srv\"]", "its `kind` has no key `folders`"),
@@ -371,10 +384,6 @@ fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
         let refusal = refusal_in(old, new);
         assert!(refusal.contains(message), "{refusal}");
     }
-    let mut plan = everything();
-    plan.nodes.truncate(12);
-    let refusal = read(&write(&plan)).expect_err("the deploy is gone").to_string();
-    assert!(refusal.contains("no deploy of its name needs it"), "{refusal}");
 }
 
 #[test]
