@@ -443,6 +443,39 @@ fn with_kills(project: &Project, exec: impl Fn() -> Invocation, replies: &[usize
 }
 
 #[test]
+fn killed_again_and_again_forks_end_as_if_they_had_not_been() {
+    let provider = Provider::start(script);
+    let spec = spec(&provider.url());
+    let whole = Project::of_spec(&spec);
+    exec(&whole).run().expect(0);
+    let killed = Project::of_spec(&spec);
+    for growth in [6, 9, 3, 14, 8, 5, 12, 7] {
+        let records = killed.journal().len() + growth;
+        let mut run = exec(&killed).start();
+        until("the journal to grow", || {
+            (run.has_ended() || killed.journal().len() >= records).then_some(())
+        });
+        run.kill();
+    }
+    exec(&killed).run().expect(0);
+    assert_eq!(killed.tree(), whole.tree());
+    for node in ["schema", FELIX, ORADEA, "review"] {
+        assert_eq!(killed.facts(node, "committed").len(), 1, "{node}");
+    }
+    // Whatever was cut short, each fork knows what its parent knows, once.
+    for asked in provider.asked().iter().filter(|asked| task(asked) != "schema") {
+        let history = history(asked);
+        let says = |text: &str| {
+            let texts = history.iter().filter_map(|item| item["content"][0]["text"].as_str());
+            texts.filter(|said| said.starts_with(text)).count()
+        };
+        assert_eq!((says("Define the schema."), says("Write the collector for")), (1, 1));
+        assert!(says("The schema is there.") >= 1, "{}", asked.body);
+    }
+    killed.nothing_is_left();
+}
+
+#[test]
 fn forks_are_recorded_and_replayed_killed_or_not() {
     for kills in [&[][..], &[1, 5]] {
         let provider = Provider::start(script);
@@ -464,4 +497,37 @@ fn forks_are_recorded_and_replayed_killed_or_not() {
             assert_eq!(loose.tree(), first.tree());
         }
     }
+}
+
+#[test]
+fn a_script_answers_a_fork_from_its_own_first_reply() {
+    let spec = r#"edition 1
+pipeline scripted { base = "main" }
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5" }
+task plan by builder { prompt = "Plan it.", writes = [] }
+task make by builder {
+  session = plan
+  inputs  = [plan.answer]
+  prompt  = "Make it."
+  writes  = ["made.txt"]
+}
+"#;
+    let project = Project::of_spec(spec);
+    let cassette = r#"format = 1
+
+[[node.plan]]
+expect = "Plan it."
+say = "Write one word."
+
+[[node.make]]
+expect = "/in/plan/answer is plan.answer"
+shell = "cp /in/plan/answer made.txt"
+
+[[node.make]]
+say = "Made."
+"#;
+    project.write("cassette.toml", cassette);
+    project.exec_agents().run().expect(0);
+    assert_eq!(project.merged("made.txt"), "Write one word.");
+    assert_eq!(project.facts("make", "replied").len(), 2);
 }

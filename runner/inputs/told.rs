@@ -5,7 +5,9 @@
 
 use super::{Given, SEEN_AT};
 
-/// How the block begins.
+/// How the block begins. Other words here are told to agents whose results of
+/// before were made under these: they call for another `GENERATION` of keys, and
+/// recordings differ in them.
 const HEAD: &str = "\n\n---\nResults of earlier tasks are given to you as read-only files:\n";
 
 /// How it ends.
