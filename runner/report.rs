@@ -15,7 +15,7 @@ use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::ledger::hourly;
 use crate::limits::Facility;
-use crate::people::{Decision, words};
+use crate::people::{About, Decision, words};
 use crate::protections::Guarded;
 use crate::state::{Merge, NodeRun, RuleAnswer, RunState};
 
@@ -130,6 +130,9 @@ pub struct NodeReport {
 pub struct QuestionReport {
     /// What about: approval, escalation, recovery or rule.
     pub about: Cow<'static, str>,
+    /// The rule that it is about, if it is about one; the answer names it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The question.
     pub ask: String,
     /// The tree that an answer is bound to.
@@ -252,6 +255,10 @@ fn question(plan: &Plan, work: &Work, run: &NodeRun, answer: PathBuf) -> Option<
     let question = run.question()?;
     Some(QuestionReport {
         about: question.about.word().into(),
+        rule: match &question.about {
+            About::Rule { rule } => Some(rule.clone()),
+            _ => None,
+        },
         ask: words(plan, work, &question.about, run.reason()),
         tree: question.tree.as_ref()?.to_string(),
         answer,

@@ -18,6 +18,9 @@ pub(crate) struct QuestionArgs {
     /// Answer only if the question is still about this tree
     #[arg(long, value_name = "TREE", requires = "node")]
     pub(crate) tree: Option<String>,
+    /// The rule that is answered about, where the node asks about one
+    #[arg(long, value_name = "RULE", requires = "node")]
+    pub(crate) rule: Option<String>,
     /// The repository whose runs are meant instead of the one the plan lies in
     #[arg(long, value_name = "DIR")]
     pub(crate) repo: Option<PathBuf>,

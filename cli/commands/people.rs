@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eufm_runner::people::{AnswerFile, Asked, Decision, OpenQuestion, give, open_questions};
+use eufm_runner::people::{About, AnswerFile, Asked, Decision, OpenQuestion, give, open_questions};
 
 use super::exec::read_plan;
 use crate::args::{ApproveArgs, QuestionArgs, RejectArgs};
@@ -87,7 +87,9 @@ fn answer(
         );
         return Err(Failure::new(ExitStatus::USAGE, message));
     }
+    let rule = rule(open, args.rule.as_deref())?;
     let file = AnswerFile {
+        rule,
         decision,
         by: args.by.clone().unwrap_or_else(host::person),
         at: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
@@ -99,4 +101,20 @@ fn answer(
     give(open, &file)?;
     render::people::given(open, decision);
     Ok(ExitStatus::DONE)
+}
+
+/// Takes the rule that is answered about. It must be named: a node asks about one
+/// rule after the other, all on one tree.
+fn rule(open: &OpenQuestion, named: Option<&str>) -> Result<Option<String>, Failure> {
+    let node = &open.question.node;
+    let (message, help) = match (&open.question.about, named) {
+        (About::Rule { rule }, Some(named)) if rule == named => return Ok(Some(rule.clone())),
+        (About::Rule { rule }, _) => {
+            let rule = render::people::quoted(rule);
+            (format!("{node} asks about the rule {rule}"), format!("answer with --rule {rule}"))
+        }
+        (_, Some(_)) => (format!("{node} asks about no rule"), "answer without --rule".to_owned()),
+        (_, None) => return Ok(None),
+    };
+    Err(Failure::new(ExitStatus::USAGE, format!("{message}\n  help: look at it, then {help}")))
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eufm_runner::people::{Decision, OpenQuestion, QuestionFile};
+use eufm_runner::people::{About, Decision, OpenQuestion, QuestionFile};
 use eufm_runner::printable;
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ fn page(open: &OpenQuestion, vault: &Path) -> String {
     let to_read = inputs.iter().flat_map(|folder| files(folder));
     lines.extend(to_read.map(|file| format!("  read     {}", file.display())));
     if !open.is_answered {
-        let node = quoted(node);
+        let node = addressed(node, about);
         lines.push(format!("  answer   eufm approve {node}, or eufm reject {node} --note WHY"));
     }
     lines.iter().map(|line| format!("{}\n", printable::lines(line))).collect()
@@ -97,14 +97,22 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(below).collect()
 }
 
+/// Writes the words of a command that say which question is answered.
+fn addressed(node: &str, about: &About) -> String {
+    match about {
+        About::Rule { rule } => format!("{} --rule {}", quoted(node), quoted(rule)),
+        _ => quoted(node),
+    }
+}
+
 /// Quotes a name for the shell where that is needed.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     shlex::try_quote(name).map_or_else(|_| name.to_owned(), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]
 mod tests {
-    use eufm_runner::people::{About, AnswerFile};
+    use eufm_runner::people::AnswerFile;
 
     use super::*;
 
@@ -152,6 +160,14 @@ mod tests {
         let page = page(&open, Path::new("/state/vault.git"));
         let read = |file: &str| format!("  read     {}\n", inputs.join(file).display());
         assert!(page.contains(&(read("after/stdout") + &read("review/answer"))), "{page}");
+    }
+
+    #[test]
+    fn an_answer_about_a_rule_names_it() {
+        let about = About::Rule { rule: "std.agreed".to_owned() };
+        assert_eq!(addressed("ship/verify", &about), "ship/verify --rule std.agreed");
+        let about = About::Rule { rule: "a b".to_owned() };
+        assert_eq!(addressed("s", &about), "s --rule 'a b'");
     }
 
     #[test]

@@ -133,7 +133,10 @@ fn people(node: &NodeReport) -> Vec<String> {
         format!("{} by {}{note}", answer.decision.word(), line(&answer.by, 80))
     });
     let asked = node.question.iter().flat_map(|question| {
-        let name = super::people::quoted(&node.node);
+        let quoted = super::people::quoted;
+        let rule = question.rule.as_ref();
+        let rule = rule.map_or_else(String::new, |rule| format!(" --rule {}", quoted(rule)));
+        let name = format!("{}{rule}", quoted(&node.node));
         [
             format!("waits for a person ({}): {}", question.about, line(&question.ask, 160)),
             format!("look: eufm approve; answer: eufm approve {name}, or eufm reject {name}"),

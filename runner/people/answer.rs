@@ -89,6 +89,10 @@ pub struct AnswerFile {
     pub plan: Digest,
     /// The tree that was looked at, as the question has it.
     pub tree: TreeId,
+    /// The rule that the question names, if it is about one: a node may ask about
+    /// several, all on one tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// What is to be handed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -110,6 +114,14 @@ impl AnswerFile {
         if self.tree != question.tree {
             let (theirs, ours) = (self.tree.short(), question.tree.short());
             return Err(format!("it is for the tree {theirs}, and this is about {ours}"));
+        }
+        match (&question.about, &self.rule) {
+            (About::Rule { rule: asked }, Some(rule)) if rule == asked => {}
+            (About::Rule { rule }, _) => {
+                return Err(format!("its `rule` is not {rule:?}, which is asked about"));
+            }
+            (_, Some(_)) => return Err("`rule` goes with a question about a rule".to_owned()),
+            (_, None) => {}
         }
         let is_named = !self.by.trim().is_empty() && self.by.len() <= NAME_BYTES_MAX;
         if !is_named {
@@ -165,9 +177,25 @@ mod tests {
             at: "2026-11-27T03:00:00Z".to_owned(),
             plan: question.plan,
             tree: question.tree,
+            rule: None,
             note: Some("go".to_owned()),
             raise: None,
         }
+    }
+
+    #[test]
+    fn an_answer_about_a_rule_names_it() {
+        let asked = QuestionFile { about: About::Rule { rule: "agreed".to_owned() }, ..question() };
+        let answer = |rule: Option<&str>, asked: &QuestionFile| {
+            AnswerFile { rule: rule.map(str::to_owned), ..file() }.answer(asked).err()
+        };
+        assert_eq!(answer(Some("agreed"), &asked), None);
+        for other in [None, Some("liked"), Some("")] {
+            let reason = answer(other, &asked).expect("refused");
+            assert_eq!(reason, "its `rule` is not \"agreed\", which is asked about");
+        }
+        assert_eq!(answer(None, &question()), None);
+        assert!(answer(Some("agreed"), &question()).is_some_and(|it| it.contains("goes with")));
     }
 
     fn refusal(change: impl FnOnce(&mut AnswerFile)) -> String {

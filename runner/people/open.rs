@@ -167,6 +167,7 @@ mod tests {
         let (folder, asked) = laid_out();
         let open = open_questions(&asked).expect("listed").remove(1);
         let answer = AnswerFile {
+            rule: None,
             decision: Decision::Reject,
             by: "anna".to_owned(),
             at: "now".to_owned(),
