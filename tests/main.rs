@@ -42,6 +42,7 @@ mod refusals;
 mod rehearsal;
 mod resume;
 mod root;
+mod rules;
 mod sandbox;
 mod secrets;
 mod sessions;
