@@ -27,6 +27,7 @@ use crate::ledger::Account;
 use crate::limits::{Limits, RUNNER_BYTES};
 use crate::meant::{self, Meant, Question};
 use crate::model::Model;
+use crate::people::Desk;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::protections::Protection;
 use crate::replayed::Replayed;
@@ -281,6 +282,14 @@ fn give_up(
 ) -> Result<(), RunError> {
     let dir = store.run(&run.run)?;
     let mut replayed = Replayed::of(locked, &dir)?;
+    if let Some(deploy) = replayed.scheduler.state().undecided() {
+        return Err(RunError::Usage(format!(
+            "run {} has the deploy {}, which was cut short, and nobody knows yet whether it was \
+             done\n  help: go on with that run, without --new, until that is decided",
+            run.run,
+            locked.plan.nodes[deploy.get()].name
+        )));
+    }
     let event = Event::Run(RunEvent::Closed);
     let at_ms = replayed.scheduler.state().at_ms;
     let record = journal::record(&locked.plan, &event, at_ms, crate::clock::unix_seconds());
@@ -290,6 +299,8 @@ fn give_up(
     let closed = replayed.scheduler.replay(at_ms, &event);
     closed.map_err(|error| RunError::State(error.to_string()))?;
     clear_leftovers(vault, &dir, &locked.plan, &replayed.scheduler)?;
+    // Nobody takes an answer any more.
+    Desk::new(dir.clone()).tidy(std::iter::empty()).map_err(|error| state(dir.root(), &error))?;
     close(vault, &locked.plan, &replayed.scheduler, &dir, None)?;
     reporter.note(&format!("run {} is closed; eufm gc removes what it left", run.run));
     Ok(())

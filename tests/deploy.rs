@@ -256,8 +256,12 @@ fn a_probe_tells_what_became_of_a_killed_deploy() {
 #[test]
 fn a_person_says_what_became_of_a_killed_deploy() {
     let site = killed("ask");
-    site.project.exec().run().expect(6).says(&["nobody knows whether it was done"]);
-    site.project.exec().run().expect(6);
+    // Another run would deploy beside it.
+    for _ in 0..2 {
+        let refused = site.project.exec().arg("--new").run().expect(2);
+        refused.says(&["has the deploy ship, which was cut short"]);
+        site.project.exec().run().expect(6).says(&["waiting for a person: ship"]);
+    }
     assert_eq!(site.project.facts("ship", "questioned").len(), 1, "they are asked once");
     site.answer(&["approve", "ship", "--done"], 0);
     assert_eq!(site.times(), 0);
@@ -324,4 +328,78 @@ deploy ship {
     project.exec().run().expect(0);
     let deployed = std::fs::read_to_string(folder.join("tool"));
     assert_eq!(deployed.expect("deployed to the host"), "kept\n");
+}
+
+#[test]
+fn a_side_branch_without_a_gate_is_judged_with_the_rest() {
+    let side = "command side { run = [\"sh\", \"-c\", \"mkdir -p out; echo bad > out/page.txt\"], \
+                writes = [\"out/**\"], needs = [build] }\n";
+    let spec = format!("{side}{}", ship("")).replace(
+        "needs = [build], run = [\"sh\", \"scripts",
+        "needs = [build, side], run = [\"sh\", \"scripts",
+    );
+    let site = Site::of(&[("scripts/ship.sh", SHIP)], &spec);
+    site.project.exec().run().expect(1).shows(&["ship/verify", "gate sound did not pass"]);
+    assert_eq!(site.project.facts("side", "committed").len(), 1, "alone it is let through");
+    assert_eq!(site.deployed("out/page.txt"), None);
+}
+
+/// A deploy behind an approval, of a page whose text the base decides.
+const APPROVED: &str = r#"
+command build {
+  run    = ["sh", "-c", "mkdir -p out; cp text.txt out/page.txt"]
+  writes = ["out/**"]
+}
+approval release { needs = [build], ask = "Ship?" }
+deploy ship { needs = [release], run = ["cp", "-r", "out", "{site}/"], folders = ["{site}"] }
+"#;
+
+#[test]
+fn an_answer_for_another_tree_or_plan_deploys_nothing() {
+    let site = Site::of(&[("text.txt", "old\n")], APPROVED);
+    site.project.exec().run().expect(6);
+    let first = site.question();
+    // Another run, on a base in which the text is another one; the answer is for the old one.
+    site.project.write("text.txt", "new\n");
+    site.project.commit("new text");
+    site.project.exec().arg("--new").run().expect(6);
+    let second = site.question();
+    assert_ne!(first["tree"], second["tree"]);
+    let other = serde_json::json!(format!("sha256:{}", "a".repeat(64)));
+    for (key, value) in [("tree", first["tree"].clone()), ("plan", other)] {
+        let mut answer = serde_json::json!({
+            "decision": "approve", "by": "anna", "at": "now",
+            "plan": second["plan"], "tree": second["tree"],
+        });
+        answer[key] = value;
+        let path = second["answer"].as_str().expect("a path");
+        std::fs::write(path, answer.to_string()).expect("written");
+        site.project.exec().run().expect(6).says(&["it is for"]);
+        assert_eq!(site.deployed("out/page.txt"), None, "{key}");
+    }
+    site.answer(&["approve", "release"], 0);
+    assert_eq!(site.deployed("out/page.txt").as_deref(), Some("new\n"));
+}
+
+impl Site {
+    /// Returns the only open question of the last run.
+    fn question(&self) -> serde_json::Value {
+        let listed = self.project.eufm().args(["approve", "--json", "--state"]);
+        let listed = listed.arg(self.project.state()).run().expect(0).stdout;
+        let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+        let questions = listed["questions"].as_array().expect("a list");
+        assert_eq!(questions.len(), 1, "{listed}");
+        questions[0].clone()
+    }
+}
+
+#[test]
+fn what_a_deploy_printed_is_an_input_of_later_nodes() {
+    let spec = format!(
+        "{}command note {{ inputs = [ship.stdout], run = [\"sh\", \"-c\", \"cp /in/ship/stdout note.txt\"], writes = [\"note.txt\"] }}\n",
+        ship("")
+    );
+    let site = Site::of(&[("scripts/ship.sh", "echo released as 7\n")], &spec);
+    site.project.exec().run().expect(0);
+    assert_eq!(site.project.merged("note.txt"), "released as 7");
 }

@@ -9,6 +9,7 @@ use eufm_plan::{NodeIndex, Plan, Work};
 
 use super::{Phase, RunState};
 use crate::git::CommitId;
+use crate::people::About;
 
 /// The verify node of each deploy.
 pub(super) fn verifies(plan: &Plan) -> BTreeMap<NodeIndex, Option<NodeIndex>> {
@@ -34,6 +35,21 @@ impl RunState {
         verify.commit.as_ref().filter(|_| is_checked)
     }
 
+    /// Returns a deploy that was started and of which nobody has seen the end.
+    #[must_use]
+    pub(crate) fn undecided(&self) -> Option<NodeIndex> {
+        let is_asked = |deploy: &NodeIndex| {
+            let question = self.node(*deploy).question();
+            question.is_some_and(|question| question.about == About::Recovery)
+        };
+        let is_undecided = |deploy: &&NodeIndex| match self.node(**deploy).phase {
+            Phase::Running => true,
+            Phase::Waiting => is_asked(deploy),
+            _ => false,
+        };
+        self.verifies.keys().find(is_undecided).copied()
+    }
+
     /// Lets a deploy that was cut short count as done.
     pub(super) fn recovered(&mut self, deploy: NodeIndex) {
         self.end_attempt(deploy, None);
@@ -55,7 +71,7 @@ mod tests {
     use crate::event::{Ending, Event, NodeEvent, Outcome, Recoverer};
     use crate::gates::Verdict;
     use crate::git::TreeId;
-    use crate::people::{About, Answer, Decision};
+    use crate::people::{Answer, Decision};
     use crate::state_test::{Sketch, commit, opened, plan_of};
 
     /// A verify node with one gate, and its deploy behind it.
@@ -124,8 +140,9 @@ mod tests {
         tell(&mut running, 1, start(7));
         let recovered = || NodeEvent::Recovered { by: Recoverer::Probe };
         assert!(may(&running, recovered()) && may(&running, question()));
+        assert_eq!(running.undecided(), Some(NodeIndex::new(1)));
         tell(&mut running, 1, recovered());
-        assert_eq!(running.nodes[1].phase, Phase::Exited);
+        assert_eq!((running.nodes[1].phase, running.undecided()), (Phase::Exited, None));
         assert!(!may(&running, recovered()) && !may(&running, question()));
         for (decision, phase) in [
             (Decision::Approve, Phase::Ready),
@@ -136,10 +153,11 @@ mod tests {
             tell(&mut asked, 1, start(7));
             tell(&mut asked, 1, question());
             assert_eq!((asked.nodes[1].phase, asked.busy), (Phase::Waiting, 0));
+            assert_eq!(asked.undecided(), Some(NodeIndex::new(1)));
             let (by, at) = ("anna".to_owned(), "now".to_owned());
             let answer = Answer { decision, by, at, note: None, raise: None };
             tell(&mut asked, 1, NodeEvent::Answered(answer));
-            assert_eq!(asked.nodes[1].phase, phase);
+            assert_eq!((asked.nodes[1].phase, asked.undecided()), (phase, None));
         }
     }
 
