@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::change::{At, Change, Looser, Part, joined};
 use super::globs::Globs;
+use super::nodes;
 use super::pairs::Pairs;
 use super::work;
 use crate::{Node, Overlap, Work, Writes};
@@ -52,6 +53,11 @@ impl<'a> Allowed<'a> {
     ) {
         let mut at = At { out, part: Part::Node, name: &node.name };
         work::added(&node.work, &mut at);
+        // Of a new node that alone is told which loosens something.
+        let mut inputs = Vec::new();
+        let mut at_inputs = At { out: &mut inputs, part: Part::Node, name: &node.name };
+        nodes::compare_inputs(pairs, (&[], node), &mut at_inputs);
+        at.out.extend(inputs.into_iter().filter(|change| change.looser.is_some()));
         if node.overlap == Overlap::Merge {
             at.note("overlap", (None, Some("merge".to_owned())), Some(Looser::Overlap));
         }

@@ -58,18 +58,8 @@ pub(super) fn compare(
         |_, after| (*after == Accept::Succeeded).then_some(Looser::Accept),
     );
     at.list("implements", (implements, &after.implements), |_| None, |_| None);
-    let spelled = |inputs: &[Input], name: &dyn Fn(NodeIndex) -> String| -> Vec<String> {
-        inputs.iter().map(|input| spell_input(&input.part, &name(input.node))).collect()
-    };
     let old = spelled(inputs, &|node| pairs.before.nodes[node.get()].name.clone());
-    let new = spelled(&after.inputs, &|node| name_before(pairs, node));
-    let untrusted = untrusted_inputs(pairs, after, &new);
-    at.list(
-        "inputs",
-        (&old, &new),
-        |_| None,
-        |input| untrusted.contains(&input).then_some(Looser::Input),
-    );
+    compare_inputs(pairs, (&old, after), &mut at);
     // A gate that sees less may miss what it would find.
     let hidden = (!after.gates.is_empty()).then_some(Looser::Check);
     compare_reads((reads, &after.reads), (writes, hidden), &mut effort.globs, &mut at);
@@ -89,6 +79,18 @@ pub(super) fn compare(
         |it| Some(it.word().to_owned()),
         |old, new| (hold(*new) < hold(*old)).then_some(Looser::OnFail),
     );
+}
+
+fn spelled(inputs: &[Input], name: &dyn Fn(NodeIndex) -> String) -> Vec<String> {
+    inputs.iter().map(|input| spell_input(&input.part, &name(input.node))).collect()
+}
+
+/// Compares what a node reads with what it read.
+pub(super) fn compare_inputs(pairs: &Pairs<'_>, (old, node): (&[String], &Node), at: &mut At<'_>) {
+    let new = spelled(&node.inputs, &|input| name_before(pairs, input));
+    let untrusted = untrusted_inputs(pairs, node, &new);
+    let looser = |input: &str| untrusted.contains(&input).then_some(Looser::Input);
+    at.list("inputs", (old, &new), |_| None, looser);
 }
 
 /// Lists the inputs by which what nobody approved may reach a place beyond the

@@ -445,7 +445,7 @@ fn like(at: usize, alter: impl Fn(&mut Node)) -> Node {
 
 #[test]
 fn a_new_node_is_an_escalation_where_it_may_do_what_none_might() {
-    let cases: [(&str, Node, &[Looser]); 8] = [
+    let cases: [(&str, Node, &[Looser]); 9] = [
         ("as gated as another", like(SCHEMA, |_| {}), &[]),
         ("within what another may", like(SCHEMA, |it| it.writes = globs(&["src/a/*"])), &[]),
         ("elsewhere", like(SCHEMA, |it| it.writes = globs(&["docs/**"])), &[Looser::Writes]),
@@ -456,6 +456,14 @@ fn a_new_node_is_an_escalation_where_it_may_do_what_none_might() {
         ),
         ("a shell line with output", like(COLLECT, |_| {}), &[Looser::Shell, Looser::Output]),
         ("in the checkout", like(TIDY, |_| {}), &[Looser::InPlace, Looser::Program]),
+        (
+            "with what a trusted command made",
+            like(SCHEMA, |it| {
+                let node = NodeIndex::new(TIDY);
+                it.inputs = vec![Input { node, part: InputPart::Stdout }];
+            }),
+            &[Looser::Input],
+        ),
         ("an approval", like(RELEASE, |_| {}), &[]),
         ("as open as another", like(REVIEW, |_| {}), &[]),
     ];
