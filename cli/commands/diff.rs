@@ -99,7 +99,7 @@ fn for_git(args: &DiffArgs) -> Result<ExitStatus, Failure> {
     match (side(old), side(new)) {
         (Ok(Some((_, before))), Ok(Some((_, after)))) => {
             let names = (format!("a/{path}"), format!("b/{path}"));
-            render::diff::text(&compared((names.0, before), (names.1, after)));
+            render::diff::behind_git(&compared((names.0, before), (names.1, after)));
         }
         (Ok(None), Ok(Some((_, after)))) => {
             render::diff::line(&format!("{path} is new"));

@@ -98,6 +98,13 @@ fn colour_of_results() -> bool {
     stdout().is_terminal() && is_colour_allowed()
 }
 
+/// Tells whether colour is wanted on standard output where git reads it: git then
+/// has its pager on the terminal, and says so.
+fn colour_behind_git() -> bool {
+    let has_pager = std::env::var_os("GIT_PAGER_IN_USE").is_some_and(|value| value == "true");
+    colour_of_results() || (has_pager && colour())
+}
+
 fn is_colour_allowed() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

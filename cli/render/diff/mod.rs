@@ -40,6 +40,11 @@ pub(crate) fn text(compared: &Compared) {
     super::print(&text::page(compared, super::colour_of_results()));
 }
 
+/// Prints the differences for people who look through git.
+pub(crate) fn behind_git(compared: &Compared) {
+    super::print(&text::page(compared, super::colour_behind_git()));
+}
+
 /// Prints the differences as a comment of a review.
 pub(crate) fn markdown(compared: &Compared) {
     super::print(&markdown::page(compared));

@@ -37,14 +37,21 @@ const AROUND: usize = 2;
 /// The work that a diff of two plans may spend on its texts, in compared lines.
 const WORK: u64 = 20_000_000;
 
+/// How many lines a diff of two plans may tell; the texts themselves are told whole.
+const LINES: usize = 500_000;
+
+/// How many lines of one text are told.
+const LINES_OF_ONE: usize = 5_000;
+
 /// Compares texts as long as there is work left.
 pub(super) struct Texts {
     work: u64,
+    lines: usize,
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { work: WORK }
+        Self { work: WORK, lines: LINES }
     }
 }
 
@@ -73,7 +80,15 @@ impl Texts {
             lines.extend(new_core.iter().map(|line| (Sign::Added, *line)));
         }
         lines.extend(old_rest[old_core.len()..].iter().map(|line| (Sign::Same, *line)));
-        folded(&lines, before.ends_with('\n') != after.ends_with('\n'))
+        let mut told = folded(&lines, before.ends_with('\n') != after.ends_with('\n'));
+        let most = self.lines.min(LINES_OF_ONE);
+        if told.len() > most {
+            let text = format!("({} more lines)", told.len() - most);
+            told.truncate(most);
+            told.push(Line { sign: Sign::Gap, text });
+        }
+        self.lines -= told.len().min(most);
+        told
     }
 }
 
@@ -157,10 +172,18 @@ mod tests {
 
     #[test]
     fn without_work_left_the_middle_is_put_in_as_a_whole() {
-        let mut texts = Texts { work: 20 };
+        let mut texts = Texts { work: 20, lines: 50 };
         assert_eq!(compared(&mut texts, "1\nx\ny\n2\n", "1\ny\nz\n2\n").len(), 5, "work is there");
         let shown = compared(&mut texts, "1\nx\ny\n2\n", "1\ny\nz\n2\n");
         assert_eq!(shown, [" 1", "-x", "-y", "+y", "+z", " 2"]);
         assert_eq!(texts.work, 4);
+    }
+
+    #[test]
+    fn what_is_told_of_all_texts_together_has_a_bound() {
+        let mut texts = Texts { work: 20, lines: 4 };
+        assert_eq!(compared(&mut texts, "1\n2\n", "3\n").len(), 3);
+        assert_eq!(compared(&mut texts, "1\n2\n", "3\n"), ["-1", "@(2 more lines)"]);
+        assert_eq!(compared(&mut texts, "1\n2\n", "3\n"), ["@(3 more lines)"]);
     }
 }
