@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the demo and the tests need, and prints the path of the Codex
-# CLI: bubblewrap, git, strace and pytest from Debian, as root or by sudo, and
-# the pinned Codex CLI from npm. What is there is left as it is.
+# CLI: bubblewrap, git, strace and pytest from Debian, as root or by sudo, the
+# pinned Codex CLI from npm, and with pip the wheels that specs/webhook pins. What
+# is there is left as it is.
 #
-# usage: install-tools.sh [--where]
+# usage: install-tools.sh [--where | --wheels]
 #
 # --where     prints where the Codex CLI is or would be, and installs nothing
+# --wheels    the same for the folder of the wheels
 #
-# EUFM_TOOLS  the folder for the Codex CLI; $XDG_STATE_HOME/eufm/tools if not given
+# EUFM_TOOLS  the folder for both; $XDG_STATE_HOME/eufm/tools if not given
 set -euo pipefail
 
 codex_version=0.169.0
@@ -19,6 +21,9 @@ esac
 tools=${EUFM_TOOLS:-$state_home/eufm/tools}
 home=$tools/codex-$codex_version
 codex=$home/node_modules/.bin/codex
+pinned=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/../specs/webhook/requirements.txt
+# Other pins are another folder.
+wheels=$tools/wheels-$(cksum <"$pinned" | tr ' ' -)
 
 say() { echo "install-tools: $*" >&2; }
 fail() {
@@ -35,6 +40,19 @@ missing_packages() {
     command -v git >/dev/null || echo git
     command -v strace >/dev/null || echo strace
     has_pytest || echo python3-pytest
+    [ -d "$wheels" ] || pip_command >/dev/null || echo python3-pip
+}
+
+# Prints the pip to download with: the user's, with the user's settings.
+pip_command() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -m pip --version >/dev/null 2>&1; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
 }
 
 as_root() {
@@ -75,10 +93,35 @@ install_codex() {
     trap - EXIT
 }
 
-if [ "${1-}" = --where ]; then
+# The wheels are of pure Python and checked against their digests, so the files
+# are the same wherever and with whichever Python they are downloaded.
+download_wheels() {
+    local python new
+    python=$(pip_command) || fail "pip is missing: install Python's"
+    say "downloading the wheels of specs/webhook with pip into $wheels"
+    mkdir -p "$tools"
+    new=$(mktemp -d "$tools/wheels.XXXXXX")
+    # shellcheck disable=SC2064 # The folder is known now.
+    trap "rm -rf '$new'" EXIT
+    chmod 755 "$new"
+    "$python" -m pip download --quiet --disable-pip-version-check --no-input --no-deps \
+        --only-binary=:all: --require-hashes --requirement "$pinned" --dest "$new" \
+        >&2 </dev/null || fail "pip could not download what $pinned names"
+    rm -rf "$wheels"
+    mv -T "$new" "$wheels"
+    trap - EXIT
+}
+
+case ${1-} in
+--where)
     echo "$codex"
     exit 0
-fi
+    ;;
+--wheels)
+    echo "$wheels"
+    exit 0
+    ;;
+esac
 
 mapfile -t missing < <(missing_packages)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -86,6 +129,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     mapfile -t missing < <(missing_packages)
     [ ${#missing[@]} = 0 ] || fail "still missing: ${missing[*]}"
 fi
+
+if [ ! -d "$wheels" ]; then download_wheels; fi
 
 found=$("$codex" --version 2>/dev/null </dev/null) || found=none
 if [ "$found" != "codex-cli $codex_version" ]; then

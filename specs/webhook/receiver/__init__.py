@@ -1,0 +1,1 @@
+"""Receives webhooks, checks their signatures and keeps their events."""
