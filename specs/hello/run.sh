@@ -17,73 +17,20 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-kills=0
-if [ "${1-}" = --kill ]; then
-    kills=${2:?usage: run.sh [--kill N]}
-elif [ $# -gt 0 ]; then
-    echo "usage: run.sh [--kill N]" >&2
-    exit 2
-fi
+. "$here/../../scripts/demo.sh"
+begin_demo "$@"
 
 # The files that the run leaves, as one name. It is the same on every machine,
 # however often the run was killed.
 expected_tree=7de681f42c8edda3802ab4aaf1e6ff40d9fb4e40
 
-say() { printf '\n== %s\n\n' "$*"; }
-fail() {
-    echo "run.sh: $*" >&2
-    exit 1
-}
-
-case ${XDG_STATE_HOME-} in
-/*) state_home=$XDG_STATE_HOME ;;
-*) state_home=${HOME:?there is no home folder}/.local/state ;;
-esac
-demo=$state_home/eufm/demo/hello
 repo=$demo/weblog
 state=$demo/state
-eufm=${EUFM:-eufm}
-command -v "$eufm" >/dev/null ||
-    fail "there is no program $eufm; run \`make demo\`, or name it with EUFM"
-if [ -z "${EUFM_CODEX-}" ]; then
-    installed=$("$here/../../scripts/install-tools.sh" --where)
-    if [ -e "$installed" ]; then export EUFM_CODEX=$installed; fi
-fi
-
 git_in_repo() { git --no-pager -C "$repo" "$@"; }
 
 run_plan=("$eufm" exec "$here/plan.lock" --repo "$repo" --state "$state"
     --cassette "$here/cassette.toml")
 
-# Kills the runner alone, at a random moment: what it leaves behind is its own
-# to find when it starts again.
-kill_and_start_again() {
-    local i runner delay status
-    for ((i = 1; i <= kills; i++)); do
-        "${run_plan[@]}" >>"$demo/killed.log" 2>&1 &
-        runner=$!
-        delay=$((RANDOM % 600 + 100))
-        sleep "0.$(printf %03d "$delay")"
-        kill -9 "$runner" 2>/dev/null || true
-        status=0
-        wait "$runner" 2>/dev/null || status=$?
-        if [ "$status" = 137 ]; then
-            echo "killed with -9 after $delay ms ($i of $kills)"
-        else
-            echo "ended with $status before it was killed ($i of $kills)"
-        fi
-    done
-}
-
-# Made anew at once or not at all, since this script may be killed as well.
-made_from=$(cat "$here/plan.lock" "$here/make-repo.sh" | cksum)
-if [ -e "$demo/ended" ] || [ "$(cat "$demo/made-from" 2>/dev/null)" != "$made_from" ]; then
-    rm -rf "$demo.old"
-    if [ -e "$demo" ]; then mv "$demo" "$demo.old"; fi
-    rm -rf "$demo.old"
-    mkdir -p "$demo"
-    echo "$made_from" >"$demo/made-from"
-fi
 cat <<'END'
 eufm: the hello demo
 --------------------
@@ -94,11 +41,7 @@ it, the tests that judge them, and the branch that comes out.
 END
 
 say "The repository: a reader of web server logs, with tests for a part that is missing"
-if [ ! -e "$repo" ]; then
-    rm -rf "$repo.new"
-    "$here/make-repo.sh" "$repo.new"
-    mv "$repo.new" "$repo"
-fi
+make_repo "$repo"
 base=$(git_in_repo rev-parse main)
 git_in_repo log --format='%h %s' main
 echo "$repo"
@@ -107,7 +50,7 @@ say "eufm compile --locked hello.eufm: the plan is the one that was reviewed"
 "$eufm" compile --locked --root "$here" "$here/hello.eufm"
 
 say "eufm exec plan.lock: two Codex agents and a command, each in a sandbox"
-if ((kills > 0)); then kill_and_start_again; fi
+kill_and_start_again "$kills" 600 "${run_plan[@]}"
 "${run_plan[@]}"
 
 branch=$(git_in_repo for-each-ref --format='%(refname:short)' 'refs/heads/eufm/')
