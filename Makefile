@@ -7,10 +7,11 @@ CARGO ?= cargo
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps --locked \
 	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 
-.PHONY: help demo test faults bench fuzz lint install
+.PHONY: help demo hello test faults bench fuzz lint install
 
 help:
-	@echo "make demo     play specs/hello: the real Codex CLI, with scripted replies of the model"
+	@echo "make demo     play specs/webhook, a whole night: the real Codex CLI, with scripted replies of the model"
+	@echo "make hello    play specs/hello, the first page of the tutorial"
 	@echo "make test     run all tests, those with the real Codex CLI included"
 	@echo "make faults   kill a run at each of its system calls, and fail each write: hours"
 	@echo "make bench    measure what a run costs beside the agents' own time"
@@ -18,10 +19,12 @@ help:
 	@echo "make lint     check format, lints, docs and dependencies"
 	@echo "make install  install eufm with cargo"
 
-demo:
+demo: spec = webhook
+hello: spec = hello
+demo hello:
 	codex=$$(scripts/install-tools.sh) && \
 	$(CARGO) build --release --locked --bin eufm && \
-	EUFM="$(target)/release/eufm" EUFM_CODEX="$$codex" specs/hello/run.sh
+	EUFM="$(target)/release/eufm" EUFM_CODEX="$$codex" specs/$(spec)/run.sh
 
 test:
 	codex=$$(scripts/install-tools.sh) && \
