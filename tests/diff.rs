@@ -116,7 +116,7 @@ fn git_shows_a_plan_by_meaning() {
     assert!(project.git(&["diff"]).contains("plan.lock is removed"));
     project.write("plan.lock", "cut off");
     let shown = project.git(&["diff"]);
-    assert!(shown.contains("plan.lock: this is not a plan.lock"), "{shown}");
+    assert!(shown.contains("b/plan.lock: this is not a plan.lock"), "{shown}");
     assert!(shown.contains("git diff --no-ext-diff"), "{shown}");
 }
 

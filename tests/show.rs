@@ -7,8 +7,9 @@ use crate::support::{Project, sources};
 /// A folder with the plan of a worked example.
 fn example() -> Project {
     let project = Project::without_repository();
-    let plan = std::fs::read(sources().join("specs/geodatacenter/plan.lock")).expect("committed");
-    project.write("plan.lock", plan);
+    let folder = sources().join("specs/geodatacenter");
+    let compile = project.eufm().arg("compile").arg(folder.join("geodatacenter.eufm"));
+    compile.arg("--root").arg(&folder).args(["-o", "plan.lock"]).run().expect(0);
     project
 }
 

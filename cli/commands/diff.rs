@@ -22,7 +22,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<ExitStatus, Failure> {
     }
     let after = args.after.clone().unwrap_or_else(|| PathBuf::from("plan.lock"));
     // Reading takes longer than comparing.
-    let (before, after) = rayon::join(|| read(&args.before), || read(&after));
+    let (before, after) = rayon::join(|| read_named(&args.before), || read_named(&after));
     let compared = compared(before?, after?);
     if args.json {
         render::diff::json(&compared);
@@ -56,8 +56,15 @@ fn compared((file, before): Named, (other, after): Named) -> Compared {
 ///
 /// # Errors
 /// Fails when it is not there or is none.
-fn read(path: &Path) -> Result<Named, Failure> {
-    let name = path.display().to_string();
+fn read_named(path: &Path) -> Result<Named, Failure> {
+    read(path, path.display().to_string())
+}
+
+/// Reads a plan from a file that goes by another name.
+///
+/// # Errors
+/// Fails when it is not there or is none.
+fn read(path: &Path, name: String) -> Result<Named, Failure> {
     let failure = |cause: String| Failure::new(ExitStatus::USAGE, format!("{name}: {cause}"));
     let text = std::fs::read_to_string(path).map_err(|error| {
         let help =
@@ -92,14 +99,14 @@ fn for_git(args: &DiffArgs) -> Result<ExitStatus, Failure> {
         let message = "--git is for git alone: see docs/review.md for its setup";
         return Err(Failure::new(ExitStatus::USAGE, message));
     };
-    let side = |file: &Path| match is_nothing(file) {
+    // Git has one side or both in files of its own.
+    let side = |file: &Path, name: String| match is_nothing(file) {
         true => Ok(None),
-        false => read(file).map(Some),
+        false => read(file, name).map(Some),
     };
-    match (side(old), side(new)) {
-        (Ok(Some((_, before))), Ok(Some((_, after)))) => {
-            let names = (format!("a/{path}"), format!("b/{path}"));
-            render::diff::behind_git(&compared((names.0, before), (names.1, after)));
+    match (side(old, format!("a/{path}")), side(new, format!("b/{path}"))) {
+        (Ok(Some(before)), Ok(Some(after))) => {
+            render::diff::behind_git(&compared(before, after));
         }
         (Ok(None), Ok(Some((_, after)))) => {
             render::diff::line(&format!("{path} is new"));
@@ -109,7 +116,7 @@ fn for_git(args: &DiffArgs) -> Result<ExitStatus, Failure> {
         (old, new) => {
             for failure in [old.err(), new.err()].into_iter().flatten() {
                 let help = "`git diff --no-ext-diff` shows the text";
-                render::diff::line(&format!("{path}: {}\n  help: {help}", failure.message));
+                render::diff::line(&format!("{}\n  help: {help}", failure.message));
             }
         }
     }
