@@ -189,3 +189,87 @@ fn currency(plan: &Plan) -> Option<Currency> {
     let cap = run.or_else(|| plan.nodes.iter().find_map(|node| node.budget.cost));
     cap.map(|cap| cap.currency)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::diff;
+    use crate::lockfile::example::everything;
+    use crate::units::{Money, Tokens};
+
+    fn is_looser(alter: impl Fn(&mut Plan)) -> bool {
+        let mut after = everything();
+        alter(&mut after);
+        let told = diff(&everything(), &after);
+        assert!(!told.is_empty(), "nothing was altered");
+        assert!(told.escalations.iter().all(|it| it.looser == Some(Looser::Price)), "{told:?}");
+        told.is_escalated()
+    }
+
+    fn price(text: &str) -> Price {
+        Price::parse(&format!("{text} per 1M tokens")).expect("a price")
+    }
+
+    fn money(text: &str) -> Money {
+        Money::parse(text).expect("an amount")
+    }
+
+    #[test]
+    fn what_is_not_given_costs_what_other_input_does() {
+        // It was 0.50 USD.
+        assert!(!is_looser(|it| it.prices[0].cached = None));
+        assert!(!is_looser(|it| it.prices[0].cached = Some(price("0.60 USD"))));
+        assert!(is_looser(|it| it.prices[0].cached = Some(price("0.40 USD"))));
+        // It was 6.25 USD, and other input is 5.
+        assert!(is_looser(|it| it.prices[0].cache_write = None));
+        assert!(!is_looser(|it| it.prices[0].output = price("31.00 USD")));
+        assert!(is_looser(|it| it.prices[0].output = price("31.00 EUR")));
+        assert!(!is_looser(|it| it.prices[0].max_output = Some(Tokens(200_000))));
+        assert!(is_looser(|it| it.prices[0].max_output = None));
+    }
+
+    #[test]
+    fn long_prompts_are_compared_at_each_length() {
+        let long = |alter: fn(&mut crate::LongPrompt)| {
+            is_looser(|it| alter(it.prices[0].long.as_mut().expect("there")))
+        };
+        assert!(!long(|it| it.above = Tokens(200_000)));
+        assert!(long(|it| it.above = Tokens(272_001)));
+        assert!(!long(|it| it.output = price("46.00 USD")));
+        assert!(long(|it| it.input = price("9.99 USD")));
+        // It was 1 USD, and other input of long prompts is 10.
+        assert!(!long(|it| it.cached = None));
+    }
+
+    #[test]
+    fn a_rate_is_looser_in_the_direction_in_which_caps_pay_for_more() {
+        let rate = |from: &'static str, to: &'static str| {
+            is_looser(|it| (it.exchange[0].from, it.exchange[0].to) = (money(from), money(to)))
+        };
+        assert!(rate("1 USD", "0.91 EUR"));
+        assert!(!rate("1 USD", "0.93 EUR"));
+        assert!(!rate("2 USD", "1.84 EUR"), "it says the same");
+        // Caps in dollars, prices in euros: the other direction.
+        let mut before = everything();
+        before.nodes.iter_mut().for_each(|node| node.budget.cost = None);
+        before.budget.rate = None;
+        before.budget.cost = Some(money("20 USD"));
+        let mut after = before.clone();
+        after.exchange[0].to = money("0.93 EUR");
+        assert!(diff(&before, &after).is_escalated() && !diff(&after, &before).is_escalated());
+    }
+
+    #[test]
+    fn the_rate_that_counts_then_is_asked_for() {
+        let mut both = everything();
+        let back =
+            Exchange { from: money("1 EUR"), to: money("9 USD"), ..both.exchange[0].clone() };
+        both.exchange.insert(0, back);
+        // Of two directions the first counts.
+        assert!(diff(&both, &everything()).is_escalated());
+        let mut none = everything();
+        none.exchange.clear();
+        assert!(!diff(&everything(), &none).is_escalated(), "what has no rate is refused");
+        assert!(diff(&none, &everything()).is_escalated());
+    }
+}
