@@ -304,3 +304,61 @@ command read {
     project.exec().run().expect(1);
     assert_eq!(project.merged("list.txt"), "/in/good/stdout");
 }
+
+#[test]
+fn what_a_run_that_goes_on_would_read_is_looked_up_where_it_is_kept() {
+    let spec = r#"edition 1
+pipeline two { base = "main", budget { parallel <= 1 } }
+command fetch { run = ["cat", "list.txt"], reads = ["list.txt"] }
+command slow {
+  run   = ["sh", "-c", "[ ! -e wait.txt ] || { mkfifo pipe; read line < pipe; rm pipe; }"]
+  reads = ["wait.txt"]
+}
+command read {
+  inputs = [fetch.stdout]
+  run    = ["cp", "/in/fetch/stdout", "got.txt"]
+  reads  = []
+  writes = ["got.txt"]
+}
+"#;
+    let project = crate::cache::project(spec, &[("list.txt", "one\n")]);
+    run(&project, &[]);
+    change(&project, "wait.txt", "wait\n");
+    let running = project.exec().start();
+    project.wait_for_file("pipe");
+    running.kill();
+    project.nothing_runs();
+    // One result stands in this run, and what was printed with it.
+    let told = crate::why::told(&project);
+    let told: Vec<&str> = told.iter().map(|(_, will)| will.as_str()).collect();
+    assert_eq!(told, ["stands", "runs", "cached"]);
+    let running = project.exec().start();
+    project.send("pipe", "go");
+    running.wait().expect(0);
+}
+
+#[test]
+fn a_note_counts_by_what_it_says() {
+    let spec = r#"edition 1
+pipeline asked { base = "main" }
+approval release { ask = "Which?" }
+command ship {
+  inputs = [release.note]
+  run    = ["cp", "/in/release/note", "note.txt"]
+  reads  = []
+  writes = ["note.txt"]
+}
+"#;
+    let project = crate::cache::project(spec, &[("README.md", "# one\n")]);
+    let night = |note: &str| {
+        project.exec().run().expect(6);
+        let done = project.eufm().args(["approve", "release", "--note", note, "--state"]);
+        done.arg(project.state()).run().expect(0);
+        cached(&run(&project, &[]))
+    };
+    assert_eq!(night("the blue one"), [""; 0]);
+    change(&project, "README.md", "# two\n");
+    assert_eq!(night("the blue one"), ["ship"]);
+    change(&project, "README.md", "# three\n");
+    assert_eq!(night("the red one"), [""; 0]);
+}
