@@ -403,3 +403,56 @@ fn what_a_deploy_printed_is_an_input_of_later_nodes() {
     site.project.exec().run().expect(0);
     assert_eq!(site.project.merged("note.txt"), "released as 7");
 }
+
+/// A deploy behind an approval that a probe can tell of.
+const STORY: &str = r#"
+gate sound is command { run = ["grep", "-q", "good", "out/page.txt"] }
+command build { run = ["sh", "-c", "mkdir -p out; echo good > out/page.txt"], writes = ["out/**"], gates = [sound] }
+approval release { needs = [build], ask = "Ship?" }
+deploy ship {
+  needs    = [release]
+  run      = ["sh", "-c", "cp out/page.txt {site}/page.txt; echo once >> {site}/done"]
+  folders  = ["{site}"]
+  recovery = probe(["test", "-e", "{site}/done"])
+}
+"#;
+
+#[test]
+fn killed_again_and_again_it_is_asked_once_and_deployed_once() {
+    let site = Site::of(&[], STORY);
+    let (mut records, mut kills, mut code) = (0_usize, 0_usize, None);
+    while code != Some(0) {
+        let mut run = site.project.exec().start();
+        // Each runner tells of itself first, and gets a little further than the one before.
+        records += 4 + kills / 3;
+        until("records or the end", || {
+            (site.project.journal().len() >= records || run.has_ended()).then_some(())
+        });
+        if run.has_ended() {
+            let ended = run.wait();
+            code = Some(ended.code());
+            if code == Some(6) {
+                let answer = site.project.eufm().args(["approve", "release", "--state"]);
+                answer.arg(site.project.state()).run().expect(0);
+            } else {
+                ended.expect(0);
+            }
+        } else {
+            // What outlives it is ended by the next one, before anything else.
+            run.kill();
+            kills += 1;
+            records = site.project.journal().len();
+        }
+        assert!(kills < 100, "it does not come to its end");
+    }
+    assert!(kills >= 5, "it was killed {kills} times only");
+    assert_eq!(site.times(), 1);
+    assert_eq!(site.deployed("page.txt").as_deref(), Some("good\n"));
+    assert_eq!(site.project.facts("release", "questioned").len(), 1);
+    assert_eq!(site.project.facts("release", "answered").len(), 1);
+    let verified = site.project.facts("ship/verify", "committed")[0]["commit"].clone();
+    for start in site.project.facts("ship", "started") {
+        assert_eq!(start["base"], verified);
+    }
+    site.project.nothing_is_left();
+}
