@@ -312,14 +312,14 @@ fn a_deploy_has_its_secrets_and_leaves_none() {
 fn a_folder_below_one_that_an_environment_keeps_is_the_one_of_the_host() {
     let spec = r#"edition 1
 pipeline small { base = "main" }
-environment tools { prepare = ["sh", "prepare.sh"], keep = ["~/.local"] }
+environment tools { prepare = ["sh", "prepare.sh"], keep = ["~/.local", "build"] }
 deploy ship {
-  run     = ["sh", "-c", "cat ~/.local/tool; cp ~/.local/tool ~/.local/share/site/"]
+  run     = ["sh", "-c", "cat build/x > build/y && cp build/y ~/.local/share/site/tool"]
   env     = [tools]
   folders = ["~/.local/share/site"]
 }
 "#;
-    let prepare = "mkdir -p ~/.local/share/site\necho kept > ~/.local/tool\n";
+    let prepare = "mkdir -p ~/.local/share/site build\necho kept > build/x\n";
     let project = Project::new(&[("prepare.sh", prepare)]);
     let folder = project.root().join("home/.local/share/site");
     std::fs::create_dir_all(&folder).expect("made");

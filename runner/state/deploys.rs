@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use eufm_plan::{NodeIndex, Plan, Work};
 
-use super::{Phase, RunState};
+use super::{Failure, Phase, RunState};
+use crate::event::Outcome;
 use crate::git::CommitId;
 use crate::people::About;
 
@@ -50,6 +51,16 @@ impl RunState {
         self.verifies.keys().find(is_undecided).copied()
     }
 
+    /// Says of a deploy that runs when the run's time is used up what is known of it.
+    pub(super) fn note_cut_short(&mut self, node: NodeIndex) {
+        if self.verifies.contains_key(&node) && self.node(node).phase == Phase::Running {
+            let reason = "the run's time was used up in the middle of it, and nobody knows whether \
+                          it was done";
+            let (outcome, reason) = (Outcome::BudgetExhausted, reason.to_owned());
+            self.nodes[node.get()].failure = Some(Failure { outcome, reason });
+        }
+    }
+
     /// Lets a deploy that was cut short count as done.
     pub(super) fn recovered(&mut self, deploy: NodeIndex) {
         self.end_attempt(deploy, None);
@@ -68,7 +79,7 @@ mod tests {
     use eufm_plan::{Command, Recovery};
 
     use super::*;
-    use crate::event::{Ending, Event, NodeEvent, Outcome, Recoverer};
+    use crate::event::{Ending, Event, NodeEvent, Recoverer, RunEvent};
     use crate::gates::Verdict;
     use crate::git::TreeId;
     use crate::people::{Answer, Decision};
@@ -159,6 +170,19 @@ mod tests {
             tell(&mut asked, 1, NodeEvent::Answered(answer));
             assert_eq!((asked.nodes[1].phase, asked.undecided()), (phase, None));
         }
+    }
+
+    #[test]
+    fn a_deploy_that_the_end_of_the_runs_time_cuts_short_is_not_passed_over() {
+        let mut state = verified(7);
+        tell(&mut state, 1, start(7));
+        state.apply(0, &Event::Run(RunEvent::WallExhausted)).expect("it fits");
+        assert_eq!(state.nodes[1].phase, Phase::Cancelled);
+        let failure = state.nodes[1].failure.clone().expect("a reason");
+        assert!(failure.reason.contains("nobody knows whether it was done"), "{failure:?}");
+        let mut ready = verified(7);
+        ready.apply(0, &Event::Run(RunEvent::WallExhausted)).expect("it fits");
+        assert_eq!((ready.nodes[1].phase, &ready.nodes[1].failure), (Phase::Cancelled, &None));
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl RunState {
         for position in 0..self.nodes.len() {
             if !self.nodes[position].phase.is_final() {
                 self.nodes[position].end_of_attempt(self.at_ms);
+                self.note_cut_short(NodeIndex::new(position));
                 self.set(NodeIndex::new(position), Phase::Cancelled);
             }
             let run = &mut self.nodes[position];
