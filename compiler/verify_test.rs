@@ -262,3 +262,120 @@ fn deploys_that_would_check_too_much_are_refused() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("E0213"), "{found:?}");
 }
+
+/// Numbers that a seed decides.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// An item of a graph: its kind, what it needs, and whether it has a gate.
+type Item = (char, Vec<usize>, bool);
+
+/// Makes a graph of at most eight items, each of which needs some before it.
+fn some_graph(dice: &mut Dice) -> Vec<Item> {
+    let count = 1 + dice.below(8);
+    let item = |at: u64| {
+        let kind = ['c', 'a', 'd'][usize::try_from(dice.below(3)).expect("small")];
+        let needs = (0..at).filter(|_| dice.below(3) == 0);
+        let needs = needs.map(|need| usize::try_from(need).expect("small")).collect();
+        (kind, needs, kind == 'c' && dice.below(2) == 0)
+    };
+    (0..count).map(item).collect()
+}
+
+fn text_of(items: &[Item]) -> String {
+    let name = |at: usize| format!("{}{at}", items[at].0);
+    let item = |(at, (kind, needs, is_gated)): (usize, &Item)| {
+        let needs: Vec<String> = needs.iter().map(|need| name(*need)).collect();
+        let needs = needs.join(", ");
+        let gate = if at % 2 == 0 { "g" } else { "h" };
+        match (kind, is_gated) {
+            ('a', _) => format!("approval {} {{ needs = [{needs}], ask = \"?\" }}\n", name(at)),
+            ('d', _) => format!("deploy {} {{ needs = [{needs}], run = [\"x\"] }}\n", name(at)),
+            (_, false) => format!("command {} {{ needs = [{needs}], run = [\"x\"] }}\n", name(at)),
+            (_, true) => format!(
+                "command {} {{ needs = [{needs}], run = [\"x\"], writes = [\"f\"], gates = [{gate}] }}\n",
+                name(at)
+            ),
+        }
+    };
+    items.iter().enumerate().map(item).collect()
+}
+
+/// Finds all that stands before a node, by walking every way back.
+fn before(plan: &Plan, at: usize) -> std::collections::BTreeSet<usize> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut open = vec![at];
+    while let Some(at) = open.pop() {
+        for need in plan.nodes[at].needs.iter().map(|need| need.get()) {
+            if found.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    found
+}
+
+/// Checks the laws of one plan against the graph that it was made of.
+fn check_laws(items: &[Item], plan: &Plan, text: &str) {
+    let place = |name: &str| plan.nodes.iter().position(|node| node.name == name).expect(name);
+    let name = |at: usize| format!("{}{at}", items[at].0);
+    for (at, (kind, needs, _)) in items.iter().enumerate() {
+        let behind = before(plan, place(&name(at)));
+        for need in needs {
+            assert!(behind.contains(&place(&name(*need))), "{} waits for less\n{text}", name(at));
+        }
+        if *kind != 'd' {
+            continue;
+        }
+        let verify = place(&format!("{}/verify", name(at)));
+        let verified = before(plan, verify);
+        let mut owed: Vec<usize> = Vec::new();
+        for gate in verified.iter().flat_map(|it| &plan.nodes[*it].gates).map(|gate| gate.get()) {
+            if !owed.contains(&gate) {
+                owed.push(gate);
+            }
+        }
+        // The gates of verify nodes among them are those of what stands before these.
+        let found: Vec<usize> = plan.nodes[verify].gates.iter().map(|gate| gate.get()).collect();
+        let sorted = |mut gates: Vec<usize>| {
+            gates.sort_unstable();
+            gates
+        };
+        assert_eq!(sorted(found), sorted(owed), "{}\n{text}", name(at));
+        for between in behind.difference(&verified).filter(|it| **it != verify) {
+            let node = &plan.nodes[*between];
+            assert!(matches!(node.work, Work::Approval { .. }), "{} slips in\n{text}", node.name);
+            let only = (0..plan.nodes.len()).filter(|it| before(plan, *it).contains(between));
+            let others: Vec<&str> = only
+                .filter(|it| *it != place(&name(at)) && !behind.contains(it))
+                .map(|it| plan.nodes[it].name.as_str())
+                // What comes behind the deploy is behind its approvals too.
+                .filter(|it| !before(plan, place(it)).contains(&place(&name(at))))
+                .collect();
+            assert_eq!(others, [""; 0], "{} is not for {} alone\n{text}", node.name, name(at));
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_graphs_keep_every_need_and_check_every_gate() {
+    let mut dice = Dice(0x6575_666d);
+    let mut deploys = 0;
+    for _ in 0..10_000 {
+        let items = some_graph(&mut dice);
+        let text = text_of(&items);
+        let plan = with_head(&text);
+        deploys += items.iter().filter(|(kind, ..)| *kind == 'd').count();
+        check_laws(&items, &plan, &text);
+        let locked = lockfile::read(&lockfile::write(&plan));
+        assert_eq!(locked.map(|locked| locked.plan), Ok(plan.into()), "{text}");
+    }
+    assert!(deploys > 10_000, "{deploys} deploys");
+}
