@@ -244,6 +244,20 @@ command two { inputs = [one.stdout], run = ["cat", "/in/one/stdout"] }
 }
 
 #[test]
+fn nothing_is_deployed_and_no_secret_given_without_bubblewrap_whatever_is_permitted() {
+    for item in
+        ["deploy ship { run = [\"true\"] }", "command one { run = [\"true\"], secrets = [KEY] }"]
+    {
+        let project =
+            Project::of_spec(&format!("edition 1\npipeline small {{ base = \"main\" }}\n{item}\n"));
+        let hidden = Hidden { name: "no bwrap", before: without_bubblewrap(&project) };
+        let run = exec(&project, &hidden, &["bubblewrap"]);
+        let ended = run.env("KEY", "a value").args(["--secret", "KEY=env:KEY"]).run().expect(8);
+        ended.says(&["deploys and secrets need bubblewrap"]);
+    }
+}
+
+#[test]
 fn a_degraded_sandbox_shows_the_worktree_and_little_else() {
     let project = Project::of_spec(SPEC);
     let hidden = Hidden { name: "no bwrap", before: without_bubblewrap(&project) };
