@@ -182,6 +182,25 @@ fn gates_that_each_result_passed_are_asked_again_about_the_whole() {
 }
 
 #[test]
+fn a_rule_that_was_cut_off_by_a_kill_is_judged_again_and_others_are_not() {
+    let wait = "run = [\"sh\", \"-c\", \"mkfifo pipe && read go < pipe\"]";
+    let rules = [rule("clean", "must", "secrets", ""), rule("waits", "must", "command", wait)];
+    let project = project(&[], ["echo 1 > one", "echo 2 > two"], &rules.concat());
+    let running = project.exec().start();
+    project.wait_for_file("pipe");
+    running.kill();
+    project.nothing_runs();
+    assert_eq!(rulings(&project), ["clean pass"]);
+    let running = project.exec().start();
+    project.send("pipe", "go");
+    running.wait().expect(0).shows(&["rule waits (must) pass"]);
+    assert_eq!(rulings(&project), ["clean pass", "waits pass"]);
+    assert_eq!(project.facts("ship/verify", "started").len(), 1, "the merge is made once");
+    assert_eq!(project.facts("ship", "started").len(), 1);
+    project.nothing_is_left();
+}
+
+#[test]
 fn a_constitution_that_the_base_does_not_have_is_refused() {
     let project = project(&[], ["true", "true"], &rule("clean", "must", "secrets", ""));
     // The spec and the plan agree, but nobody committed it.
