@@ -39,6 +39,7 @@ const STORIES: &[Story] = &[
     Story { name: "refused", outcome: Some("failed"), tell: refused },
     Story { name: "reopened", outcome: Some("done"), tell: reopened },
     Story { name: "resumed", outcome: Some("done"), tell: resumed },
+    Story { name: "ruled", outcome: Some("done"), tell: ruled },
     Story { name: "spent", outcome: Some("budget_exhausted"), tell: spent },
     Story { name: "stopped", outcome: None, tell: stopped },
     Story { name: "torn", outcome: None, tell: torn },
@@ -216,6 +217,30 @@ fn away() -> Project {
 }
 
 /// A cap on money does not pay for the third request.
+/// Rules before a deploy: one holds, one only should, one is for a person.
+fn ruled() -> Project {
+    let project = Project::new(&[("rules.md", "Files MUST be short. Changes SHOULD be small.\n")]);
+    project.write(
+        "spec.eufm",
+        r#"edition 1
+pipeline ruled { base = "main" }
+constitution "rules.md" {
+  rule agreed is human     { cite = "MUST be short", level = must, role = "reviewer" }
+  rule short  is max_lines { cite = "MUST be short", level = must, lines = 9 }
+  rule small  is max_diff  { cite = "SHOULD be small", level = should, lines = 1 }
+}
+command work { run = ["sh", "-c", "echo 1 > a; echo 2 > b"], writes = ["a", "b"] }
+deploy ship { needs = [work], run = ["true"] }
+"#,
+    );
+    project.compile().expect(0);
+    project.exec().run().expect(6);
+    let answer = ["approve", "ship/verify", "--rule", "agreed", "--by", "ada", "--state"];
+    project.eufm().args(answer).arg(project.state()).run().expect(0);
+    project.exec().run().expect(0);
+    project
+}
+
 fn spent() -> Project {
     let project = crate::money::with_budgets("cost <= 1 EUR,", "cost <= 0.05 EUR,");
     project.exec_agents().run().expect(5);

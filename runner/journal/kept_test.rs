@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use eufm_plan::Plan;
 use eufm_plan::lockfile::{self, Locked};
+use eufm_plan::{NodeIndex, Plan};
 
 use super::record::RecordedEvent;
 use super::*;
@@ -75,9 +75,12 @@ fn spelled(plan: &Plan, scheduler: &mut Scheduler, torn_bytes: usize) -> String 
     }
     writeln!(text, "active ms  {}", state.at_ms).unwrap();
     writeln!(text, "torn bytes {torn_bytes}").unwrap();
-    for (node, run) in plan.nodes.iter().zip(&state.nodes) {
+    for (position, (node, run)) in plan.nodes.iter().zip(&state.nodes).enumerate() {
         writeln!(text, "\n{}: {:?}, merge {:?}", node.name, run.phase, run.merge).unwrap();
         text.push_str(&spelled_node(run));
+        for ruling in state.rulings(NodeIndex::new(position)) {
+            writeln!(text, "  {ruling:?}").unwrap();
+        }
     }
     text.push_str("\nnext\n");
     for action in scheduler.resume() {
@@ -116,6 +119,9 @@ fn spelled_node(run: &NodeRun) -> String {
     writeln!(text, "  failure {:?}", run.failure).unwrap();
     for answer in &run.answers {
         writeln!(text, "  {answer:?}").unwrap();
+    }
+    if let Some(said) = run.said() {
+        writeln!(text, "  {said:?}").unwrap();
     }
     text
 }
