@@ -176,7 +176,13 @@ pub(crate) fn proxies() -> Proxies {
 /// Returns the name of who gives the command.
 pub(crate) fn person() -> String {
     let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
-    name("LOGNAME").or_else(|| name("USER")).unwrap_or_else(|| "somebody".to_owned())
+    let uid = || {
+        // Whose process this is, where no login has said it.
+        let process = std::fs::metadata("/proc/self").ok()?;
+        Some(format!("user {}", std::os::unix::fs::MetadataExt::uid(&process)))
+    };
+    let named = name("LOGNAME").or_else(|| name("USER"));
+    named.or_else(uid).unwrap_or_else(|| "somebody".to_owned())
 }
 
 /// Returns the folders of the user's `PATH`. A relative one would mean another
