@@ -98,6 +98,9 @@ pub(crate) fn key_of(plan: &Plan, node: &Node, found: &Found) -> NodeKey {
     if let Some(key) = &found.given.session {
         parts.add("session", &[&key.to_string()]);
     }
+    for file in &plan.generated {
+        parts.list(&format!("generated {}", file.path), &file.run);
+    }
     parts.add(TREE, &[found.tree.as_str()]);
     parts.key()
 }

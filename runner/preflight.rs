@@ -221,5 +221,7 @@ pub(crate) fn reaches_hosts(plan: &Plan) -> bool {
     let commands = plan.nodes.iter().filter_map(|node| node.work.command());
     let mut of_commands = commands.map(|command| &command.network);
     let mut of_environments = plan.environments.iter().map(|environment| &environment.network);
-    of_commands.any(|hosts| !hosts.is_empty()) || of_environments.any(|hosts| !hosts.is_empty())
+    let mut of_generated = plan.generated.iter().map(|file| &file.network);
+    let is_some = |hosts: &Vec<String>| !hosts.is_empty();
+    of_commands.any(is_some) || of_environments.any(is_some) || of_generated.any(is_some)
 }

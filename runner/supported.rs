@@ -92,10 +92,6 @@ fn of_run(plan: &Plan) -> Vec<String> {
     };
     refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
     all.extend(plan.constitution.iter().flat_map(|it| of_constitution(plan, it)));
-    let generated = plan.generated.iter();
-    all.extend(generated.map(|file| {
-        format!("generated {}: files are not made again after a merge yet", file.path)
-    }));
     all
 }
 
@@ -202,8 +198,8 @@ fn of_node(plan: &Plan, node: &Node, all: &mut Vec<String>) {
 mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
-        Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Generated, Input,
-        InputPart, Level, NodeIndex, QualityGate, Rule, RuleIndex,
+        Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Input, InputPart,
+        Level, NodeIndex, QualityGate, Rule, RuleIndex,
     };
 
     use super::*;
@@ -337,17 +333,6 @@ mod tests {
                     });
                 },
                 "constitution c.md: ",
-            ),
-            (
-                |plan| {
-                    plan.generated = vec![Generated {
-                        path: "Cargo.lock".to_owned(),
-                        run: vec!["cargo".to_owned()],
-                        env: Vec::new(),
-                        network: Vec::new(),
-                    }];
-                },
-                "generated Cargo.lock: ",
             ),
         ];
         for (change, place) in changes {

@@ -22,6 +22,7 @@ mod explain;
 mod faults;
 mod gates;
 mod gc;
+mod generated;
 mod in_place;
 mod inputs;
 mod journals;

@@ -8,7 +8,7 @@ mod command;
 mod deploy;
 
 pub(crate) use agent::GO_ON;
-pub(crate) use command::{is_success, last_line};
+pub(crate) use command::{is_success, last_line, reason};
 pub(crate) use deploy::{Probed, probe};
 
 use std::path::Path;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use eufm_plan::NodeIndex;
 
+use super::generate::{self, Made};
 use super::place::Place;
 use crate::environments::in_worktree;
 use crate::event::NodeEvent;
@@ -28,7 +29,7 @@ pub(super) fn perform(
         return shop.courier.tell(node, NodeEvent::Interrupted { salvage: None });
     };
     // Preflight lets no node through whose writes are not listed.
-    let writes = Writes::new(shop.node(node).writes.globs().unwrap_or_default())?;
+    let writes = writes(shop, node)?;
     let fact = match place.worktree().harvest(base, &writes) {
         Ok(implementation) if let Some(path) = kept(shop, node, &implementation) => {
             let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
@@ -37,7 +38,12 @@ pub(super) fn perform(
             );
             NodeEvent::Refused { reason, salvage }
         }
-        Ok(implementation) => {
+        Ok(mut implementation) => {
+            if let Some(reason) = remake(shop, node, &mut implementation, base, stamp)? {
+                let salvage = super::recover::salvage(shop, node, start, base, stamp)?;
+                shop.courier.tell(node, NodeEvent::Refused { reason, salvage })?;
+                return place.remove();
+            }
             let work = commit(shop, node, &implementation, (start, attempt), base, stamp)?;
             let changes = implementation.changes.len() as u64;
             match unseen_in_the_way(shop, node, base, &work)? {
@@ -55,6 +61,40 @@ pub(super) fn perform(
     };
     shop.courier.tell(node, fact)?;
     place.remove()
+}
+
+/// Returns what a node may leave changed: what it writes, and the generated files,
+/// which belong to nobody.
+pub(super) fn writes(shop: &Workshop, node: NodeIndex) -> Result<Writes, StepError> {
+    // Preflight lets no node through whose writes are not listed.
+    let globs = shop.node(node).writes.globs().unwrap_or_default();
+    let paths = generate::paths(shop).map(|path| globset::escape(&path));
+    Ok(Writes::new(&globs.iter().cloned().chain(paths).collect::<Vec<_>>())?)
+}
+
+/// Makes the generated files again if the attempt has touched one: what it wrote
+/// there does not count. Says why, where that cannot be.
+fn remake(
+    shop: &Workshop,
+    node: NodeIndex,
+    implementation: &mut CodeImplementation,
+    base: &CommitId,
+    stamp: &Stamp,
+) -> Result<Option<String>, StepError> {
+    let mut changed = implementation.changes.iter();
+    if !changed.any(|change| generate::is_generated(shop, &change.path)) {
+        return Ok(None);
+    }
+    let message = super::message(shop, node, "Eufm-Generated: before");
+    let before =
+        shop.vault.commit(&implementation.tree, std::slice::from_ref(base), &message, stamp)?;
+    match generate::made(shop, node, &before, stamp)? {
+        Made::Tree(tree) => {
+            implementation.tree = tree;
+            Ok(None)
+        }
+        Made::Not(reason) => Ok(Some(reason)),
+    }
 }
 
 /// Finds a change that lies where an environment keeps a folder: a later

@@ -7,8 +7,9 @@ use std::sync::PoisonError;
 
 use eufm_plan::NodeIndex;
 
+use super::generate::{self, Merged};
 use crate::event::NodeEvent;
-use crate::git::{CommitId, MergeError, Ref, Stamp};
+use crate::git::{CommitId, Ref, Stamp};
 use crate::workshop::{StepError, Workshop};
 
 pub(super) fn perform(
@@ -21,13 +22,12 @@ pub(super) fn perform(
     let _moving = shop.branch.lock().unwrap_or_else(PoisonError::into_inner);
     let name = &shop.node(node).name;
     let message = format!("Merge {name}\n\nEufm-Run: {}\nEufm-Node: {name}\n", shop.run);
-    match shop.vault.merge(head, commit, &message, stamp) {
-        Ok(head) => take_in(shop, node, &head),
-        Err(MergeError::Conflict(conflict)) => {
-            let paths = super::bounded(conflict.paths);
+    match generate::merge(shop, node, (head, commit), &message, stamp)? {
+        Merged::Commit(head) => take_in(shop, node, &head),
+        Merged::Conflict(paths) => {
+            let paths = super::bounded(paths);
             shop.courier.tell(node, NodeEvent::Conflicted { paths, reason: None })
         }
-        Err(MergeError::Git(error)) => Err(error.into()),
     }
 }
 

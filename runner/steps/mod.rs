@@ -8,6 +8,7 @@ mod ask;
 mod commit;
 mod deploy;
 mod gate;
+mod generate;
 mod harvest;
 mod in_place;
 mod judge;

@@ -13,12 +13,13 @@ use std::time::Duration;
 use eufm_plan::NodeIndex;
 
 use super::gate::{self, Bench};
+use super::generate::{self, Made};
 use super::place::Place;
 use crate::beneath;
 use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Handed, Ran, executor};
-use crate::git::{CommitId, HarvestError, Stamp, Writes};
+use crate::git::{CommitId, HarvestError, Stamp};
 use crate::state::Feedback;
 use crate::workshop::{StepError, Workshop};
 
@@ -57,7 +58,8 @@ pub(super) fn perform(
     job: &ReconcileJob,
     stamp: &Stamp,
 ) -> Result<(), StepError> {
-    let (tree, paths) = shop.vault.torn(&job.head, &job.commit)?;
+    let (tree, mut paths) = shop.vault.torn(&job.head, &job.commit)?;
+    paths.retain(|path| !generate::is_generated(shop, path));
     let message = super::message(shop, node, "Eufm-Merge: with marks");
     let parents = [job.head.clone(), job.commit.clone()];
     let mut from = shop.vault.commit(&tree, &parents, &message, stamp)?;
@@ -193,7 +195,7 @@ fn judged(
         let work = kept(shop, node, place, stamp)?;
         return Ok(Tried::Again(format!("There are still marks of the conflict in {left}."), work));
     }
-    let writes = Writes::new(shop.node(node).writes.globs().unwrap_or_default())?;
+    let writes = super::harvest::writes(shop, node)?;
     let made = match place.worktree().harvest(&job.head, &writes) {
         Ok(made) => made,
         Err(HarvestError::Refused(refusal)) => {
@@ -205,7 +207,13 @@ fn judged(
     let name = &shop.node(node).name;
     let message = format!("Merge {name}\n\nEufm-Run: {}\nEufm-Node: {name}\n", shop.run);
     let parents = [job.head.clone(), job.commit.clone()];
-    let work = shop.vault.commit(&made.tree, &parents, &message, stamp)?;
+    let mut work = shop.vault.commit(&made.tree, &parents, &message, stamp)?;
+    if !shop.plan.generated.is_empty() {
+        work = match generate::made(shop, node, &work, stamp)? {
+            Made::Tree(tree) => shop.vault.commit(&tree, &parents, &message, stamp)?,
+            Made::Not(reason) => return Ok(Tried::Again(reason, Some(work))),
+        };
+    }
     for index in &shop.node(node).gates {
         let gate = &shop.plan.gates[index.get()];
         let folder = shop.scratch(node, job.start, &format!("merge-gate{}", index.get()));

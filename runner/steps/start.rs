@@ -9,12 +9,13 @@ use std::time::Duration;
 use eufm_plan::{NodeIndex, Work};
 
 use super::StartJob;
+use super::generate::{self, Merged};
 use super::place::Place;
 use crate::clock::awake;
 use crate::environments::Unready;
 use crate::event::{Ending, NodeEvent};
 use crate::executors::{Attempt, Executor, Handed, Ran, executor};
-use crate::git::{CommitId, MergeError, Stamp};
+use crate::git::{CommitId, Stamp};
 use crate::inputs::{self, Digests, Gathered, SEEN_AT};
 use crate::key::NodeKey;
 use crate::sandbox::Mount;
@@ -209,14 +210,16 @@ pub(super) fn merged(
 ) -> Result<Option<CommitId>, StepError> {
     let message =
         format!("Merge what {} depends on\n\nEufm-Run: {}\n", shop.node(node).name, shop.run);
+    let mut merged = shop.base.clone();
     // What changed nothing needs no merge.
-    let needs: Vec<CommitId> = needs.iter().filter(|it| **it != shop.base).cloned().collect();
-    match shop.vault.merge_all(&shop.base, &needs, &message, stamp) {
-        Ok(base) => Ok(Some(base)),
-        Err(MergeError::Conflict(conflict)) => {
-            let paths = super::bounded(conflict.paths);
-            shop.courier.tell(node, NodeEvent::Unmergeable { paths }).map(|()| None)
+    for need in needs.iter().filter(|need| **need != shop.base) {
+        match generate::merge(shop, node, (&merged, need), &message, stamp)? {
+            Merged::Commit(commit) => merged = commit,
+            Merged::Conflict(paths) => {
+                let paths = super::bounded(paths);
+                return shop.courier.tell(node, NodeEvent::Unmergeable { paths }).map(|()| None);
+            }
         }
-        Err(MergeError::Git(error)) => Err(error.into()),
     }
+    Ok(Some(merged))
 }

@@ -54,8 +54,8 @@ impl Uses {
         uses.hosts |= plan.environments.iter().any(|environment| !environment.network.is_empty());
         uses.network |= uses.in_place
             || plan.agents.iter().any(|agent| !network(&agent.params).is_empty())
-            || plan.gates.iter().any(|gate| !network(&gate.params).is_empty())
-            || plan.generated.iter().any(|file| !file.network.is_empty());
+            || plan.gates.iter().any(|gate| !network(&gate.params).is_empty());
+        uses.hosts |= plan.generated.iter().any(|file| !file.network.is_empty());
         uses
     }
 }
@@ -120,14 +120,15 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
         claim("rules", is_judged(plan), rules, "checks rules before a deploy, and there is none");
     }
     let writers = "harvest refuses what lies outside `writes`; nodes that do not wait for each \
-                   other may change the same file, then the conflict fails the node";
+                   other may change the same file, then its agent resolves the conflict, or it \
+                   fails the node";
     // Whether harvest knows for all nodes what they may change, and what is lacking.
     let (is_listed, lacks) = if uses.in_place {
         (false, "does not hold commands that run in the user's checkout")
     } else if uses.unprotected {
         (false, "does not know which files are protected")
     } else {
-        (plan.generated.is_empty(), "does not make generated files again")
+        (true, "")
     };
     claim("writers", is_listed, writers, lacks);
     let secrets = match uses.secrets {
@@ -140,14 +141,14 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     claim("secrets", true, secrets, "");
     let reach = match uses.hosts {
         true => {
-            "agents reach nothing but the gateway, commands and preparing only the hosts they name, \
-             through the proxy, gates nothing"
+            "agents reach nothing but the gateway, commands, preparing and generated files only the \
+             hosts they name, through the proxy, gates nothing"
         }
         false => "agents reach nothing but the gateway, commands and gates reach nothing",
     };
     let lacks_network = match uses.in_place {
         true => "does not hold commands that run in the user's checkout",
-        false => "does not open the network to agents, gates and generated files",
+        false => "does not open the network to agents and gates",
     };
     claim("network", !uses.network, reach, lacks_network);
     if uses.deploy {
@@ -191,10 +192,11 @@ mod tests {
         assert!(claim(&plan).ends_with("commands and gates reach nothing"));
         plan.environments[0].network = vec!["a.example".to_owned()];
         assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+        plan.environments[0].network.clear();
         let (path, run) = ("Cargo.lock".to_owned(), vec!["cargo".to_owned()]);
         let network = vec!["a.example".to_owned()];
         plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
-        assert!(claim(&plan).starts_with("not claimed: "));
+        assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
     }
 
     #[test]
