@@ -74,7 +74,7 @@ if [ ! -e "$asked" ]; then
         kill_and_start_again $((kills / 10)) 900 "${run_plan[@]}"
         "$eufm" doctor --plan "$repo/plan.lock" --repo "$repo" --state "$state" |
             sed -n '/^the plan on its base/,$p'
-        kill_and_start_again $((kills - kills / 10 - kills / 4)) 2400 "${run_plan[@]}"
+        kill_and_start_again $((kills - kills / 10 - kills / 4)) 1000 "${run_plan[@]}"
     fi
     run_to 6
     [ ! -e "$live/current" ] || fail "something was deployed before the answer"
@@ -97,7 +97,7 @@ if [ ! -e "$demo/answered" ]; then
 fi
 
 say "eufm exec plan.lock: the same command goes on"
-kill_and_start_again $((kills / 4)) 800 "${run_plan[@]}"
+kill_and_start_again $((kills / 4)) 300 "${run_plan[@]}"
 run_to 0
 
 branch=$(git_in_repo for-each-ref --format='%(refname:short)' 'refs/heads/eufm/')
