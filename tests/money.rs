@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Act, Invocation, Project, Provider, SPEC, codex, demo};
+use crate::support::{Act, Ended, Invocation, Project, Provider, SPEC, codex, demo};
 
 /// The story's prices: 5 and 30 millionths of a euro for a token.
 const PRICES: &str = r#"
@@ -69,6 +69,40 @@ fn a_node_whose_cap_is_used_up_is_judged_and_ends_with_5() {
     assert_eq!(project.facts("readme", "committed").len(), 1);
     done.says(&["greet: its cap of 0.050000 EUR is used up", "what it has done so far is judged"])
         .shows(&["stopped by a budget", "of the work so far: gate unit did not pass"]);
+    project.nothing_is_left();
+}
+
+/// Answers the question of a node that asks.
+fn approve(project: &Project, flags: &[&str]) -> Ended {
+    let state = project.state();
+    project.eufm().args(["approve", "greet", "--state"]).arg(state).args(flags).run()
+}
+
+#[test]
+fn a_person_who_is_asked_raises_a_cap_and_the_session_goes_on() {
+    let project = with_budgets("cost <= 0.20 EUR,", "cost <= 0.05 EUR,");
+    let spec =
+        project.read("spec.eufm").replace("gates  = [unit]", "gates = [unit], on_fail = escalate");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    let asked = project.exec_agents().run().expect(6);
+    asked.says(&["did not succeed, a person is asked: its cap of 0.050000 EUR is used up"]);
+    // Another try without more money comes to the same end, and asks again.
+    approve(&project, &[]).expect(0);
+    project.exec_agents().run().expect(6);
+    let spent = sums(&project, "greet");
+    approve(&project, &["--raise", "1 USD"]).expect(2).says(&["the run counts in EUR"]);
+    approve(&project, &["--raise", "0.50 EUR", "--note", "It is worth it."]).expect(0);
+    project.exec_agents().run().expect(0);
+    assert!(sums(&project, "greet").1 > spent.1, "the raise was spent");
+    let sessions: BTreeSet<String> =
+        project.facts("greet", "session").iter().map(|fact| fact["id"].to_string()).collect();
+    assert_eq!(sessions.len(), 1, "it is one session all along");
+    let said = &project.facts("greet", "answered")[1];
+    assert_eq!(
+        (&said["raise"]["micros"], &said["note"]),
+        (&500_000.into(), &"It is worth it.".into())
+    );
     project.nothing_is_left();
 }
 
