@@ -347,6 +347,7 @@ impl<'a> Dispatcher<'a> {
             return Ok(());
         }
         let is_end = matches!(event, NodeEvent::Replied { .. } | NodeEvent::Unanswered { .. });
+        self.look_at_count(node, &event);
         self.take_and_answer(&Event::Node(node, event), answer)?;
         if is_end { self.let_out() } else { Ok(()) }
     }

@@ -208,3 +208,22 @@ fn dear_requests_of_nodes_side_by_side_never_go_out() {
     assert_eq!(report(&project)["cost"], "0.000000 EUR");
     project.nothing_is_left();
 }
+
+#[test]
+fn a_provider_that_counts_more_than_a_request_could_use_is_named() {
+    let provider = Provider::start(|_| Act::SayCounted("Done.".to_owned(), 3_000_000));
+    let spec = format!(
+        "edition 1\npipeline dear {{ base = \"main\", budget {{ cost <= 1 EUR }} }}\n\
+         agent builder is codex {{ cli = \"0.169.0\", model = \"gpt-5.5\", url = \"{}\" }}\n\
+         prices \"gpt-5.5\" {{ input = 0.02 EUR per 1M tokens, output = 0.20 EUR per 1M tokens, \
+         max_output = 2K, date = \"2026-06-12\", source = \"a table\" }}\n\
+         task n0 by builder {{ prompt = \"Go on.\", writes = [] }}\n",
+        provider.url()
+    );
+    let project = Project::of_spec(&spec);
+    exec(&project).run().expect(0).says(&[
+        "n0: the provider counted 3010000 tokens, 0.600200 EUR for request 1, which could use",
+        "caps do not hold with a provider that does this",
+    ]);
+    assert_eq!(report(&project)["cost"], "0.600200 EUR", "it is paid all the same");
+}

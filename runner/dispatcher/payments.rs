@@ -4,6 +4,9 @@
 //! Decided here and nowhere else, one request after the other, so that requests
 //! of several nodes never pass a cap together. Unaware of what is asked.
 
+use eufm_plan::NodeIndex;
+use eufm_plan::units::Money;
+
 use crate::counter::Ask;
 use crate::error::RunError;
 use crate::event::{Event, NodeEvent};
@@ -40,6 +43,33 @@ impl Dispatcher<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says it loudly when a provider has counted more for a request than it could
+    /// use at most: then its caps did not hold as far.
+    pub(super) fn look_at_count(&mut self, node: NodeIndex, event: &NodeEvent) {
+        let NodeEvent::Replied { request: Some(request), usage, micros, .. } = event else {
+            return;
+        };
+        let account = &self.scheduler.state().account;
+        let Some(most) = account.reserved(node, *request) else { return };
+        let (micros, tokens) = (micros.unwrap_or(0), usage.input.saturating_add(usage.output));
+        if micros <= most.micros && tokens <= most.tokens {
+            return;
+        }
+        let money = |micros| {
+            let currency = account.currency();
+            currency
+                .map_or_else(String::new, |currency| format!(", {}", Money { micros, currency }))
+        };
+        let (counted, could) = (money(micros), money(most.micros));
+        let name = &self.shop.node(node).name;
+        self.reporter.note(&format!(
+            "{name}: the provider counted {tokens} tokens{counted} for request {request}, which could \
+             use {} at most{could}: caps do not hold with a provider that does this; `output_max = \
+             model` reserves the longest answer",
+            most.tokens
+        ));
     }
 
     /// Writes down that a request goes out, then lets it go.

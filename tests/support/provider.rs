@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 pub(crate) enum Act {
     /// Answers, and the agent's turn ends with this text.
     Say(String),
+    /// Answers as `Say`, and counts this many tokens for its answer.
+    SayCounted(String, u64),
     /// Answers, and the agent runs this command line.
     Shell(String),
     /// Answers with this status, these header lines (each ended) and this body.
@@ -203,8 +205,6 @@ fn play(
     asked: &Asked,
     act: &Act,
 ) -> std::io::Result<bool> {
-    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-                        transfer-encoding: chunked\r\n\r\n";
     let id = format!("resp_{}", asked.number);
     let created = event("response.created", json!({"response": {"id": id}}));
     let words = json!({"item_id": "msg", "output_index": 0, "content_index": 0, "delta": "I"});
@@ -243,8 +243,11 @@ fn play(
             let chunks: String = events.iter().map(|event| chunk(event)).collect();
             say(format!("{HEAD}{chunks}0\r\n\r\n"))?;
         }
-        Act::Say(text) => say(format!("{HEAD}{}", answer(&id, &created, &message(&id, text))))?,
-        Act::Shell(line) => say(format!("{HEAD}{}", answer(&id, &created, &command(&id, line))))?,
+        Act::Say(text) => say(answer(&id, &created, &message(&id, text), OUTPUT))?,
+        Act::SayCounted(text, output) => {
+            say(answer(&id, &created, &message(&id, text), *output))?;
+        }
+        Act::Shell(line) => say(answer(&id, &created, &command(&id, line), OUTPUT))?,
     }
     Ok(true)
 }
@@ -264,9 +267,17 @@ fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-/// The whole body of an answer with one item.
-fn answer(id: &str, created: &str, item: &Value) -> String {
-    let usage = json!({"input_tokens": 10_000, "output_tokens": 200, "total_tokens": 10_200});
+/// How a stream of events begins.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+
+/// How many tokens an answer has, if nothing else is said.
+const OUTPUT: u64 = 200;
+
+/// A whole answer with one item, for which so many tokens of output are counted.
+fn answer(id: &str, created: &str, item: &Value, output: u64) -> String {
+    let total = 10_000 + output;
+    let usage = json!({"input_tokens": 10_000, "output_tokens": output, "total_tokens": total});
     let response = json!({"id": id, "status": "completed", "output": [item], "usage": usage});
     let events = [
         created.to_owned(),
@@ -274,7 +285,7 @@ fn answer(id: &str, created: &str, item: &Value) -> String {
         event("response.completed", json!({"response": response})),
     ];
     let chunks: String = events.iter().map(|event| chunk(event)).collect();
-    format!("{chunks}0\r\n\r\n")
+    format!("{HEAD}{chunks}0\r\n\r\n")
 }
 
 fn message(id: &str, text: &str) -> Value {
