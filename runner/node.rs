@@ -77,8 +77,10 @@ pub enum Merge {
     Waiting,
     /// It is the next to be merged.
     Due,
-    /// It contradicts the branch, and its agent resolves that.
+    /// It contradicts the branch, and its agent resolves that, or a person has.
     Torn,
+    /// It contradicts the branch, and a person is asked.
+    Asked,
     /// It is.
     Done,
     /// It is not: it or something it builds on is in conflict, or did not succeed.
@@ -166,6 +168,8 @@ struct People {
     said: Option<Said>,
     /// How long its attempts had run when it got new ones, in milliseconds.
     ran_before_ms: u64,
+    /// How a person has resolved what its result contradicts.
+    taken: Option<CommitId>,
 }
 
 /// A question that waits for its answer.
@@ -336,6 +340,19 @@ impl NodeRun {
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.said()?.note.as_deref()
+    }
+
+    /// Returns how a person has resolved what its result contradicts.
+    #[must_use]
+    pub fn taken(&self) -> Option<&CommitId> {
+        self.people.as_ref()?.taken.as_ref()
+    }
+
+    /// Notes how a person has resolved it, or that the last such is no more.
+    pub(crate) fn take(&mut self, commit: Option<CommitId>) {
+        if commit.is_some() || self.people.is_some() {
+            self.people.get_or_insert_default().taken = commit;
+        }
     }
 
     /// Returns why it did not succeed.

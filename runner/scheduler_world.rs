@@ -270,6 +270,12 @@ impl Result {
                             head = fate.resolution(node);
                             Merge::Done
                         } else {
+                            // It is tried again for as long as a person wants it.
+                            let mut goes_on = plan.nodes[position].on_fail == OnFail::Escalate;
+                            while goes_on {
+                                course.asked += 1;
+                                goes_on = fate.decision(node, course.asked) == Decision::Approve;
+                            }
                             Merge::Left
                         }
                     }
@@ -527,8 +533,9 @@ impl<'a> World<'a> {
                     assert!(self.committed.contains(&node));
                     node
                 }
-                Action::Ask(node)
-                | Action::Recover(node)
+                // A question about a conflict comes behind the commit.
+                Action::Ask(node) => node,
+                Action::Recover(node)
                 | Action::Harvest(node)
                 | Action::Judge(node, _)
                 | Action::Rule(node, _)
@@ -611,7 +618,7 @@ impl<'a> World<'a> {
         let decision = self.fate.decision(node, number);
         let (by, at) = ("anna".to_owned(), "now".to_owned());
         let note = self.dice.one_in(2).then(|| "look again".to_owned());
-        let answer = Answer { decision, by, at, note, raise: None };
+        let answer = Answer { decision, by, at, note, raise: None, take: None };
         self.take(&Event::Node(node, NodeEvent::Answered(answer)));
         true
     }
@@ -656,7 +663,12 @@ impl<'a> World<'a> {
             Action::Ask(_) => {
                 let tree = TreeId::new(&"a".repeat(40)).expect("an id");
                 let is_approval = is_approval(self.plan, node);
-                let about = if is_approval { About::Approval } else { About::Escalation };
+                let is_conflict = self.scheduler.state().node(node).merge == Merge::Asked;
+                let about = match (is_approval, is_conflict) {
+                    (true, _) => About::Approval,
+                    (false, true) => About::Conflict,
+                    (false, false) => About::Escalation,
+                };
                 let base = is_approval.then(|| base_of(node));
                 Next::TellAndEnd(NodeEvent::Questioned { about, tree, base })
             }

@@ -1,7 +1,7 @@
 //! Results that contradict each other: the agent of the later one resolves it,
 //! within its gates, or the run says so.
 
-use crate::support::Project;
+use crate::support::{Ended, Project};
 
 /// Two agents that change the same line, and a command that needs both.
 const SPEC: &str = r#"edition 1
@@ -111,6 +111,86 @@ command second { run = ["sh", "-c", "echo second > words.txt"], writes = ["words
     let project = Project::of_spec(spec);
     let ended = project.exec().run().expect(1);
     ended.says(&["second: failed: merge conflict with the branch: words.txt"]);
+    assert_eq!(project.merged("words.txt"), "first");
+}
+
+/// Answers the question of the second node.
+fn answer(project: &Project, words: &[&str]) -> Ended {
+    project.eufm().args(words).arg("--state").arg(project.state()).run()
+}
+
+#[test]
+fn a_conflict_that_the_agent_does_not_resolve_is_asked_about_where_the_plan_says_so() {
+    let project = project(&["true", "true", "echo first, second > words.txt"]);
+    let spec = project
+        .read("spec.eufm")
+        .replace("gates   = [sound]", "gates   = [sound], on_fail = escalate");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.exec_agents().run().expect(6).says(&[
+        "second: a person is asked: merge conflict with the branch: words.txt; not resolved",
+        "second: waits for a person",
+    ]);
+    answer(&project, &["approve", "second", "--note", "Keep both words."]).expect(0);
+    project.exec_agents().run().expect(0);
+    assert_eq!(project.merged("both.txt"), "first, second");
+    let told = walk(&project.run_dir().join("nodes"));
+    let told: String = told.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    assert!(told.contains("A person who looked at this says"), "the note reaches the agent");
+    assert!(told.contains("Keep both words."));
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_person_resolves_a_conflict_with_a_commit_of_their_own_or_leaves_the_result_out() {
+    let spec = r#"edition 1
+pipeline night { base = "main", budget { parallel <= 2 } }
+gate sound is command { run = ["sh", "-c", "cat words.* | grep -q second"] }
+command first  { run = ["sh", "-c", "echo first > words.txt"], writes = ["words.txt"], overlap = merge }
+command second {
+  run     = ["sh", "-c", "echo second > words.txt"]
+  writes  = ["words.txt"]
+  overlap = merge
+  on_fail = escalate
+  gates   = [sound]
+}
+"#;
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(6);
+    let vault = project.state().join("vault.git");
+    let (vault, branch) = (vault.to_str().expect("a path"), project.branch());
+    let result =
+        project.facts("second", "committed")[0]["commit"].as_str().expect("a commit").to_owned();
+    project.git(&["fetch", "-q", vault, &result]);
+    // As in a worktree of their own: both sides merged, with these words.
+    let resolve = |words: &str, parents: &[&str]| {
+        project.write("words.txt", words);
+        let blob = project.git(&["hash-object", "-w", "words.txt"]);
+        let entry = format!("100644,{blob},words.txt");
+        project.git(&["read-tree", &branch]);
+        project.git(&["update-index", "--add", "--cacheinfo", &entry]);
+        let tree = project.git(&["write-tree"]);
+        let parents = parents.iter().flat_map(|parent| ["-p", parent]);
+        let commit = ["commit-tree", &tree, "-m", "by hand"].into_iter().chain(parents);
+        project.git(&commit.collect::<Vec<_>>())
+    };
+    let half = resolve("first, second\n", &[&branch]);
+    let bad = resolve("first\n", &[&branch, &result]);
+    let good = resolve("first, second\n", &[&branch, &result]);
+    answer(&project, &["approve", "second", "--take", "HEAD"]).expect(2).says(&["`take`: "]);
+    for (commit, reason) in [(&half, "does not contain the result"), (&bad, "did not pass")] {
+        answer(&project, &["approve", "second", "--take", commit]).expect(0);
+        project.exec().run().expect(6).says(&["what was to be taken is not", reason]);
+    }
+    answer(&project, &["approve", "second", "--take", &good]).expect(0);
+    project.exec().run().expect(0);
+    assert_eq!(project.merged("words.txt"), "first, second");
+    assert_eq!(project.git(&["rev-parse", &branch]), good);
+
+    let project = Project::of_spec(spec);
+    project.exec().run().expect(6);
+    answer(&project, &["reject", "second"]).expect(0);
+    project.exec().run().expect(1);
     assert_eq!(project.merged("words.txt"), "first");
 }
 

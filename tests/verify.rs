@@ -48,7 +48,7 @@ fn a_run_that_is_done_is_whole_and_nothing_is_changed() {
         verify(&project).args(named).run().expect(0).shows(&[
             &format!("run {name} is done"),
             &run.join("journal").display().to_string(),
-            &format!("{records} whole records, format 2"),
+            &format!("{records} whole records, format 3"),
             "1 in the plan: 1 committed",
         ]);
     }

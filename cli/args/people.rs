@@ -39,6 +39,10 @@ pub(crate) struct ApproveArgs {
     /// Let a node that did not succeed use this beyond its caps: 0.50 EUR, 200K (tokens)
     #[arg(long, value_name = "AMOUNT", requires = "node")]
     pub(crate) raise: Option<String>,
+    /// Take this commit of the repository, a whole id, as the merge of a result that contradicts
+    /// the branch
+    #[arg(long, value_name = "COMMIT", requires = "node")]
+    pub(crate) take: Option<String>,
     /// Say that a deploy of which nobody knew was done
     #[arg(long, requires = "node")]
     pub(crate) done: bool,

@@ -24,7 +24,8 @@ pub(crate) fn approve(args: &ApproveArgs) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::DONE);
     };
     let decision = if args.done { Decision::Done } else { Decision::Approve };
-    answer(&only(open, node)?, &args.question, decision, args.raise.clone())
+    let beyond = Beyond { raise: args.raise.clone(), take: args.take.clone() };
+    answer(&only(open, node)?, &args.question, decision, beyond)
 }
 
 /// Says no to a question.
@@ -33,7 +34,7 @@ pub(crate) fn approve(args: &ApproveArgs) -> Result<ExitStatus, Failure> {
 /// Fails when there is no such question.
 pub(crate) fn reject(args: &RejectArgs) -> Result<ExitStatus, Failure> {
     let (_, open) = look(Some(&args.node), &args.question)?;
-    answer(&only(open, &args.node)?, &args.question, Decision::Reject, None)
+    answer(&only(open, &args.node)?, &args.question, Decision::Reject, Beyond::default())
 }
 
 /// Finds the open questions of the runs of a plan.
@@ -69,11 +70,18 @@ fn only(mut open: Vec<OpenQuestion>, node: &str) -> Result<OpenQuestion, Failure
     }
 }
 
+/// What an answer gives beside the decision.
+#[derive(Default)]
+struct Beyond {
+    raise: Option<String>,
+    take: Option<String>,
+}
+
 fn answer(
     open: &OpenQuestion,
     args: &QuestionArgs,
     decision: Decision,
-    raise: Option<String>,
+    Beyond { raise, take }: Beyond,
 ) -> Result<ExitStatus, Failure> {
     let tree = open.tree().clone();
     if let Some(expected) = &args.tree
@@ -97,6 +105,7 @@ fn answer(
         tree,
         note: args.note.clone(),
         raise,
+        take,
     };
     give(open, &file)?;
     render::people::given(open, decision);

@@ -8,7 +8,7 @@ use super::Dispatcher;
 use crate::event::{Action, Passed};
 use crate::git::CommitId;
 use crate::inputs;
-use crate::state::{GateAnswer, NodeRun};
+use crate::state::{GateAnswer, Merge, NodeRun};
 use crate::steps::{AskJob, CommitJob, ReconcileJob, RuleJob, StartJob, Step};
 
 impl Dispatcher<'_> {
@@ -19,10 +19,14 @@ impl Dispatcher<'_> {
         match action {
             Action::Start(node) => Some((node, Step::Start(Box::new(self.start_job(node))))),
             Action::Ask(node) => {
-                let work = run(node).work.clone().or_else(|| run(node).base.clone());
+                let is_conflict = run(node).merge == Merge::Asked;
+                let work = match is_conflict {
+                    true => state.head.clone(),
+                    false => run(node).work.clone().or_else(|| run(node).base.clone()),
+                };
                 let origins = inputs::origins(self.shop.node(node), state);
                 let needs = self.results_needed(node);
-                Some((node, Step::Ask(Box::new(AskJob { work, needs, origins }))))
+                Some((node, Step::Ask(Box::new(AskJob { work, needs, origins, is_conflict }))))
             }
             Action::Recover(node) => {
                 let from = run(node).work.clone()?;
@@ -52,7 +56,9 @@ impl Dispatcher<'_> {
             Action::Reconcile(node) => {
                 let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
                 let (start, session) = (run(node).start, run(node).session.clone());
-                let job = ReconcileJob { head, commit, start, session };
+                let (note, taken) = (run(node).note(), run(node).taken().cloned());
+                let note = note.map(ToOwned::to_owned);
+                let job = ReconcileJob { head, commit, start, session, note, taken };
                 Some((node, Step::Reconcile(Box::new(job))))
             }
             Action::Finish(_) => None,

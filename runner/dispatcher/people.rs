@@ -11,7 +11,6 @@ use super::{Dispatcher, Stop};
 use crate::error::RunError;
 use crate::event::{Event, NodeEvent};
 use crate::people::{Heard, QuestionFile};
-use crate::state::Phase;
 
 /// How often answers are looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ impl Dispatcher<'_> {
         let state = self.scheduler.state();
         let waiting: Vec<NodeIndex> = (0..state.nodes.len())
             .map(NodeIndex::new)
-            .filter(|node| state.waiting > 0 && state.node(*node).phase == Phase::Waiting)
+            .filter(|node| state.waiting > 0 && state.node(*node).question().is_some())
             .collect();
         for node in waiting {
             self.lay_out(node)?;
@@ -93,7 +92,7 @@ impl Dispatcher<'_> {
         if self.questions.len() == state.waiting as usize {
             return Ok(());
         }
-        let is_over = |node: &NodeIndex| state.node(*node).phase != Phase::Waiting;
+        let is_over = |node: &NodeIndex| state.node(*node).question().is_none();
         let over: Vec<NodeIndex> = self.questions.keys().copied().filter(is_over).collect();
         for node in over {
             self.questions.remove(&node);

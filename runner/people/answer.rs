@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::About;
 use super::question::QuestionFile;
-use crate::git::TreeId;
+use crate::git::{CommitId, TreeId};
 
 /// The longest note, in bytes.
 pub const NOTE_BYTES_MAX: usize = 16 << 10;
@@ -73,6 +73,9 @@ pub struct Answer {
     /// What the node may use beyond its caps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raise: Option<Raise>,
+    /// How they have resolved a conflict: a commit that merges both sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<CommitId>,
 }
 
 /// An answer as a file that any program can write.
@@ -99,6 +102,9 @@ pub struct AnswerFile {
     /// What a node that is asked about may use beyond its caps: `0.50 EUR` or `200K`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raise: Option<String>,
+    /// The commit that resolves a conflict, as a whole id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<String>,
 }
 
 impl AnswerFile {
@@ -141,8 +147,16 @@ impl AnswerFile {
         if raise.is_some() && !is_retry {
             return Err("`raise` goes with another try of a node and nothing else".to_owned());
         }
+        let is_resolved = question.about == About::Conflict && self.decision == Decision::Approve;
+        if self.take.is_some() && !is_resolved {
+            return Err(
+                "`take` goes with a conflict that is to be merged, and nothing else".to_owned()
+            );
+        }
+        let take = self.take.as_deref().map(CommitId::new).transpose();
+        let take = take.map_err(|error| format!("`take`: {error}"))?;
         let note = self.note.filter(|note| !note.trim().is_empty());
-        Ok(Answer { decision: self.decision, by: self.by, at: self.at, note, raise })
+        Ok(Answer { decision: self.decision, by: self.by, at: self.at, note, raise, take })
     }
 }
 
@@ -180,6 +194,7 @@ mod tests {
             rule: None,
             note: Some("go".to_owned()),
             raise: None,
+            take: None,
         }
     }
 

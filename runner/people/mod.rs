@@ -28,6 +28,8 @@ pub enum About {
     Escalation,
     /// A deploy of which nobody knows whether it was done.
     Recovery,
+    /// A result that contradicts the branch.
+    Conflict,
     /// A rule that only a person can judge.
     Rule {
         /// Its name.
@@ -43,6 +45,7 @@ impl About {
             Self::Approval => "approval",
             Self::Escalation => "escalation",
             Self::Recovery => "recovery",
+            Self::Conflict => "conflict",
             Self::Rule { .. } => "rule",
         }
     }

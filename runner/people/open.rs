@@ -175,6 +175,7 @@ mod tests {
             tree: open.question.tree.clone(),
             note: None,
             raise: None,
+            take: None,
         };
         let other = AnswerFile { plan: Digest::of(b"other"), ..answer.clone() };
         assert!(give(&open, &other).expect_err("refused").to_string().contains("another plan"));

@@ -90,6 +90,7 @@ pub(crate) fn words(plan: &Plan, work: &Work, about: &About, reason: Option<&str
         (About::Recovery, _) => "The runner was killed while this ran, and nobody knows whether \
              it was done: run it again?"
             .to_owned(),
+        (About::Conflict, _) => format!("{reason}: try again to merge it?"),
         (About::Rule { rule }, _) => of_rule(plan, rule),
     }
 }

@@ -209,6 +209,10 @@ fn conflict(run: &crate::state::NodeRun, paths: &[String]) -> Option<String> {
     if run.merge == Merge::Torn {
         return Some(format!("merge conflict in {paths}; its agent resolves it"));
     }
+    if run.merge == Merge::Asked {
+        let why = run.reason().unwrap_or_default();
+        return Some(format!("a person is asked: {}", printable::line(why, REASON_MAX)));
+    }
     let waits = run.phase == Phase::Pending;
     waits.then(|| format!("what it needs contradicts itself in {paths}; it waits for the branch"))
 }

@@ -3,7 +3,7 @@
 //!
 //! Unaware of git and of how a node came to its result.
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{NodeIndex, OnFail};
 
 use super::{Failure, Merge, Phase, RunState};
 use crate::event::NodeEvent;
@@ -22,7 +22,8 @@ impl RunState {
 
     fn move_cursor(&mut self) {
         while let Some(run) = self.nodes.get(self.merge_cursor) {
-            if !run.phase.is_final() || matches!(run.merge, Merge::Due | Merge::Torn) {
+            if !run.phase.is_final() || matches!(run.merge, Merge::Due | Merge::Torn | Merge::Asked)
+            {
                 break;
             }
             if run.merge == Merge::Waiting {
@@ -53,11 +54,15 @@ impl RunState {
                     return;
                 }
                 run.merge = Merge::Left;
+                run.take(None);
                 let mut failure = Failure::conflict("the branch", paths);
                 if let Some(reason) = reason {
                     failure.reason = format!("{}; {reason}", failure.reason);
                 }
                 run.failure = Some(failure);
+                if rules.on_fail == OnFail::Escalate && !self.halted {
+                    self.ask_about_conflict(node);
+                }
             }
             NodeEvent::Unmergeable { paths } => {
                 let failure = Failure::conflict("each other, in what it needs", paths);

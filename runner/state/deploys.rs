@@ -166,7 +166,7 @@ mod tests {
             assert_eq!((asked.nodes[1].phase, asked.busy), (Phase::Waiting, 0));
             assert_eq!(asked.undecided(), Some(NodeIndex::new(1)));
             let (by, at) = ("anna".to_owned(), "now".to_owned());
-            let answer = Answer { decision, by, at, note: None, raise: None };
+            let answer = Answer { decision, by, at, note: None, raise: None, take: None };
             tell(&mut asked, 1, NodeEvent::Answered(answer));
             assert_eq!((asked.nodes[1].phase, asked.undecided()), (phase, None));
         }

@@ -58,6 +58,9 @@ impl RunState {
                 self.note_cut_short(NodeIndex::new(position));
                 self.set(NodeIndex::new(position), Phase::Cancelled);
             }
+            if self.nodes[position].merge == Merge::Asked {
+                self.end_conflict(NodeIndex::new(position), Merge::Left);
+            }
             let run = &mut self.nodes[position];
             if run.merge == Merge::Torn {
                 let reason = "merge conflict with the branch, and no time to resolve it".to_owned();
@@ -72,6 +75,9 @@ impl RunState {
     pub(super) fn halt(&mut self) {
         self.halted = true;
         for position in 0..self.nodes.len() {
+            if self.nodes[position].merge == Merge::Asked {
+                self.end_conflict(NodeIndex::new(position), Merge::Left);
+            }
             let phase = self.nodes[position].phase;
             if !phase.is_final() && !phase.is_busy() {
                 self.set(NodeIndex::new(position), Phase::Cancelled);

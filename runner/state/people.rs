@@ -4,7 +4,7 @@
 
 use eufm_plan::NodeIndex;
 
-use super::{Failure, Feedback, Phase, RunState, Said};
+use super::{Failure, Feedback, Merge, Phase, RunState, Said};
 use crate::event::{NodeEvent, Outcome};
 use crate::git::CommitId;
 use crate::ledger::Spent;
@@ -24,6 +24,7 @@ impl RunState {
                 };
                 run.phase == Phase::Waiting && run.question().is_some_and(is_open)
             }
+            About::Conflict => run.merge == Merge::Asked,
             About::Recovery => run.phase == Phase::Running && self.verifies.contains_key(&node),
             About::Rule { rule } => self.may_ask_of_rule(node, rule),
         }
@@ -33,8 +34,11 @@ impl RunState {
     pub(super) fn may_answer(&self, node: NodeIndex, answer: &Answer) -> bool {
         let run = self.node(node);
         let question = run.question().filter(|question| question.tree.is_some());
-        run.phase == Phase::Waiting
+        let takes = answer.take.is_some();
+        (run.phase == Phase::Waiting || run.merge == Merge::Asked)
             && question.is_some_and(|question| match answer.decision {
+                Decision::Approve if question.about == About::Conflict => answer.raise.is_none(),
+                _ if takes => false,
                 Decision::Approve => answer.raise.is_none() || question.about == About::Escalation,
                 Decision::Reject => answer.raise.is_none(),
                 Decision::Done => answer.raise.is_none() && question.about == About::Recovery,
@@ -50,6 +54,9 @@ impl RunState {
                 }
                 let run = &mut self.nodes[node.get()];
                 run.ask(about.clone(), Some(tree.clone()));
+                if *about == About::Conflict {
+                    return;
+                }
                 run.base = base.clone().or(run.base.take());
                 self.set(node, Phase::Waiting);
             }
@@ -65,6 +72,37 @@ impl RunState {
         self.newly_asking.push(node);
     }
 
+    /// Lets a person decide what becomes of a result that contradicts the branch.
+    pub(super) fn ask_about_conflict(&mut self, node: NodeIndex) {
+        let run = &mut self.nodes[node.get()];
+        run.merge = Merge::Asked;
+        run.ask(About::Conflict, None);
+        self.waiting += 1;
+        self.newly_asking.push(node);
+    }
+
+    /// Takes the question about a conflict away; the result has this place then.
+    pub(super) fn end_conflict(&mut self, node: NodeIndex, merge: Merge) {
+        let run = &mut self.nodes[node.get()];
+        run.unask();
+        run.merge = merge;
+        self.waiting -= 1;
+    }
+
+    /// Merges a result anew that contradicts the branch, as a person wants it.
+    fn merge_anew(&mut self, node: NodeIndex, answer: &Answer) {
+        let rules = self.rules[node.get()];
+        let is_agents = rules.reconciles && answer.take.is_none();
+        let is_torn = is_agents || answer.take.is_some();
+        self.end_conflict(node, if is_torn { Merge::Torn } else { Merge::Due });
+        let run = &mut self.nodes[node.get()];
+        run.failure = None;
+        run.take(answer.take.clone());
+        if is_agents {
+            self.account.raise_own(node, rules.own);
+        }
+    }
+
     /// Tells whether it is to be found out what a person is to look at.
     #[must_use]
     pub fn is_to_ask(&self, node: NodeIndex) -> bool {
@@ -73,6 +111,7 @@ impl RunState {
         match run.phase {
             Phase::Ready => self.rules[node.get()].is_approval,
             Phase::Waiting => lacks_tree,
+            Phase::Committed => lacks_tree && run.merge == Merge::Asked,
             _ => false,
         }
     }
@@ -94,6 +133,8 @@ impl RunState {
                 self.try_anew(node, answer);
             }
             (About::Escalation, _) => self.give_up(node),
+            (About::Conflict, Decision::Approve) => self.merge_anew(node, answer),
+            (About::Conflict, _) => self.end_conflict(node, Merge::Left),
             (About::Recovery, Decision::Approve) => self.set(node, Phase::Ready),
             (About::Recovery, Decision::Done) => self.set(node, Phase::Exited),
             (About::Rule { .. }, decision) => {

@@ -21,6 +21,8 @@ pub(crate) struct AskJob {
     pub needs: Vec<CommitId>,
     /// Where its inputs come from.
     pub origins: Origins,
+    /// Whether its result contradicts the branch; then `work` is the branch's head.
+    pub is_conflict: bool,
 }
 
 pub(super) fn perform(
@@ -37,7 +39,8 @@ pub(super) fn perform(
         show(shop, node, &job.origins)?;
         (About::Approval, base.clone(), Some(base))
     } else {
-        (About::Escalation, job.work.unwrap_or_else(|| shop.base.clone()), None)
+        let about = if job.is_conflict { About::Conflict } else { About::Escalation };
+        (about, job.work.unwrap_or_else(|| shop.base.clone()), None)
     };
     let tree = shop.vault.tree(&commit)?;
     shop.courier.tell(node, NodeEvent::Questioned { about, tree, base })

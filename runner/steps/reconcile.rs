@@ -40,6 +40,10 @@ pub(crate) struct ReconcileJob {
     pub start: u32,
     /// The agent's session.
     pub session: Option<String>,
+    /// What a person wrote who wants it tried again.
+    pub note: Option<String>,
+    /// How a person has resolved it.
+    pub taken: Option<CommitId>,
 }
 
 /// What came of one try.
@@ -64,7 +68,13 @@ pub(super) fn perform(
     let parents = [job.head.clone(), job.commit.clone()];
     let mut from = shop.vault.commit(&tree, &parents, &message, stamp)?;
     let paths = super::bounded(paths);
+    if let Some(taken) = &job.taken {
+        return take(shop, node, job, (taken, paths));
+    }
     let mut told = task(&paths);
+    if let Some(note) = &job.note {
+        told = format!("{told}\n\nA person who looked at this says:\n\n{note}");
+    }
     let mut reason = String::new();
     for _ in 0..shop.node(node).budget.attempts {
         match attempt(shop, node, job, (&from, &paths, &told), stamp)? {
@@ -84,6 +94,51 @@ pub(super) fn perform(
         }
     }
     shop.courier.tell(node, NodeEvent::Conflicted { paths, reason: Some(reason) })
+}
+
+/// Takes the commit in which a person has merged both sides, if it does and the
+/// node's gates pass it.
+fn take(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &ReconcileJob,
+    (taken, paths): (&CommitId, Vec<String>),
+) -> Result<(), StepError> {
+    // Whatever is wrong with it, it is asked about again.
+    let holds = |part: &CommitId| shop.vault.contains(taken, part).unwrap_or(false);
+    let wrong = if !holds(&job.head) {
+        Some(format!("{} does not contain the branch as it is", taken.short()))
+    } else if !holds(&job.commit) {
+        Some(format!("{} does not contain the result", taken.short()))
+    } else {
+        gated(shop, node, job, taken)?
+    };
+    let Some(wrong) = wrong else {
+        let _moving = shop.branch.lock().unwrap_or_else(PoisonError::into_inner);
+        return super::merge::take_in(shop, node, taken);
+    };
+    let reason = format!("what was to be taken is not: {}", crate::printable::line(&wrong, 200));
+    shop.courier.tell(node, NodeEvent::Conflicted { paths, reason: Some(reason) })
+}
+
+/// Lets the node's gates judge; says what the first says that does not pass.
+fn gated(
+    shop: &Workshop,
+    node: NodeIndex,
+    job: &ReconcileJob,
+    work: &CommitId,
+) -> Result<Option<String>, StepError> {
+    for index in &shop.node(node).gates {
+        let gate = &shop.plan.gates[index.get()];
+        let folder = shop.scratch(node, job.start, &format!("merge-gate{}", index.get()));
+        let bench = Place::make(shop, &folder, work)?;
+        let told = rejected(shop, node, (gate, &bench, work));
+        bench.remove()?;
+        if let Some(told) = told? {
+            return Ok(Some(told));
+        }
+    }
+    Ok(None)
 }
 
 /// What the agent is asked to do.
@@ -214,15 +269,8 @@ fn judged(
             Made::Not(reason) => return Ok(Tried::Again(reason, Some(work))),
         };
     }
-    for index in &shop.node(node).gates {
-        let gate = &shop.plan.gates[index.get()];
-        let folder = shop.scratch(node, job.start, &format!("merge-gate{}", index.get()));
-        let bench = Place::make(shop, &folder, &work)?;
-        let told = rejected(shop, node, (gate, &bench, &work));
-        bench.remove()?;
-        if let Some(told) = told? {
-            return Ok(Tried::Again(told, Some(work)));
-        }
+    if let Some(told) = gated(shop, node, job, &work)? {
+        return Ok(Tried::Again(told, Some(work)));
     }
     Ok(Tried::Resolved(work))
 }
