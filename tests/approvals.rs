@@ -243,3 +243,18 @@ approval release { inputs = [numbers.stdout, numbers.file("made.txt")], ask = "W
     let read = |file: &&str| std::fs::read_to_string(file).expect("it is there");
     assert_eq!(files.iter().map(read).collect::<Vec<_>>(), ["1\n", "7 of 9\n"], "{listed}");
 }
+
+#[test]
+fn a_run_of_a_plan_that_was_compiled_again_since_can_still_be_answered() {
+    let project = Project::of_spec(RELEASE);
+    project.exec().run().expect(6);
+    project.write("spec.eufm", RELEASE.replace("to staging", "to production"));
+    project.compile().expect(0);
+    let plan = project.run_dir().join("plan.lock");
+    let plan = plan.to_str().expect("a path");
+    answer(&project, &["approve"]).expect(0).shows(&["Release to staging?", plan]);
+    answer(&project, &["approve", "release"]).expect(2).says(&["a run of another plan", plan]);
+    answer(&project, &["approve", "release", plan]).expect(0);
+    let exec = project.eufm().args(["exec", plan, "--repo"]).arg(project.repo());
+    exec.arg("--state").arg(project.state()).run().expect(0);
+}

@@ -15,17 +15,18 @@ use crate::{host, render};
 /// Fails when there is no such question, or the answer does not fit it.
 pub(crate) fn approve(args: &ApproveArgs) -> Result<ExitStatus, Failure> {
     let (asked, open) = look(args.node.as_deref(), &args.question)?;
-    let Some(node) = &args.node else {
+    if args.node.is_none() {
         if args.json {
             render::people::json(&open);
         } else {
-            render::people::list(&open, &asked.state);
+            let all = open_questions(&Asked { plan: None, ..asked.clone() })?;
+            render::people::list(&all, &asked);
         }
         return Ok(ExitStatus::DONE);
-    };
+    }
     let decision = if args.done { Decision::Done } else { Decision::Approve };
     let beyond = Beyond { raise: args.raise.clone(), take: args.take.clone() };
-    answer(&only(open, node)?, &args.question, decision, beyond)
+    answer(&only(open, &asked)?, &args.question, decision, beyond)
 }
 
 /// Says no to a question.
@@ -33,8 +34,8 @@ pub(crate) fn approve(args: &ApproveArgs) -> Result<ExitStatus, Failure> {
 /// # Errors
 /// Fails when there is no such question.
 pub(crate) fn reject(args: &RejectArgs) -> Result<ExitStatus, Failure> {
-    let (_, open) = look(Some(&args.node), &args.question)?;
-    answer(&only(open, &args.node)?, &args.question, Decision::Reject, Beyond::default())
+    let (asked, open) = look(Some(&args.node), &args.question)?;
+    answer(&only(open, &asked)?, &args.question, Decision::Reject, Beyond::default())
 }
 
 /// Finds the open questions of the runs of a plan.
@@ -46,13 +47,14 @@ fn look(node: Option<&str>, args: &QuestionArgs) -> Result<(Asked, Vec<OpenQuest
         (Some(state), None) => host::absolute(state)?,
         (state, repo) => host::state(state.as_deref(), &host::repository(repo.as_deref(), plan)?)?,
     };
-    let asked = Asked { state, plan: locked.digest, node: node.map(ToOwned::to_owned) };
+    let asked = Asked { state, plan: Some(locked.digest), node: node.map(ToOwned::to_owned) };
     let open = open_questions(&asked)?;
     Ok((asked, open))
 }
 
 /// Takes the one question that a node has.
-fn only(mut open: Vec<OpenQuestion>, node: &str) -> Result<OpenQuestion, Failure> {
+fn only(mut open: Vec<OpenQuestion>, asked: &Asked) -> Result<OpenQuestion, Failure> {
+    let node = asked.node.as_deref().unwrap_or_default();
     match (open.pop(), open.is_empty()) {
         (Some(one), true) => Ok(one),
         (Some(_), false) => {
@@ -63,8 +65,19 @@ fn only(mut open: Vec<OpenQuestion>, node: &str) -> Result<OpenQuestion, Failure
             Err(Failure::new(ExitStatus::USAGE, message))
         }
         (None, _) => {
-            let help = "  help: `eufm approve` without a node lists those that wait for a person";
-            let message = format!("{node} asks nothing in a run of this plan\n{help}");
+            // The plan may have been compiled again since.
+            let others = open_questions(&Asked { plan: None, ..asked.clone() })?;
+            let help = match others.first() {
+                Some(other) => format!(
+                    "it asks in {}, a run of another plan: name {} behind the node",
+                    other.question.run,
+                    other.plan(&asked.state).display()
+                ),
+                None => {
+                    "`eufm approve` without a node lists those that wait for a person".to_owned()
+                }
+            };
+            let message = format!("{node} asks nothing in a run of this plan\n  help: {help}");
             Err(Failure::new(ExitStatus::USAGE, message))
         }
     }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eufm_runner::people::{About, Decision, OpenQuestion, QuestionFile};
+use eufm_runner::people::{About, Asked, Decision, OpenQuestion, QuestionFile};
 use eufm_runner::printable;
 use serde::Serialize;
 
@@ -16,13 +16,14 @@ const SCHEMA: u32 = 1;
 const ASK_MAX: usize = 2_000;
 
 /// Prints the open questions for people.
-pub(crate) fn list(open: &[OpenQuestion], state: &Path) {
+///
+/// Those of other plans than `asked` names are told with theirs: an answer needs it.
+pub(crate) fn list(open: &[OpenQuestion], asked: &Asked) {
     if open.is_empty() {
         super::print("nobody is waited for\n");
         return;
     }
-    let vault = OpenQuestion::objects(state);
-    let pages = open.iter().map(|open| page(open, &vault));
+    let pages = open.iter().map(|open| page(open, asked));
     super::print(&pages.collect::<Vec<_>>().join("\n"));
 }
 
@@ -63,7 +64,8 @@ fn document(open: &[OpenQuestion]) -> String {
     text
 }
 
-fn page(open: &OpenQuestion, vault: &Path) -> String {
+fn page(open: &OpenQuestion, asked: &Asked) -> String {
+    let vault = OpenQuestion::objects(&asked.state);
     let QuestionFile { node, about, ask, tree, base, run, inputs, .. } = &open.question;
     let ask = printable::line(ask, ASK_MAX);
     let answered = if open.is_answered { " (answered; `eufm exec` takes it)" } else { "" };
@@ -81,7 +83,13 @@ fn page(open: &OpenQuestion, vault: &Path) -> String {
     let to_read = inputs.iter().flat_map(|folder| files(folder));
     lines.extend(to_read.map(|file| format!("  read     {}", file.display())));
     if !open.is_answered {
-        let node = addressed(node, about);
+        let plan = match asked.plan {
+            Some(plan) if plan != open.question.plan => {
+                format!(" {}", quoted(&open.plan(&asked.state).display().to_string()))
+            }
+            _ => String::new(),
+        };
+        let node = addressed(node, about) + &plan;
         lines.push(format!("  answer   eufm approve {node}, or eufm reject {node} --note WHY"));
     }
     lines.iter().map(|line| format!("{}\n", printable::lines(line))).collect()
@@ -136,9 +144,20 @@ mod tests {
         OpenQuestion { question, is_answered: false }
     }
 
+    fn asked() -> Asked {
+        Asked { state: PathBuf::from("/state"), plan: Some(open().question.plan), node: None }
+    }
+
+    #[test]
+    fn a_question_of_another_plan_is_told_with_it() {
+        let other = Asked { plan: Some(eufm_plan::Digest::of(b"other")), ..asked() };
+        let page = page(&open(), &other);
+        assert!(page.contains("]' /state/runs/p-1/plan.lock, or eufm reject"), "{page}");
+    }
+
     #[test]
     fn a_question_says_what_to_look_at_and_how_to_answer() {
-        insta::assert_snapshot!(page(&open(), Path::new("/state/vault.git")), @r#"
+        insta::assert_snapshot!(page(&open(), &asked()), @r#"
         sites/release["a b"] (approval): Release[2J it?
           run      p-1
           tree     bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
@@ -157,7 +176,7 @@ mod tests {
         }
         let mut open = open();
         open.question.inputs = Some(inputs.clone());
-        let page = page(&open, Path::new("/state/vault.git"));
+        let page = page(&open, &asked());
         let read = |file: &str| format!("  read     {}\n", inputs.join(file).display());
         assert!(page.contains(&(read("after/stdout") + &read("review/answer"))), "{page}");
     }

@@ -20,8 +20,8 @@ use crate::store::{RunDir, runs_below};
 pub struct Asked {
     /// The folder of the state.
     pub state: PathBuf,
-    /// The plan whose runs are meant.
-    pub plan: Digest,
+    /// The plan whose runs are meant; `None` means those of all plans.
+    pub plan: Option<Digest>,
     /// The node, if only one is meant.
     pub node: Option<String>,
 }
@@ -40,6 +40,12 @@ impl OpenQuestion {
     #[must_use]
     pub fn objects(state: &Path) -> PathBuf {
         state.join("vault.git")
+    }
+
+    /// Returns the plan of the run that asks, for whoever has another one by now.
+    #[must_use]
+    pub fn plan(&self, state: &Path) -> PathBuf {
+        RunDir::of(state, &self.question.run).plan()
     }
 
     /// Returns the tree that is asked about.
@@ -65,7 +71,7 @@ pub fn open_questions(asked: &Asked) -> Result<Vec<OpenQuestion>, RunError> {
             };
             let question: QuestionFile = serde_json::from_str(&text)
                 .map_err(|error| state(&path, &io::Error::other(error)))?;
-            let is_meant = question.plan == asked.plan
+            let is_meant = asked.plan.is_none_or(|plan| plan == question.plan)
                 && asked.node.as_ref().is_none_or(|node| *node == question.node);
             if is_meant {
                 let is_answered = question.answer.exists();
@@ -144,7 +150,8 @@ mod tests {
             let asked = QuestionFile { node: node.to_owned(), answer, ..question() };
             desk.ask(eufm_plan::NodeIndex::new(position), &asked).expect("asked");
         }
-        let asked = Asked { state: folder.path().to_owned(), plan: question().plan, node: None };
+        let asked =
+            Asked { state: folder.path().to_owned(), plan: Some(question().plan), node: None };
         (folder, asked)
     }
 
@@ -158,8 +165,9 @@ mod tests {
         assert_eq!(nodes(&asked), ["a", "release"]);
         let one = Asked { node: Some("release".to_owned()), ..asked.clone() };
         assert_eq!(nodes(&one), ["release"]);
-        let other = Asked { plan: Digest::of(b"other"), ..asked };
+        let other = Asked { plan: Some(Digest::of(b"other")), ..asked.clone() };
         assert_eq!(nodes(&other), [""; 0]);
+        assert_eq!(nodes(&Asked { plan: None, ..asked }), ["a", "release"]);
     }
 
     #[test]
