@@ -8,7 +8,7 @@ use crate::gates::Verdict;
 use crate::gateway::Usage;
 use crate::git::{CommitId, TreeId};
 use crate::key::NodeKey;
-use crate::people::{About, Decision};
+use crate::people::{About, Answer, Decision};
 use crate::process::ProcessId;
 
 /// Where a node stands.
@@ -184,6 +184,8 @@ pub struct Question {
 /// What a person said last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
+    /// What they were asked about.
+    pub about: About,
     /// What they decided.
     pub decision: Decision,
     /// Who they are.
@@ -381,10 +383,12 @@ impl NodeRun {
     }
 
     /// Notes what a person said, and takes the question away.
-    pub(crate) fn hear(&mut self, said: Said) -> Option<Question> {
+    pub(crate) fn hear(&mut self, answer: &Answer) -> Option<About> {
         let people = self.people.get_or_insert_default();
-        people.said = Some(said);
-        people.question.take()
+        let about = people.question.take()?.about;
+        let (by, note) = (answer.by.clone(), answer.note.clone());
+        people.said = Some(Said { about: about.clone(), decision: answer.decision, by, note });
+        Some(about)
     }
 
     /// Gives it a new budget of attempts and time.

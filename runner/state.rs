@@ -24,7 +24,7 @@ use crate::git::CommitId;
 use crate::ledger::{Account, Pace, Spent};
 use crate::limits::Facility;
 use crate::lists::Lists;
-pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase, Said};
+pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
 pub(crate) use rules::RuleAnswer;
 use rules::Rulebook;
@@ -269,12 +269,12 @@ impl RunState {
             NodeEvent::Exited { .. } => run.phase == Phase::Running,
             NodeEvent::Held => run.phase == Phase::Running && run.held_since_ms.is_none(),
             NodeEvent::Released => run.held_since_ms.is_some(),
-            NodeEvent::Dropped { .. } => run.start > 0,
+            NodeEvent::Dropped { .. } => self.has_spoken(node),
             NodeEvent::Asked { request, .. } => {
-                run.start > 0 && self.account.may_open(node, *request)
+                self.has_spoken(node) && self.account.may_open(node, *request)
             }
             // The end may come after the attempt was ended; it was paid for too.
-            NodeEvent::Replied { request: None, .. } => run.start > 0,
+            NodeEvent::Replied { request: None, .. } => self.has_spoken(node),
             NodeEvent::Replied { request: Some(request), .. }
             | NodeEvent::Unanswered { request, .. } => {
                 self.account.reserved(node, *request).is_some()

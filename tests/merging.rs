@@ -102,6 +102,22 @@ fn a_runner_that_is_killed_while_a_conflict_is_resolved_begins_that_anew() {
 }
 
 #[test]
+fn the_agent_of_a_result_that_was_taken_over_resolves_a_conflict_too() {
+    let project = project(&["echo first, second > words.txt"]);
+    project.exec_agents().run().expect(0);
+    let spec = project.read("spec.eufm").replace("Say first.", "Say first aloud.");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    // The second node begins with the conflict: it does nothing else in this run.
+    let turns = turn("first", "echo FIRST > words.txt") + &turn("second", "echo both > words.txt");
+    let turns = turns.replace("echo both", "echo FIRST, second");
+    project.write("cassette.toml", format!("format = 1\n{turns}"));
+    let ended = project.exec_agents().run().expect(0);
+    ended.says(&["second: taken from run", "second: merge conflict in words.txt"]);
+    project.nothing_is_left();
+}
+
+#[test]
 fn commands_that_contradict_each_other_fail_the_later_one() {
     let spec = r#"edition 1
 pipeline night { base = "main", budget { parallel <= 2 } }

@@ -8,6 +8,7 @@ use super::Dispatcher;
 use crate::event::{Action, Passed};
 use crate::git::CommitId;
 use crate::inputs;
+use crate::people::About;
 use crate::state::{GateAnswer, Merge, NodeRun};
 use crate::steps::{AskJob, CommitJob, ReconcileJob, RuleJob, StartJob, Step};
 
@@ -56,8 +57,10 @@ impl Dispatcher<'_> {
             Action::Reconcile(node) => {
                 let (head, commit) = (state.head.clone()?, run(node).commit.clone()?);
                 let (start, session) = (run(node).start, run(node).session.clone());
-                let (note, taken) = (run(node).note(), run(node).taken().cloned());
-                let note = note.map(ToOwned::to_owned);
+                // What was said of something else before is none of it.
+                let said = run(node).said().filter(|said| said.about == About::Conflict);
+                let note = said.and_then(|said| said.note.clone());
+                let taken = run(node).taken().cloned();
                 let job = ReconcileJob { head, commit, start, session, note, taken };
                 Some((node, Step::Reconcile(Box::new(job))))
             }

@@ -4,7 +4,7 @@
 
 use eufm_plan::NodeIndex;
 
-use super::{Failure, Feedback, Merge, Phase, RunState, Said};
+use super::{Failure, Feedback, Merge, Phase, RunState};
 use crate::event::{NodeEvent, Outcome};
 use crate::git::CommitId;
 use crate::ledger::Spent;
@@ -118,10 +118,8 @@ impl RunState {
 
     /// Takes a person's answer.
     fn answered(&mut self, node: NodeIndex, answer: &Answer) {
-        let said =
-            Said { decision: answer.decision, by: answer.by.clone(), note: answer.note.clone() };
-        let Some(question) = self.nodes[node.get()].hear(said) else { return };
-        match (question.about, answer.decision) {
+        let Some(about) = self.nodes[node.get()].hear(answer) else { return };
+        match (about, answer.decision) {
             (About::Approval, Decision::Approve) => {
                 let run = &mut self.nodes[node.get()];
                 run.commit.clone_from(&run.base);

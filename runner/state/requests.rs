@@ -11,6 +11,13 @@ use crate::git::CommitId;
 use crate::ledger::Spent;
 
 impl RunState {
+    /// Tells whether an agent of the node speaks to the model, or has: in an attempt,
+    /// or to resolve what a result contradicts that was taken over without one.
+    pub(super) fn has_spoken(&self, node: NodeIndex) -> bool {
+        let run = self.node(node);
+        run.start > 0 || run.may_spend() || self.account.last_request(node) > 0
+    }
+
     /// Notes that nothing of a node's attempt runs any more.
     pub(super) fn end_attempt(&mut self, node: NodeIndex, salvage: Option<&CommitId>) {
         self.release(node);
@@ -50,5 +57,34 @@ impl RunState {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::ledger::account_test::agents;
+    use crate::state::Merge;
+    use crate::state_test::{cached, commit, opened};
+
+    #[test]
+    fn the_agent_of_a_result_that_was_taken_over_may_ask_to_resolve_a_conflict() {
+        let mut state = RunState::new(&agents(1, 1));
+        state.apply(0, &Event::Run(opened())).expect("the first fact");
+        let node = |event| Event::Node(NodeIndex::new(0), event);
+        let asked = node(NodeEvent::Asked { request: 1, micros: 5, tokens: 5, output: 5 });
+        state.apply(1, &node(cached(commit(7), 1))).expect("taken over");
+        assert!(state.check(&asked).is_err(), "nothing of it speaks to the model");
+        let conflicted = NodeEvent::Conflicted { paths: vec!["a".to_owned()], reason: None };
+        state.apply(2, &node(conflicted)).expect("it contradicts the branch");
+        assert_eq!(state.nodes[0].merge, Merge::Torn);
+        state.apply(3, &asked).expect("its agent resolves that");
+        // What it used is paid for, though the conflict may be over by then.
+        state.apply(4, &node(NodeEvent::Merged { head: commit(8) })).expect("resolved");
+        let reason = "broken off".to_owned();
+        let end = NodeEvent::Unanswered { request: 1, micros: 5, tokens: 5, reason };
+        state.apply(5, &node(end)).expect("its end counts");
+        assert_eq!(state.account.spent().micros, 5);
     }
 }
