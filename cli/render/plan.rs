@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use eufm_plan::review::{proofs, review};
+use eufm_plan::proof::proofs;
+use eufm_plan::review::review;
 use eufm_plan::{NodeIndex, Plan, Work};
 
 /// How many nodes are listed; a larger plan is read in its file.
@@ -45,7 +46,7 @@ fn text(plan: &Plan) -> String {
 
 /// Says what holds for every run of a plan, a line each.
 pub(super) fn proofs_of(plan: &Plan) -> Vec<String> {
-    proofs(plan).iter().map(|proof| format!("  {:<13} {}", proof.name, proof.claim)).collect()
+    proofs(plan).iter().map(|proof| format!("  {:<13} {proof}", proof.name)).collect()
 }
 
 /// Says what a plan is for and what it comes to, before its nodes.

@@ -8,6 +8,7 @@ pub mod ancestry;
 pub mod diff;
 pub mod id;
 pub mod lockfile;
+pub mod proof;
 pub mod review;
 pub mod schema;
 pub mod units;

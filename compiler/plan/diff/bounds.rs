@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::change::{At, Change, Looser, Part};
 use crate::Plan;
-use crate::review::{Review, proofs, review};
+use crate::proof::proofs;
+use crate::review::{Review, review};
 
 /// One line of the glance at a plan, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,21 +95,13 @@ pub(super) fn lost_proofs(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
     let new = proofs(after);
     for old in proofs(before) {
         let Some(now) = new.iter().find(|proof| proof.name == old.name) else { continue };
-        if strength(&now.claim) < strength(&old.claim) {
-            let claims = (Some(old.claim), Some(now.claim.clone()));
+        if now.verdict < old.verdict {
+            let claims = (Some(old.to_string()), Some(now.to_string()));
             At { out, part: Part::Proof, name: old.name }.note(
                 "claim",
                 claims,
                 Some(Looser::Proof),
             );
         }
-    }
-}
-
-fn strength(claim: &str) -> u8 {
-    match claim.split(':').next() {
-        Some("holds") => 2,
-        Some("watched") => 1,
-        _ => 0,
     }
 }

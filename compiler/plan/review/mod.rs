@@ -1,18 +1,16 @@
-//! What a reviewer is told about a plan: the derived tables `[review]` and
-//! `[proof]` of plan.lock.
+//! What a reviewer is told about a plan first: the derived table `[review]` of
+//! plan.lock.
 //!
 //! A function of the plan alone, so exec derives the same lines again and a
-//! line that was edited by hand is found. Claims only what the runner holds
-//! in this version. Unaware of how the lines are spelled; see docs/plan-lock.md.
+//! line that was edited by hand is found. Claims nothing: that is what proofs are
+//! for. Unaware of how the lines are spelled; see docs/plan-lock.md.
 
 mod chain;
-mod claims;
 mod cost;
 mod reach;
 mod weak;
 
 pub use chain::critical_path;
-pub use claims::{Proof, proofs};
 pub(crate) use reach::network;
 
 use crate::{Node, OnFail, Plan, Recovery, Work};

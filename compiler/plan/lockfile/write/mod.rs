@@ -17,7 +17,8 @@ pub use tables::{after_nodes, node_table, tables_before_nodes, used_tables};
 use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
 use crate::id::Hasher;
-use crate::review::{proofs, review};
+use crate::proof::proofs;
+use crate::review::review;
 use crate::{Digest, EnvironmentIndex, Node, Origin, Plan};
 
 /// The line that opens the digest; everything before it is hashed.
@@ -172,7 +173,7 @@ impl Writer {
     fn proofs(&mut self, plan: &Plan) {
         self.line(format_args!("\n[proof]  # derived from the rest, and checked again at exec"));
         for proof in proofs(plan) {
-            self.string(proof.name, &proof.claim);
+            self.string(proof.name, &proof.to_string());
         }
     }
 

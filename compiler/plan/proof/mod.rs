@@ -1,0 +1,122 @@
+//! What holds for every run of a plan: the proofs, `[proof]` of plan.lock.
+//!
+//! Each proof is one file and one line in [`PROOFS`]. It looks at the plan alone,
+//! so exec proves again what a plan.lock states. A proof says `holds` only where
+//! the runner of this version holds it for this plan on every host; what it does
+//! not do yet, or what could not be decided within a bound, is not claimed. See
+//! docs/proofs.md. Unaware of specs, and of how the runner does it.
+
+mod cost;
+mod deploy;
+mod facts;
+mod gates;
+mod memory;
+mod network;
+mod rules;
+mod secrets;
+mod wall;
+mod writers;
+
+use std::fmt;
+
+use crate::{NodeIndex, Plan};
+use facts::Facts;
+
+/// The proofs by name, in the order in which they are read; each says nothing of a
+/// plan that it does not concern.
+const PROOFS: &[(&str, Prove)] = &[
+    ("cost", cost::prove),
+    ("wall", wall::prove),
+    ("memory", memory::prove),
+    ("gates", gates::prove),
+    ("rules", rules::prove),
+    ("writers", writers::prove),
+    ("secrets", secrets::prove),
+    ("network", network::prove),
+    ("deploy", deploy::prove),
+];
+
+/// Looks at a plan and says what holds.
+type Prove = fn(&Facts<'_>) -> Option<Finding>;
+
+/// What is known of one claim about every run of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// What it is about, the key in `[proof]`.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// What holds and what that rests on; or why it does not.
+    pub claim: String,
+    /// Of a claim that fails, the nodes that show it: a way from the first, which is
+    /// the cause, to the last, where it shows.
+    pub witness: Vec<NodeIndex>,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.verdict.word(), self.claim)
+    }
+}
+
+/// Whether a claim holds; what holds more is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It does not, and the witness shows it: there is no such plan.
+    Fails,
+    /// Nothing is said: it does not hold, or is not known to.
+    NotClaimed,
+    /// Some hosts let it be passed for a moment, and then end what did.
+    Watched,
+    /// It does, on every host.
+    Holds,
+}
+
+impl Verdict {
+    /// Returns the word that a line of `[proof]` begins with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fails => "fails",
+            Self::NotClaimed => "not claimed",
+            Self::Watched => "watched",
+            Self::Holds => "holds",
+        }
+    }
+}
+
+/// What a proof says of a plan.
+#[derive(Debug)]
+struct Finding {
+    verdict: Verdict,
+    claim: String,
+    witness: Vec<NodeIndex>,
+}
+
+impl Finding {
+    fn holds(claim: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Holds, claim: claim.into(), witness: Vec::new() }
+    }
+
+    fn watched(claim: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Watched, claim: claim.into(), witness: Vec::new() }
+    }
+
+    fn not_claimed(claim: impl Into<String>) -> Self {
+        Self { verdict: Verdict::NotClaimed, claim: claim.into(), witness: Vec::new() }
+    }
+}
+
+/// Proves what can be proven of every run of a plan, in the order of [`PROOFS`].
+#[must_use]
+pub fn proofs(plan: &Plan) -> Vec<Proof> {
+    let facts = Facts::of(plan);
+    let proof = |(name, prove): &(&'static str, Prove)| {
+        let Finding { verdict, claim, witness } = prove(&facts)?;
+        Some(Proof { name, verdict, claim, witness })
+    };
+    PROOFS.iter().filter_map(proof).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! `rules`: what is deployed was judged by the constitution.
+//!
+//! Rests on the verify nodes. Unaware of what rules ask for.
+
+use super::{Facts, Finding};
+use crate::{Level, RuleIndex, Work};
+
+pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
+    facts.plan.constitution.as_ref().filter(|constitution| !constitution.rules.is_empty())?;
+    Some(match is_judged(facts) {
+        true => Finding::holds(
+            "what is deployed was judged by all rules as a whole, and every `must` rule passed; \
+             unknown is not a pass",
+        ),
+        false => Finding::not_claimed(
+            "this version of eufm checks rules before a deploy, and there is none",
+        ),
+    })
+}
+
+/// Tells whether something is deployed, and whatever is has been judged by every
+/// rule that must hold: at the verify node that stands before it.
+fn is_judged(facts: &Facts<'_>) -> bool {
+    let constitution = facts.plan.constitution.iter();
+    let rules = constitution.flat_map(|constitution| &constitution.rules).enumerate();
+    let must: Vec<RuleIndex> = rules
+        .filter(|(_, rule)| rule.level == Level::Must)
+        .map(|(at, _)| RuleIndex::new(at))
+        .collect();
+    let mut verified = facts.plan.nodes.iter().filter_map(|node| match &node.work {
+        Work::Verify { rules } => Some(rules),
+        _ => None,
+    });
+    let has_all = |rules: &Vec<RuleIndex>| must.iter().all(|rule| rules.contains(rule));
+    verified.clone().next().is_some() && verified.all(has_all)
+}

@@ -1,0 +1,101 @@
+//! Which claims hold for the shared plans, and what takes one away.
+
+use super::*;
+use crate::lockfile::example::{everything, hello};
+use crate::{Command, Level, RuleIndex, Work, Writes};
+
+fn claims(plan: &Plan, verdict: Verdict) -> Vec<&'static str> {
+    let claims = proofs(plan).into_iter().filter(|proof| proof.verdict == verdict);
+    claims.map(|proof| proof.name).collect()
+}
+
+#[test]
+fn only_what_this_version_holds_is_claimed() {
+    assert_eq!(
+        claims(&hello(), Verdict::Holds),
+        ["wall", "gates", "writers", "secrets", "network"]
+    );
+    assert_eq!(claims(&hello(), Verdict::NotClaimed), ["cost"]);
+    let holds = ["cost", "wall", "gates", "rules", "secrets", "deploy"];
+    assert_eq!(claims(&everything(), Verdict::Holds), holds);
+    assert_eq!(claims(&everything(), Verdict::Watched), ["memory"]);
+    let not = ["writers", "network"];
+    assert_eq!(claims(&everything(), Verdict::NotClaimed), not);
+}
+
+#[test]
+fn the_claim_about_the_network_tells_whether_hosts_are_named() {
+    let claim = |plan: &Plan| {
+        let network = proofs(plan).into_iter().find(|proof| proof.name == "network");
+        network.expect("there is one").claim
+    };
+    let mut plan = hello();
+    assert!(claim(&plan).ends_with("commands and gates reach nothing"));
+    plan.environments[0].network = vec!["a.example".to_owned()];
+    assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+    plan.environments[0].network.clear();
+    let (path, run) = ("Cargo.lock".to_owned(), vec!["cargo".to_owned()]);
+    let network = vec!["a.example".to_owned()];
+    plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
+    assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+}
+
+#[test]
+fn rules_are_claimed_where_each_that_must_hold_is_judged_before_a_deploy() {
+    let holds = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = everything();
+        change(&mut plan);
+        claims(&plan, Verdict::Holds).contains(&"rules")
+    };
+    let forget = |plan: &mut Plan, level: Level| {
+        let rules = &plan.constitution.as_ref().expect("there is one").rules;
+        let level = |rule: &RuleIndex| rules[rule.get()].level == level;
+        for node in &mut plan.nodes {
+            if let Work::Verify { rules } = &mut node.work {
+                rules.retain(|rule| !level(rule));
+            }
+        }
+    };
+    assert!(holds(&|_| {}));
+    assert!(holds(&|plan| forget(plan, Level::Should)), "it is only reported");
+    assert!(!holds(&|plan| forget(plan, Level::Must)));
+    let is_verify = |node: &crate::Node| matches!(node.work, Work::Verify { .. });
+    assert!(!holds(&|plan| plan.nodes.retain(|node| !is_verify(node))));
+}
+
+#[test]
+fn cost_is_claimed_where_a_cap_covers_each_agent() {
+    let holds = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = hello();
+        change(&mut plan);
+        claims(&plan, Verdict::Holds).contains(&"cost")
+    };
+    let cap = || crate::units::Money::parse("1 EUR");
+    assert!(!holds(&|plan| plan.nodes[0].budget.cost = cap()), "another agent has none");
+    assert!(holds(&|plan| plan.nodes.iter_mut().for_each(|node| node.budget.cost = cap())));
+    assert!(holds(&|plan| plan.budget.cost = cap()));
+    assert!(holds(&|plan| plan.nodes.retain(|node| matches!(node.work, Work::Command(_)))));
+}
+
+#[test]
+fn one_widening_takes_its_claim_away() {
+    let open = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = hello();
+        change(&mut plan);
+        let held = claims(&plan, Verdict::Holds);
+        let gone = |name: &&&str| !held.contains(*name);
+        claims(&hello(), Verdict::Holds).iter().filter(gone).copied().collect::<Vec<_>>()
+    };
+    assert_eq!(open(&|plan| plan.budget.wall = None), ["wall"]);
+    assert_eq!(open(&|plan| plan.nodes[0].writes = Writes::Unprotected), ["writers"]);
+    let host = || vec!["a.example".to_owned()];
+    assert_eq!(open(&|plan| plan.environments[0].network = host()), [""; 0]);
+    let command = |plan: &mut Plan, change: &dyn Fn(&mut Command)| {
+        if let Work::Command(command) = &mut plan.nodes[2].work {
+            change(command);
+        }
+    };
+    assert_eq!(open(&|plan| command(plan, &|it| it.network = host())), [""; 0]);
+    assert_eq!(open(&|plan| command(plan, &|it| it.secrets = host())), [""; 0]);
+    assert_eq!(open(&|plan| command(plan, &|it| it.in_place = true)), ["writers", "network"]);
+}
