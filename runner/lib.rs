@@ -43,6 +43,7 @@ pub mod nest;
 mod node;
 mod orphans;
 mod output;
+pub mod pages;
 pub mod people;
 mod preflight;
 pub mod printable;

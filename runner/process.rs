@@ -19,6 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 use shared_child::SharedChild;
 
+use crate::pages;
 use crate::process_stat::stat;
 use crate::programs;
 
@@ -142,7 +143,8 @@ impl Command {
         // the files for each start: that is a tenth of what a short command takes.
         let mut command = self.direct();
         let stdin = if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
-        let child = SharedChild::spawn(command.stdin(stdin).stdout(stdout).stderr(stderr))?;
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
+        let child = pages::started(|| SharedChild::spawn(&mut command))?;
         if let Some(mut stdin) = child.take_stdin() {
             let bytes = self.stdin.clone();
             // It ends with the process, which need not read all of it.

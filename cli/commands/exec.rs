@@ -22,6 +22,7 @@ use crate::{host, render};
 /// # Errors
 /// Fails when the run cannot begin or go on.
 pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
+    eufm_runner::pages::keep_small();
     let text = read_text(&args.plan)?;
     let repository = host::repository(args.repo.as_deref(), &args.plan)?;
     let state = host::state(args.state.as_deref(), &repository)?;
