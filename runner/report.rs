@@ -115,10 +115,10 @@ pub struct NodeReport {
     pub failure: Option<String>,
     /// What a person is asked, while it waits for them.
     #[serde(default)]
-    pub question: Option<QuestionReport>,
+    pub question: Option<Box<QuestionReport>>,
     /// What a person said last.
     #[serde(default)]
-    pub answer: Option<AnswerReport>,
+    pub answer: Option<Box<AnswerReport>>,
     /// Its result.
     pub commit: Option<String>,
     /// Where its logs lie.
@@ -216,7 +216,7 @@ impl RunReport {
         let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
             let mut report = NodeReport::of(node, run, context.dir.node(&node.name, position));
             let answer = context.dir.answer(&node.name, position);
-            report.question = question(plan, &node.work, run, answer);
+            report.question = question(plan, &node.work, run, answer).map(Box::new);
             let rulings = state.rulings(NodeIndex::new(position)).iter();
             let constitution = plan.constitution.iter();
             report.rules = constitution
@@ -308,10 +308,9 @@ impl NodeReport {
             rules: Vec::new(),
             failure: run.failure.as_ref().map(|failure| failure.reason.clone()),
             question: None,
-            answer: run.said().map(|said| AnswerReport {
-                decision: said.decision,
-                by: said.by.clone(),
-                note: said.note.clone(),
+            answer: run.said().map(|said| {
+                let note = said.note.clone();
+                Box::new(AnswerReport { decision: said.decision, by: said.by.clone(), note })
             }),
             commit: run.commit.as_ref().map(ToString::to_string),
             logs,
