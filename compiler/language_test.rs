@@ -1,6 +1,6 @@
 //! What the forms of the language mean, one small spec a fact.
 
-use eufm_plan::{Accept, InputPart, NodeIndex, OnFail, Plan, Recovery, Work, Writes};
+use eufm_plan::{Accept, InputPart, NodeIndex, OnFail, Plan, Recovery, Work, Writes, lockfile};
 
 use super::tests::{build_files, build_with, plan, render_errors, wrong};
 use crate::meter::Meter;
@@ -420,6 +420,29 @@ fn repetition_is_bounded_and_costs_nothing_when_it_is_refused() {
 fn the_bounds_grow_with_the_sources_up_to_a_million_nodes() {
     assert_eq!(Meter::new(0).nodes, 50_000);
     assert_eq!(Meter::new(64 << 20).nodes, crate::MAX_NODES as u64);
+}
+
+#[test]
+fn a_word_of_a_template_is_three_lines_of_the_lock_however_often_it_is_called() {
+    let lock = |word: &str| {
+        let text = format!(
+            "let sites = lines(file(\"sites.txt\"))\n\
+             template site(name: string) {{\n  task build by a {{\n    prompt = \"\"\"\n      {word} it.\n      \
+             Then stop.\n      \"\"\"\n    writes = [\"sites/${{name}}/**\"]\n  }}\n}}\n\
+             site(name = s) for s in sites\n"
+        );
+        let sites: String = (0..500).map(|at| format!("s{at}\n")).collect();
+        let spec = format!("{HEAD}{text}");
+        let built = build_files(&[("x.eufm", &spec), ("sites.txt", &sites)]);
+        lockfile::write(&built.unwrap().plan.unwrap())
+    };
+    let (before, after) = (lock("Build"), lock("Make"));
+    assert_eq!(before.matches("\nprompt_of = \"site/build\"\n").count(), 500);
+    let lines = before.lines().zip(after.lines());
+    let changed: Vec<_> = lines.filter(|(before, after)| before != after).collect();
+    assert_eq!(before.lines().count(), after.lines().count());
+    assert_eq!(changed.len(), 3, "the prompt, the source and the digest: {changed:?}");
+    assert_eq!(changed[0], ("Build it.", "Make it."));
 }
 
 #[test]

@@ -236,9 +236,11 @@ fn prices() -> Vec<ModelPrice> {
 }
 
 fn agent(name: &str, needs: &[usize], session: Option<usize>) -> Node {
+    // The instances of one thing are told the same.
+    let thing = name.split('[').next().unwrap_or(name);
     let work = Work::Agent {
         agent: AgentIndex::new(0),
-        prompt: format!("Do {name}.\n\nThen stop.\n"),
+        prompt: format!("Do {thing}.\n\nThen stop.\n"),
         session: session.map(NodeIndex::new),
     };
     Node {

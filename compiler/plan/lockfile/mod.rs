@@ -12,6 +12,7 @@
 mod items;
 mod read;
 mod spelling;
+mod texts;
 mod write;
 
 pub(crate) use items::spell_input;
@@ -134,6 +135,8 @@ pub enum LockError {
     },
 }
 
+#[cfg(test)]
+mod difference_test;
 #[cfg(test)]
 pub(crate) mod example;
 #[cfg(test)]

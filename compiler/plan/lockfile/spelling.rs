@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 /// The longest line that a list may stand on, in characters.
-const LINE_MAX: usize = 100;
+pub(super) const LINE_MAX: usize = 100;
 
 /// Appends a key: bare where TOML allows it, quoted otherwise.
 pub(super) fn push_key(out: &mut String, key: &str) {

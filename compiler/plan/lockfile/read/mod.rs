@@ -110,7 +110,7 @@ impl Begun {
         let environments = tables::environments(raw.environment)?;
         raw.rules.iter().try_for_each(|name| names::check_label("rule", name))?;
         let (agents, gates) = (tables::agents(raw.agent)?, tables::gates(raw.gate)?);
-        let names = Names::of(&environments, &agents, &gates, &raw.rules);
+        let names = Names::of(&environments, &agents, &gates, &raw.rules, raw.text);
         let nodes = Nodes::new(names, text.matches("\n[node.").count());
         Ok(Self { environments, agents, gates, nodes })
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::raw::Ordered;
+use super::raw::{Ordered, RawText};
 use crate::id::is_label;
 use crate::lockfile::LockError;
 use crate::lockfile::spelling::push_key;
@@ -16,6 +16,8 @@ pub(super) struct Names {
     pub(super) agents: BTreeMap<String, usize>,
     pub(super) gates: BTreeMap<String, usize>,
     pub(super) rules: BTreeMap<String, usize>,
+    /// The texts that several nodes have.
+    pub(super) texts: BTreeMap<String, String>,
 }
 
 impl Names {
@@ -24,12 +26,14 @@ impl Names {
         agents: &[Agent],
         gates: &[QualityGate],
         rules: &[String],
+        texts: Ordered<RawText>,
     ) -> Self {
         Self {
             environments: positions(environments.iter().map(|environment| &environment.name)),
             agents: positions(agents.iter().map(|agent| &agent.name)),
             gates: positions(gates.iter().map(|gate| &gate.name)),
             rules: positions(rules.iter()),
+            texts: texts.0.into_iter().map(|(name, raw)| (name, raw.text)).collect(),
         }
     }
 

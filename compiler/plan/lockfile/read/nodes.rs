@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use super::names::{Names, check_labels, find, find_all, meaning, table};
 use super::raw::{Ordered, RawKind, RawNode};
 use super::whole::stands_twice;
-use crate::lockfile::LockError;
 use crate::lockfile::items::{is_inside, read_budget, read_input};
+use crate::lockfile::texts::text;
+use crate::lockfile::{BYTES_MAX, LockError};
 use crate::{GateIndex, Input, InputPart, Node, NodeIndex};
 
 /// The nodes that were read so far, and what one may refer to.
@@ -18,13 +19,15 @@ pub(super) struct Nodes {
     places: BTreeMap<String, usize>,
     kinds: Vec<RawKind>,
     read: Vec<Node>,
+    /// The bytes of the texts of all nodes so far.
+    told: usize,
 }
 
 impl Nodes {
     /// Makes a reader of nodes, of which there are about so many.
     pub(super) fn new(names: Names, count: usize) -> Self {
         let (kinds, read) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        Self { names, places: BTreeMap::new(), kinds, read }
+        Self { names, places: BTreeMap::new(), kinds, read, told: 0 }
     }
 
     /// Reads the nodes that come next.
@@ -39,6 +42,7 @@ impl Nodes {
         for (name, raw) in raw.0 {
             let node = self.names.node(self, self.read.len(), raw);
             let node = node.map_err(|cause| meaning(table("node", &name), cause))?;
+            self.told += text(&node.work).map_or(0, str::len);
             self.read.push(Node { name, ..node });
         }
         Ok(())
@@ -56,6 +60,12 @@ impl Nodes {
             return Err(format!("its `{key}` names `{name}`, which does not stand before it"));
         }
         Ok(NodeIndex::new(found))
+    }
+
+    /// Tells whether a node more may have a text: a short name must not make endless
+    /// copies of a long one.
+    pub(super) fn has_room_for(&self, text: &str) -> bool {
+        self.told + text.len() <= BYTES_MAX
     }
 
     pub(super) fn kind(&self, node: NodeIndex) -> RawKind {

@@ -66,6 +66,12 @@ pub(super) struct RawGenerated {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawText {
+    pub(super) text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawOmitted {
     pub(super) nodes: Vec<String>,
 }
@@ -137,7 +143,9 @@ pub(super) struct RawNode {
     pub(super) ok: Option<Vec<u8>>,
     pub(super) stdout: Option<String>,
     pub(super) prompt: Option<String>,
+    pub(super) prompt_of: Option<String>,
     pub(super) ask: Option<String>,
+    pub(super) ask_of: Option<String>,
     pub(super) rules: Option<Vec<String>>,
     pub(super) run: Option<Vec<String>>,
 }

@@ -297,6 +297,41 @@ fn what_a_node_cannot_say_is_refused() {
 }
 
 #[test]
+fn a_text_that_several_nodes_have_stands_once_and_where_it_must() {
+    let of = "prompt_of = \"telemetry/collector\"";
+    let head = "[text.\"telemetry/collector\"]";
+    for (old, new, message) in [
+        (of, "prompt_of = \"x\"", "its `prompt_of` names `x`, but no text of that name exists"),
+        (of, &format!("{of}\nprompt = \"x\""), "it has both `prompt` and `prompt_of`"),
+        ("ask = \"Look", "prompt_of = \"Look", "its `kind` has no key `prompt_of`"),
+        ("prompt = \"\"\"\nDo schema", "ask_of = \"\"\"\nDo schema", "no key `ask_of`"),
+        ("ask = \"Look at the report.\"", "ask_of = \"x\"", "its `ask_of` names `x`, but no text"),
+        (of, "prompt = \"x\"", "is not what eufm writes for this plan"),
+        (head, "[text.collector]", "no text of that name exists"),
+        (head, &format!("[text.other]\ntext = \"\"\"\na\n\"\"\"\n\n{head}"), "is not what eufm"),
+        ("Do telemetry/collector.", "Do schema.", "is not what eufm writes for this plan"),
+        (head, &format!("{head}\nname = \"x\""), "unknown field `name`"),
+    ] {
+        let refusal = refusal_in(old, new);
+        assert!(refusal.contains(message), "{refusal}");
+    }
+}
+
+#[test]
+fn a_long_text_under_a_short_name_is_not_copied_without_end() {
+    let mut plan = hello();
+    let told = |prompt| Work::Agent { agent: AgentIndex::new(0), prompt, session: None };
+    let node = Node { work: told("a\n".repeat(1 << 19)), ..plan.nodes[1].clone() };
+    plan.nodes = (0..257).map(|at| Node { name: format!("n{at}"), ..node.clone() }).collect();
+    let text = write(&plan);
+    assert!(text.len() < 2 << 20);
+    let refusal = refusal(&text);
+    assert!(refusal.contains("`[node.n256]`: with it the texts of the nodes have"), "{refusal}");
+    plan.nodes.pop();
+    assert!(read(&write(&plan)).is_ok());
+}
+
+#[test]
 fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
     let gates =
         "gates = [\"unit\", \"unit@story[\\\"search\\\"]\"]\nbudget = [\"attempts <= 1\"]\nrules";

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::names::table;
 use super::raw::{
     Ordered, RawCompiler, RawConstitution, RawEnvironment, RawExchange, RawGenerated, RawNode,
-    RawOmitted, RawParam, RawPrice, RawRunBudget,
+    RawOmitted, RawParam, RawPrice, RawRunBudget, RawText,
 };
 use crate::Digest;
 use crate::lockfile::LockError;
@@ -43,12 +43,16 @@ pub(super) struct BeforeNodes {
     pub(super) gate: Ordered<Ordered<RawParam>>,
     /// The names of the rules, which stay where they are.
     pub(super) rules: Vec<String>,
+    pub(super) text: Ordered<RawText>,
 }
 
 impl BeforeNodes {
     /// Tells whether there is nothing in it that was taken out.
     pub(super) fn is_empty(&self) -> bool {
-        self.environment.0.is_empty() && self.agent.0.is_empty() && self.gate.0.is_empty()
+        self.environment.0.is_empty()
+            && self.agent.0.is_empty()
+            && self.gate.0.is_empty()
+            && self.text.0.is_empty()
     }
 }
 
@@ -76,6 +80,8 @@ pub(super) struct RawPart {
     rule: Ordered<Ordered<RawParam>>,
     #[serde(default)]
     generated: Ordered<RawGenerated>,
+    #[serde(default)]
+    text: Ordered<RawText>,
     #[serde(default)]
     pub(super) node: Ordered<Box<RawNode>>,
     omitted: Option<RawOmitted>,
@@ -107,6 +113,7 @@ impl RawPart {
         put("constitution", &mut self.constitution, part.constitution)?;
         self.rule.0.extend(part.rule.0);
         self.generated.0.extend(part.generated.0);
+        self.text.0.extend(part.text.0);
         self.node.0.extend(part.node.0);
         put("omitted", &mut self.omitted, part.omitted)?;
         self.prices.0.extend(part.prices.0);
@@ -125,6 +132,7 @@ impl RawPart {
         each_once("gate", &self.gate)?;
         each_once("rule", &self.rule)?;
         each_once("generated", &self.generated)?;
+        each_once("text", &self.text)?;
         each_once("prices", &self.prices)?;
         each_once("exchange", &self.exchange)
     }
@@ -136,6 +144,7 @@ impl RawPart {
             agent: take(&mut self.agent),
             gate: take(&mut self.gate),
             rules: self.rule.0.iter().map(|(name, _)| name.clone()).collect(),
+            text: take(&mut self.text),
         }
     }
 

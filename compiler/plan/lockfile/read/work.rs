@@ -6,6 +6,7 @@
 use super::names::{Names, find, find_all};
 use super::nodes::Nodes;
 use super::raw::{RawKind, RawNode, RawRecovery};
+use crate::lockfile::BYTES_MAX;
 use crate::lockfile::items::{is_host_folder, is_inside, is_variable, read_variable};
 use crate::{AgentIndex, Command, Recovery, RuleIndex, Work};
 
@@ -20,7 +21,8 @@ impl Names {
         check_keys(&raw)?;
         match raw.kind {
             RawKind::Agent => {
-                let (agent, prompt) = (given("agent", raw.agent)?, given("prompt", raw.prompt)?);
+                let agent = given("agent", raw.agent)?;
+                let prompt = self.told(known, "prompt", (raw.prompt, raw.prompt_of))?;
                 let agent = AgentIndex::new(find("agent", "agent", &self.agents, &agent)?);
                 let session = raw.session.map(|name| {
                     let node = known.before(own, "session", &name)?;
@@ -32,7 +34,9 @@ impl Names {
                 Ok(Work::Agent { agent, prompt, session: session.transpose()? })
             }
             RawKind::Command => Ok(Work::Command(Box::new(command(raw)?))),
-            RawKind::Approval => Ok(Work::Approval { ask: given("ask", raw.ask)? }),
+            RawKind::Approval => {
+                Ok(Work::Approval { ask: self.told(known, "ask", (raw.ask, raw.ask_of))? })
+            }
             RawKind::Verify => {
                 let rules = raw.rules.ok_or_else(|| "it has no `rules`".to_owned())?;
                 let rules = find_all("rules", "rule", &self.rules, &rules)?;
@@ -44,6 +48,27 @@ impl Names {
                 Ok(Work::Deploy { command: Box::new(command(raw)?), folders, recovery })
             }
         }
+    }
+
+    /// Reads the text of a node: one of its own, or one that several nodes have.
+    fn told(
+        &self,
+        known: &Nodes,
+        key: &str,
+        (own, shared): (Option<String>, Option<String>),
+    ) -> Result<String, String> {
+        let name = match (own, shared) {
+            (Some(_), Some(_)) => return Err(format!("it has both `{key}` and `{key}_of`")),
+            (own, None) => return given(key, own),
+            (None, Some(name)) => name,
+        };
+        let text = self.texts.get(&name).ok_or_else(|| {
+            format!("its `{key}_of` names `{name}`, but no text of that name exists")
+        })?;
+        if !known.has_room_for(text) {
+            return Err(format!("with it the texts of the nodes have more than {BYTES_MAX} bytes"));
+        }
+        Ok(text.clone())
     }
 }
 
@@ -58,7 +83,9 @@ fn check_keys(raw: &RawNode) -> Result<(), String> {
         ("agent", raw.agent.is_some(), &[RawKind::Agent]),
         ("session", raw.session.is_some(), &[RawKind::Agent]),
         ("prompt", raw.prompt.is_some(), &[RawKind::Agent]),
+        ("prompt_of", raw.prompt_of.is_some(), &[RawKind::Agent]),
         ("ask", raw.ask.is_some(), &[RawKind::Approval]),
+        ("ask_of", raw.ask_of.is_some(), &[RawKind::Approval]),
         ("rules", raw.rules.is_some(), &[RawKind::Verify]),
         ("folders", raw.folders.is_some(), &[RawKind::Deploy]),
         ("recovery", raw.recovery.is_some(), &[RawKind::Deploy]),

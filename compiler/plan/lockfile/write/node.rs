@@ -5,10 +5,11 @@
 use super::Writer;
 use crate::lockfile::items::{UNPROTECTED, spell_budget, spell_input};
 use crate::lockfile::spelling::{push_list, push_numbers};
+use crate::lockfile::texts::Texts;
 use crate::{Accept, Command, Node, OnFail, Overlap, Plan, Recovery, Work, Writes};
 
 impl Writer {
-    pub(super) fn node(&mut self, plan: &Plan, node: &Node) {
+    pub(super) fn node(&mut self, plan: &Plan, node: &Node, texts: &Texts<'_>) {
         self.table("node", &node.name);
         self.plain("kind", node.work.kind());
         self.reach(plan, &node.work);
@@ -41,14 +42,22 @@ impl Writer {
             self.plain("on_fail", node.on_fail.word());
         }
         match &node.work {
-            Work::Agent { prompt, .. } => self.text("prompt", prompt),
-            Work::Approval { ask } => self.text("ask", ask),
+            Work::Agent { prompt, .. } => self.told(("prompt", "prompt_of"), prompt, texts),
+            Work::Approval { ask } => self.told(("ask", "ask_of"), ask, texts),
             Work::Verify { rules } => {
                 let all = plan.constitution.iter().flat_map(|constitution| &constitution.rules);
                 let all: Vec<&str> = all.map(|rule| rule.name.as_str()).collect();
                 push_list(&mut self.out, "rules", rules.iter().map(|rule| all[rule.get()]));
             }
             Work::Command(command) | Work::Deploy { command, .. } => self.surroundings(command),
+        }
+    }
+
+    /// Writes a text, or the name that it has with several nodes.
+    fn told(&mut self, (own, shared): (&str, &str), text: &str, texts: &Texts<'_>) {
+        match texts.name(text) {
+            Some(name) => self.string(shared, name),
+            None => self.text(own, text),
         }
     }
 

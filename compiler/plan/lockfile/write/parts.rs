@@ -1,5 +1,5 @@
 //! The tables of plan.lock that are no node: caps, environments, kinds, rules,
-//! generated files, prices and exchange rates.
+//! generated files, shared texts, prices and exchange rates.
 //!
 //! What is not given is not written. Unaware of nodes and of how values are
 //! escaped.
@@ -78,6 +78,11 @@ impl Writer {
             self.environments(plan, &file.env);
         }
         self.list("run", &file.run);
+    }
+
+    pub(super) fn shared_text(&mut self, name: &str, text: &str) {
+        self.table("text", name);
+        self.text("text", text);
     }
 
     pub(super) fn price(&mut self, price: &ModelPrice) {

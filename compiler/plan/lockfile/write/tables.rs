@@ -1,14 +1,16 @@
 //! Parts of plan.lock by themselves, for those who show a part of a plan.
 //!
-//! To the letter what stands in the file. Unaware of who shows them.
+//! To the letter what stands in the file, but that a text which several nodes have
+//! stands in each. Unaware of who shows them.
 
 use super::{Writer, before_nodes, behind_nodes};
+use crate::lockfile::texts::Texts;
 use crate::{NodeIndex, Plan, Work};
 
 /// Returns what stands before the nodes.
 #[must_use]
 pub fn tables_before_nodes(plan: &Plan) -> String {
-    before_nodes(plan)
+    before_nodes(plan, &Texts::default())
 }
 
 /// Returns what stands behind the nodes, but for the digest.
@@ -24,7 +26,7 @@ pub fn after_nodes(plan: &Plan) -> String {
 #[must_use]
 pub fn node_table(plan: &Plan, node: NodeIndex) -> String {
     let mut lock = Writer::default();
-    lock.node(plan, &plan.nodes[node.get()]);
+    lock.node(plan, &plan.nodes[node.get()], &Texts::default());
     lock.out
 }
 
@@ -51,8 +53,12 @@ mod tests {
     use crate::lockfile::write;
 
     #[test]
-    fn all_parts_together_are_the_file_but_for_its_digest() {
-        let plan = everything();
+    fn all_parts_together_are_the_file_but_for_its_digest_and_shared_texts() {
+        let mut plan = everything();
+        // The node whose prompt another one has.
+        if let Work::Agent { prompt, .. } = &mut plan.nodes[2].work {
+            prompt.push_str("Now.");
+        }
         let nodes = (0..plan.nodes.len()).map(|at| node_table(&plan, NodeIndex::new(at)));
         let parts = [tables_before_nodes(&plan), nodes.collect(), after_nodes(&plan)].concat();
         assert_eq!(write(&plan).split("[digest]").next(), Some(parts.as_str()));
