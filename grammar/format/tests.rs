@@ -16,6 +16,15 @@ fn formatted(text: &str) -> Option<String> {
     format(&map, file, &mut out)
 }
 
+/// Lays a text without errors of form out, unknown items too.
+fn laid_out(text: &str) -> Option<String> {
+    let (map, mut out) = (SourceMap::new(), Diagnostics::new());
+    let file = map.add("x.eufm", text.as_bytes().to_vec(), &mut out)?;
+    parse(&map, file, &mut out);
+    let text = map.file(file)?.text();
+    (!out.has_errors()).then(|| canonical(text))
+}
+
 /// Returns the tree of a text without its spans.
 fn tree(text: &str) -> String {
     let (map, mut out) = (SourceMap::new(), Diagnostics::new());
@@ -48,12 +57,12 @@ fn skeleton(text: &str) -> String {
 
 /// Asserts the laws and returns the canonical form.
 fn lawful(text: &str) -> String {
-    let done = formatted(text).unwrap_or_else(|| panic!("refused:\n{text}"));
+    let done = laid_out(text).unwrap_or_else(|| panic!("refused:\n{text}"));
     let plain = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     assert_eq!(tree(&done), tree(text), "the tree of\n{text}\nis another than that of\n{done}");
     assert_eq!(comments(&done), comments(&plain), "{text}\n{done}");
     assert_eq!(skeleton(&done), skeleton(&plain), "{text}\n{done}");
-    let again = formatted(&done).unwrap_or_else(|| panic!("refused:\n{done}"));
+    let again = laid_out(&done).unwrap_or_else(|| panic!("refused:\n{done}"));
     assert_eq!(again, done, "the second time differs for\n{text}");
     assert!(done.is_empty() || (done.ends_with('\n') && !done.ends_with("\n\n")));
     assert!(!done.contains("\n\n\n") || text.contains("\"\"\""));
@@ -139,8 +148,9 @@ fn a_text_with_errors_is_refused() {
     for text in specs(&root().join("tests/cases/err")) {
         let (map, mut out) = (SourceMap::new(), Diagnostics::new());
         let file = map.add("x.eufm", text.clone().into_bytes(), &mut out).unwrap();
-        parse(&map, file, &mut out);
-        assert_eq!(formatted(&text).is_none(), out.has_errors(), "{text}");
+        let items = format!("{:?}", parse(&map, file, &mut out).items);
+        let is_refused = out.has_errors() || items.contains("Unknown(");
+        assert_eq!(formatted(&text).is_none(), is_refused, "{text}");
     }
     assert_eq!(formatted("task t by a { x = }\n"), None);
     assert_eq!(formatted("task t by a {"), None);
@@ -381,5 +391,19 @@ proptest! {
         if let Some(done) = formatted(&text) {
             assert_eq!(skeleton(&done), skeleton(&text));
         }
+    }
+}
+
+#[test]
+fn an_item_of_which_the_form_is_not_known_is_named_and_nothing_is_formatted() {
+    for (text, word) in [
+        ("taks greet\ncommand check { run = [\"true\"] }\n", "`taks`"),
+        ("group work {\n  tsk a\n}\n", "`tsk`"),
+    ] {
+        let (map, mut out) = (SourceMap::new(), Diagnostics::new());
+        let file = map.add("x.eufm", text.as_bytes().to_vec(), &mut out).unwrap();
+        assert_eq!(format(&map, file, &mut out), None, "{text}");
+        let found: Vec<_> = out.sorted().iter().map(|found| found.message.clone()).collect();
+        assert_eq!(found, [format!("{word} is no item")]);
     }
 }
