@@ -163,4 +163,6 @@ fn out_of_order() -> LockError {
 }
 
 #[cfg(test)]
+mod mutation_test;
+#[cfg(test)]
 mod tests;
