@@ -3,6 +3,7 @@
 
 mod admission;
 mod approvals;
+mod attacks;
 mod cache;
 mod cassette;
 mod check;
