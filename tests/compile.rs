@@ -1,7 +1,7 @@
 //! `eufm compile`: what becomes of the plan on the disk. What compiles and what
 //! does not is the corpus's.
 
-use crate::support::Project;
+use crate::support::{Invocation, Project};
 
 const SPEC: &str = r#"edition 1
 pipeline small { goal = "Small" }
@@ -86,4 +86,100 @@ fn the_starter_compiles_and_is_never_written_over_a_file() {
     project.write("spec.eufm", "mine");
     project.eufm().args(["init"]).run().expect(2).says(&["spec.eufm", "name another file"]);
     assert_eq!(project.read("spec.eufm"), "mine");
+}
+
+/// A spec that names a module, files, a folder and a constitution.
+const SITES: &str = r#"edition 1
+use std.rules
+use "lib/build.eufm"
+param env: string = "staging"
+let sites = lines(file("sites.txt"))
+pipeline sites {
+  goal = """
+    All sites, and
+    their shops.
+    """
+  budget { wall <= 1 h }
+}
+constitution "docs/rules.md" {
+  rule small is rules.max_diff { cite = "below 800 lines", level = must, lines = 800 }
+}
+build.site(name = s) for s in sites
+task shop for p in dirs("shops/*") by build.builder {
+  prompt = """
+    Write the shop ${p} for ${env}, as it says:
+    ${file("docs/shop.md")}
+    """
+  writes = ["shops/${p}/**"]
+}
+deploy ship {
+  needs    = [site, shop]
+  run      = ["make", "ship"]
+  recovery = rerun
+}
+"#;
+
+const BUILD: &str = r#"edition 1
+agent builder is codex { cli = "0.169.0", model = "gpt-5.5" }
+gate unit is command { run = ["make", "test"] }
+template site(name: string) {
+  task write by builder {
+    prompt = """
+      Write the site.
+      Test it.
+      """
+    writes = ["sites/${name}/**"]
+    gates  = [unit]
+  }
+}
+"#;
+
+#[test]
+fn a_hundred_ways_to_compile_give_one_plan() {
+    let files = [
+        ("spec.eufm", SITES.to_owned()),
+        ("lib/build.eufm", BUILD.to_owned()),
+        ("sites.txt", "zürich\nArad\nıstanbul\nIasi\nånge\nfelix\n".to_owned()),
+        ("docs/rules.md", "# Rules\n\nChanges stay below 800 lines.\n".to_owned()),
+        ("docs/shop.md", "Sell.\n\nShip.\n".to_owned()),
+    ];
+    let folders = ["a", "a/b/c/d", "with space", "Größe-模型", ".hidden"];
+    let locales = ["C", "de_DE.UTF-8", "tr_TR.UTF-8", "zh_CN.GB18030", "sv_SE.UTF-8"];
+    let zones = ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"];
+    let project = Project::without_repository();
+    let mut plans = std::collections::BTreeSet::new();
+    for round in 0..100 {
+        let (folder, locale) = (round % 5, round / 5 % 5);
+        let (is_crlf, is_beside) = (round / 25 % 2 == 1, round / 50 == 1);
+        let folder = format!("{round}/{}", folders[folder]);
+        let at = |path: &str| format!("{folder}/{path}");
+        let mut shops = ["Zoo", "apple", "äpfel", "b-1", "b_1", "I", "i"];
+        if is_crlf {
+            shops.reverse();
+        }
+        shops.iter().for_each(|shop| project.write(&at(&format!("shops/{shop}/x")), ""));
+        for (path, text) in &files {
+            let text = if is_crlf { text.replace('\n', "\r\n") } else { text.clone() };
+            project.write(&at(path), text);
+        }
+        let own = project.repo().join(&folder);
+        let (from, spec) = match is_beside {
+            true => (project.repo(), own.join("spec.eufm")),
+            false => (own, "spec.eufm".into()),
+        };
+        let compile = Invocation::new(project.root(), &from)
+            .env("LC_ALL", locales[locale])
+            .env("LANG", locales[locale])
+            .env("TZ", zones[round % zones.len()])
+            .env("RAYON_NUM_THREADS", (1 + round % 7).to_string());
+        compile.arg("compile").arg(spec).run().expect(0);
+        plans.insert(project.read(&at("plan.lock")));
+    }
+    let plan = plans.pop_first().expect("a plan");
+    assert!(plans.is_empty(), "{plan}\nis also\n{}", plans.pop_first().unwrap_or_default());
+    assert!(
+        plan.contains("\"shops/\" = \"sha256:")
+            && plan.contains("[node.\"site[\\\"ånge\\\"]/write\"]"),
+        "{plan}"
+    );
 }
