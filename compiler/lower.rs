@@ -302,6 +302,7 @@ impl Places<'_> {
             name,
             work,
             needs,
+            after_writer: Vec::new(),
             accept: task.accept,
             implements: distinct(task.implements),
             inputs: task.inputs.into_iter().map(input).collect(),

@@ -113,6 +113,7 @@ fn rewire(
             name: verify_name(&deploy.name),
             work: Work::Verify { rules: (0..rules).map(RuleIndex::new).collect() },
             needs,
+            after_writer: Vec::new(),
             accept: Accept::All,
             implements: Vec::new(),
             inputs: Vec::new(),
@@ -128,7 +129,7 @@ fn rewire(
     deploys.iter().zip(before).map(verify).collect()
 }
 
-/// Puts the nodes from `first` on in order, each behind its needs, else where it
+/// Puts the nodes from `first` on in order, each behind what it waits for, else where it
 /// was, a verify node right before its deploy; returns where these are.
 fn reorder(
     nodes: &mut Vec<Node>,
@@ -145,11 +146,11 @@ fn reorder(
         None => (first + at, 1),
         Some(verify) => (deploys[verify], 0),
     };
-    let within = |need: &NodeIndex| need.get().checked_sub(first);
+    let within = |need: NodeIndex| need.get().checked_sub(first);
     let mut waiting = vec![0_u32; tail.len()];
     let mut behind: Vec<Vec<u32>> = vec![Vec::new(); tail.len()];
     for (at, node) in tail.iter().enumerate() {
-        for need in node.needs.iter().filter_map(within) {
+        for need in node.waits_for().filter_map(within) {
             waiting[at] += 1;
             behind[need].push(u32::try_from(at).expect("invariant: a plan has below 2^32 nodes"));
         }
@@ -178,6 +179,8 @@ fn reorder(
         let mut node = tail[*at].take().expect("invariant: each node stands in the order once");
         node.needs.iter_mut().for_each(|need| *need = place(*need));
         node.needs.sort_unstable();
+        node.after_writer.iter_mut().for_each(|before| *before = place(*before));
+        node.after_writer.sort_unstable();
         node.inputs.iter_mut().for_each(|input| input.node = place(input.node));
         if let Work::Agent { session: Some(session), .. } = &mut node.work {
             *session = place(*session);

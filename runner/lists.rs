@@ -1,4 +1,4 @@
-//! Many short lists in two arrays: what each node needs, and who needs it.
+//! Many short lists in two arrays: what each node waits for, and who waits for it.
 //!
 //! A list of its own for each of ten thousand nodes is ten thousand pieces of
 //! memory. Unaware of what the items mean, but for the indices of nodes, whose
@@ -25,6 +25,25 @@ impl<T: Copy> Lists<T> {
         let mut items = Vec::with_capacity(lists.clone().map(<[T]>::len).sum());
         let ends = lists.map(|list| {
             items.extend_from_slice(list);
+            place(items.len())
+        });
+        Self { ends: ends.collect(), items }
+    }
+
+    /// Puts two lists of each node into one that is sorted.
+    pub(crate) fn of_both<'a>(lists: impl Iterator<Item = (&'a [T], &'a [T])> + Clone) -> Self
+    where
+        T: Ord + 'a,
+    {
+        let count = lists.clone().map(|(one, other)| one.len() + other.len()).sum();
+        let mut items = Vec::with_capacity(count);
+        let ends = lists.map(|(one, other)| {
+            let start = items.len();
+            items.extend_from_slice(one);
+            items.extend_from_slice(other);
+            if !other.is_empty() {
+                items[start..].sort_unstable();
+            }
             place(items.len())
         });
         Self { ends: ends.collect(), items }
@@ -79,6 +98,15 @@ mod tests {
 
     fn nodes(list: &[usize]) -> Vec<NodeIndex> {
         list.iter().copied().map(NodeIndex::new).collect()
+    }
+
+    #[test]
+    fn two_lists_of_a_node_become_a_sorted_one() {
+        let (needs, writers) = ([nodes(&[]), nodes(&[1, 4])], [nodes(&[3]), nodes(&[0, 2])]);
+        let lists = needs.iter().map(Vec::as_slice).zip(writers.iter().map(Vec::as_slice));
+        let both = Lists::of_both(lists);
+        assert_eq!(both.at(NodeIndex::new(0)), nodes(&[3]));
+        assert_eq!(both.at(NodeIndex::new(1)), nodes(&[0, 1, 2, 4]));
     }
 
     #[test]

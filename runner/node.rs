@@ -103,8 +103,12 @@ pub struct GateAnswer {
 pub struct NodeRun {
     /// Where it stands.
     pub phase: Phase,
-    /// How many of the nodes it depends on have not succeeded yet.
+    /// How many of the nodes it waits for have not come to their end yet, with all
+    /// before them.
     pub missing: u32,
+    /// Whether those that wait for it know that it has come to its end, with all
+    /// before it.
+    pub(crate) is_told: bool,
     /// The try that runs, or the one that comes next; from 1.
     pub attempt: u32,
     /// The last try that was started; 0 before the first.
@@ -218,6 +222,7 @@ impl NodeRun {
         Self {
             phase: if missing == 0 { Phase::Ready } else { Phase::Pending },
             missing,
+            is_told: false,
             attempt: 1,
             tried: 0,
             start: 0,
@@ -305,6 +310,7 @@ impl NodeRun {
     pub(crate) fn reopen(&mut self, missing: u32) {
         self.phase = Phase::Pending;
         self.missing = missing;
+        self.is_told = false;
         self.unask();
         self.attempts_before = self.tried;
         self.attempt = self.tried + 1;

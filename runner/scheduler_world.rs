@@ -257,7 +257,7 @@ impl Result {
                     let need = &nodes[need.get()];
                     need.phase == Phase::Committed && need.merge == Merge::Left
                 };
-                let is_left = plan.nodes[position].needs.iter().any(left);
+                let is_left = plan.nodes[position].waits_for().any(|before| left(&before));
                 let course = &mut nodes[position];
                 let is_empty = is_approval(plan, node) || fate.changes(node, course.tried) == 0;
                 course.merge = match &course.work {
@@ -562,8 +562,15 @@ impl<'a> World<'a> {
         let is_committed = |need| self.committed.contains(&need);
         assert!(may_begin(self.plan, node.get(), is_committed), "{node:?} must not begin");
         let state = self.scheduler.state();
-        let mut needs = self.plan.nodes[node.get()].needs.iter();
-        assert!(needs.all(|need| state.node(*need).phase.is_final()), "{node:?} is too early");
+        // All before it is over, near and far, also where something between is blocked.
+        let mut open: Vec<NodeIndex> = vec![node];
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            for before in self.plan.nodes[at.get()].waits_for().filter(|it| seen.insert(*it)) {
+                assert!(state.node(before).phase.is_final(), "{node:?} is before {before:?} ends");
+                open.push(before);
+            }
+        }
         assert!(!state.halted, "{node:?} starts after the halt");
         let is_agent = matches!(self.plan.nodes[node.get()].work, Work::Agent { .. });
         if is_agent && state.paced(state.at_ms).is_some_and(crate::ledger::Paced::is_passed) {
@@ -843,6 +850,18 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
         }
         if own.one_in(4) {
             node.accept = Accept::Succeeded;
+        }
+    }
+    // In every other plan some wait for writers that they do not need.
+    let mut order = Dice(mix(&[seed, 13]));
+    if order.one_in(2) {
+        for position in 1..size {
+            let before: BTreeSet<usize> =
+                (0..order.below(3)).map(|_| order.below(position)).collect();
+            let needs = &plan.nodes[position].needs;
+            let before = before.into_iter().map(NodeIndex::new);
+            let before = before.filter(|node| needs.binary_search(node).is_err()).collect();
+            plan.nodes[position].after_writer = before;
         }
     }
     // In every other plan some nodes are judged by rules.

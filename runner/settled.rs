@@ -58,12 +58,15 @@ fn is_deploy(work: &Work) -> bool {
 pub(crate) fn started(plan: &Plan, state: &RunState, node: NodeIndex) -> Option<NodeEvent> {
     let (planned, run) = (&plan.nodes[node.get()], state.node(node));
     let base = &state.opened.as_ref()?.base;
-    let is_base = |need: &NodeIndex| state.node(*need).commit.as_ref() == Some(base);
-    (planned.work.is_in_place() && planned.needs.iter().all(is_base)).then(|| NodeEvent::Started {
-        attempt: run.attempt,
-        start: run.start + 1,
-        base: base.clone(),
-        from: base.clone(),
-        key: None,
+    // A writer that did not succeed is no part of what it starts from.
+    let is_base = |node: &NodeIndex| state.node(*node).commit.as_ref().is_none_or(|it| it == base);
+    (planned.work.is_in_place() && state.waits_for(node).iter().all(is_base)).then(|| {
+        NodeEvent::Started {
+            attempt: run.attempt,
+            start: run.start + 1,
+            base: base.clone(),
+            from: base.clone(),
+            key: None,
+        }
     })
 }

@@ -80,8 +80,12 @@ pub struct RunState {
     unmerged: Vec<NodeIndex>,
     /// Nodes that came to their end and whose dependents do not know yet.
     ended: Vec<NodeIndex>,
+    /// Who waits for each node.
     dependents: Lists<NodeIndex>,
-    needs: Lists<NodeIndex>,
+    /// What each node waits for: what it needs, and the writers before it.
+    waits: Lists<NodeIndex>,
+    /// The writers before each node, which it does not need.
+    writers: Lists<NodeIndex>,
     gates: Lists<GateIndex>,
     gate_names: Vec<String>,
     book: Rulebook,
@@ -147,11 +151,14 @@ impl RunState {
     /// Makes the state before the first fact.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let needs = Lists::of(plan.nodes.iter().map(|node| node.needs.as_slice()));
+        let before =
+            plan.nodes.iter().map(|node| (node.needs.as_slice(), node.after_writer.as_slice()));
+        let writers = Lists::of(before.clone().map(|(_, writers)| writers));
+        let waits = Lists::of_both(before);
         let all = (0..plan.nodes.len()).map(NodeIndex::new);
         let count = |length: usize| u32::try_from(length).expect("invariant: below 2^32 nodes");
         Self {
-            nodes: plan.nodes.iter().map(|node| NodeRun::new(count(node.needs.len()))).collect(),
+            nodes: all.clone().map(|node| NodeRun::new(count(waits.at(node).len()))).collect(),
             busy: 0,
             running: 0,
             held: 0,
@@ -171,12 +178,13 @@ impl RunState {
             closed: false,
             finished: None,
             at_ms: 0,
-            newly_ready: all.filter(|node| needs.at(*node).is_empty()).collect(),
+            newly_ready: all.filter(|node| waits.at(*node).is_empty()).collect(),
             newly_asking: Vec::new(),
             unmerged: Vec::new(),
             ended: Vec::new(),
-            dependents: needs.turned(),
-            needs,
+            dependents: waits.turned(),
+            waits,
+            writers,
             gates: Lists::of(plan.nodes.iter().map(|node| node.gates.as_slice())),
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             book: Rulebook::of(plan),
@@ -189,6 +197,12 @@ impl RunState {
     #[must_use]
     pub fn node(&self, node: NodeIndex) -> &NodeRun {
         &self.nodes[node.get()]
+    }
+
+    /// Returns what a node waits for, in plan order.
+    #[must_use]
+    pub(crate) fn waits_for(&self, node: NodeIndex) -> &[NodeIndex] {
+        self.waits.at(node)
     }
 
     /// Takes the nodes that became ready since this was asked last; some of

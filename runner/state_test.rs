@@ -39,6 +39,7 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
         name: format!("n{position}"),
         work: Work::Command(Box::new(Command::new(vec!["true".to_owned()]))),
         needs: sketch.needs.iter().copied().map(NodeIndex::new).collect(),
+        after_writer: Vec::new(),
         accept: Accept::All,
         implements: Vec::new(),
         inputs: Vec::new(),
@@ -600,9 +601,12 @@ fn assert_consistent(state: &RunState, plan: &Plan) {
     assert_eq!(state.busy as usize, count(Phase::is_busy), "busy");
     assert_eq!(state.open as usize, count(|phase| !phase.is_final()), "open");
     for (position, run) in state.nodes.iter().enumerate() {
-        let needs = &plan.nodes[position].needs;
-        let missing =
-            needs.iter().filter(|need| state.node(**need).phase != Phase::Committed).count();
+        let needs: Vec<NodeIndex> = plan.nodes[position].waits_for().collect();
+        let is_over = |node: &&NodeIndex| {
+            let run = state.node(**node);
+            run.phase.is_final() && run.missing == 0
+        };
+        let missing = needs.len() - needs.iter().filter(is_over).count();
         if run.phase == Phase::Pending {
             assert_eq!(run.missing as usize, missing, "node {position}");
         }

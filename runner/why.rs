@@ -222,21 +222,33 @@ impl Looker<'_> {
         if let Some(why) = never_cached(node) {
             return Ok((outlook(node, Will::Run, vec![format!("it always runs: {why}")]), None));
         }
-        let open = |need: &&NodeIndex| known[need.get()].is_none();
-        if node.needs.iter().any(|need| open(&need)) {
-            let names = node.needs.iter().filter(open);
-            let reason = |need: &NodeIndex| {
-                let NodeOutlook { node, will, .. } = &self.outlook.nodes[need.get()];
-                match will {
-                    Will::Depend => format!("it depends on {node}, which is not decided yet"),
-                    _ => format!("it depends on {node}, which runs"),
+        // A writer before it of which nothing comes is no part of what it starts from.
+        let open = |before: &NodeIndex| {
+            let will = self.outlook.nodes[before.get()].will;
+            known[before.get()].is_none() && will != Will::NotRun
+        };
+        if node.waits_for().any(|before| open(&before)) {
+            let names = node.waits_for().filter(open);
+            let reason = |before: NodeIndex| {
+                let NodeOutlook { node: name, will, .. } = &self.outlook.nodes[before.get()];
+                let which = match will {
+                    Will::Depend => "which is not decided yet",
+                    _ => "which runs",
+                };
+                match node.needs.binary_search(&before) {
+                    Ok(_) => format!("it depends on {name}, {which}"),
+                    Err(_) => {
+                        format!("it comes after {name}, which may write the same file, {which}")
+                    }
                 }
             };
             return Ok((outlook(node, Will::Depend, names.map(reason).collect()), None));
         }
         let source = |node: NodeIndex| known[node.get()].clone().unwrap_or_default();
+        let mut before: Vec<NodeIndex> = node.waits_for().collect();
+        before.sort_unstable();
         let needs: Vec<CommitId> =
-            node.needs.iter().filter_map(|need| source(*need).commit).collect();
+            before.into_iter().filter_map(|node| source(node).commit).collect();
         let session = match &node.work {
             Work::Agent { session, .. } => session.map(source),
             _ => None,

@@ -124,7 +124,12 @@ fn row(plan: &Plan, node: &eufm_plan::Node, width: usize) -> String {
         true => "only what it writes".to_owned(),
         false => reads.join(", "),
     });
-    let parts = [("after", names(&node.needs)), ("gates", gates.join(", ")), ("sees", sees)];
+    let parts = [
+        ("after", names(&node.needs)),
+        ("after writer", names(&node.after_writer)),
+        ("gates", gates.join(", ")),
+        ("sees", sees),
+    ];
     for (word, text) in parts {
         if !text.is_empty() {
             row.push_str(&format!("; {word} {text}"));

@@ -100,7 +100,7 @@ fn gated(nodes: &[Node], targets: &[NodeIndex]) -> Vec<bool> {
     let mut is_gated = vec![false; end];
     for (position, node) in nodes[..end].iter().enumerate() {
         is_gated[position] =
-            !node.gates.is_empty() || node.needs.iter().any(|need| is_gated[need.get()]);
+            !node.gates.is_empty() || node.waits_for().any(|need| is_gated[need.get()]);
     }
     is_gated
 }
@@ -126,7 +126,7 @@ impl<'p> Ancestors<'p> {
         self.touched.drain(..).for_each(|position| self.bits[position] = 0);
         let mut open = BinaryHeap::new();
         let mut reach = |all: &mut [u64], open: &mut BinaryHeap<usize>, node: &Node, bits: u64| {
-            for need in node.needs.iter().map(|need| need.get()) {
+            for need in node.waits_for().map(NodeIndex::get) {
                 if all[need] == 0 {
                     open.push(need);
                     self.touched.push(need);

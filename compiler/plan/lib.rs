@@ -272,7 +272,11 @@ pub struct Node {
     pub work: Work,
     /// The nodes it waits for, all before it in plan order, ascending.
     pub needs: Vec<NodeIndex>,
-    /// What these nodes must have come to.
+    /// The nodes that may write the same files and come first, all before it in plan
+    /// order, ascending, none of them needed: it waits until each has ended in any way,
+    /// and starts from what those that succeeded have made.
+    pub after_writer: Vec<NodeIndex>,
+    /// What the nodes that it needs must have come to.
     pub accept: Accept,
     /// The requirements of the pipeline's source that it implements.
     pub implements: Vec<String>,
@@ -293,6 +297,21 @@ pub struct Node {
     pub budget: NodeBudget,
     /// What happens when its attempts are used up.
     pub on_fail: OnFail,
+}
+
+impl Node {
+    /// Returns the nodes that it waits for: those that it needs, then those that write
+    /// before it. Files flow along both.
+    pub fn waits_for(&self) -> impl Iterator<Item = NodeIndex> + Clone + '_ {
+        self.needs.iter().chain(&self.after_writer).copied()
+    }
+
+    /// Tells whether it changes files of the repository by itself.
+    #[must_use]
+    pub fn is_writer(&self) -> bool {
+        let works = matches!(self.work, Work::Agent { .. } | Work::Command(_));
+        works && self.writes.globs().is_none_or(|globs| !globs.is_empty())
+    }
 }
 
 /// The files that a node may change.

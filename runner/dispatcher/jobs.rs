@@ -87,11 +87,12 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Returns the results that a node depends on, in plan order.
+    /// Returns the results that a node starts from, in plan order: of what it needs,
+    /// and of the writers before it, those that there are.
     fn results_needed(&self, node: NodeIndex) -> Vec<CommitId> {
         let state = self.scheduler.state();
-        let needs = self.shop.node(node).needs.iter();
-        needs.filter_map(|need| state.node(*need).result().cloned()).collect()
+        let results = state.waits_for(node).iter();
+        results.filter_map(|before| state.node(*before).result().cloned()).collect()
     }
 
     /// Returns what is left of a node's own cap on time.

@@ -78,13 +78,13 @@ impl RunState {
         }
     }
 
-    /// Tells whether all that a node needs has its place in the branch, or none.
+    /// Tells whether all that a node waits for has its place in the branch, or none.
     fn is_decided(&self, node: NodeIndex) -> bool {
-        let mut needs = self.needs.at(node).iter();
+        let mut needs = self.waits.at(node).iter();
         needs.all(|need| matches!(self.node(*need).merge, Merge::Done | Merge::Left))
     }
 
-    /// Lets nodes begin whose needs contradicted each other, as soon as these have
+    /// Lets nodes begin of which what they start from contradicted itself, as soon as these have
     /// their place in the branch; tells whether one came to its end by that.
     fn look_at_unmerged(&mut self) -> bool {
         let open = self.open;
@@ -100,7 +100,7 @@ impl RunState {
                 let need = self.node(*need);
                 need.phase == Phase::Committed && need.merge == Merge::Left
             };
-            let failed = self.needs.at(node).iter().any(is_left);
+            let failed = self.waits.at(node).iter().any(is_left);
             let failure = self.nodes[node.get()].failure.take();
             match failure.filter(|_| failed) {
                 Some(Failure { outcome, reason }) => self.fail(node, outcome, reason),
@@ -127,7 +127,7 @@ impl RunState {
             // What did not succeed is no part of the result.
             need.phase == Phase::Committed && need.merge == Merge::Left
         };
-        let needs = self.needs.at(NodeIndex::new(position));
+        let needs = self.waits.at(NodeIndex::new(position));
         if run.phase != Phase::Committed || needs.iter().any(is_left) {
             Merge::Left
         } else if run.changes == 0 {

@@ -4,13 +4,15 @@
 
 use eufm_plan::Plan;
 
-use super::drawing::{Drawing, Shape};
+use super::drawing::{Arrow, Drawing, Shape};
 
 /// Makes the graph.
 pub(super) fn emit(plan: &Plan) -> String {
     let drawing = Drawing::of(plan);
     let mut out = format!("digraph \"{}\" {{\n", escaped(&plan.pipeline));
-    out.push_str("  // The critical path by the nodes' caps on time is red.\n");
+    out.push_str(
+        "  // The critical path by the nodes' caps on time is red, the order of writers dashed.\n",
+    );
     out.push_str("  rankdir=TB; compound=true;\n");
     for (at, drawn) in drawing.boxes.iter().enumerate() {
         let label = escaped(&drawn.label);
@@ -25,9 +27,17 @@ pub(super) fn emit(plan: &Plan) -> String {
             cluster(&mut out, &drawing, at, 1);
         }
     }
-    for (from, to, is_critical) in &drawing.arrows {
-        let colour = if *is_critical { " [color=\"#cc0000\", penwidth=3]" } else { "" };
-        out.push_str(&format!("  n{from} -> n{to}{colour};\n"));
+    for Arrow { from, to, is_critical, is_order } in &drawing.arrows {
+        let mut marks = Vec::new();
+        if *is_critical {
+            marks.push("color=\"#cc0000\", penwidth=3");
+        }
+        if *is_order {
+            marks.push("style=dashed");
+        }
+        let marks =
+            if marks.is_empty() { String::new() } else { format!(" [{}]", marks.join(", ")) };
+        out.push_str(&format!("  n{from} -> n{to}{marks};\n"));
     }
     out.push_str("}\n");
     out
@@ -85,6 +95,7 @@ mod tests {
             "label=\"story[\\\"search\\\"]\"",
             "  n0 -> n1 [color=\"#cc0000\", penwidth=3];\n",
             "  n0 -> n2;\n",
+            "  n2 -> n3 [color=\"#cc0000\", penwidth=3, style=dashed];\n",
         ] {
             assert!(graph.contains(line), "{line:?}:\n{graph}");
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eufm_plan::id::groups_of;
 use eufm_plan::review::critical_path;
-use eufm_plan::{Node, Plan, Work};
+use eufm_plan::{Node, NodeIndex, Plan, Work};
 use eufm_runner::printable;
 
 /// The largest plan that is drawn node by node.
@@ -66,9 +66,21 @@ pub(super) struct Drawing {
     pub(super) boxes: Vec<Box>,
     /// The groups, each behind the one it lies in.
     pub(super) groups: Vec<Group>,
-    /// The arrows from what is waited for to what waits, and whether the critical path
-    /// goes there.
-    pub(super) arrows: Vec<(usize, usize, bool)>,
+    /// The arrows, sorted by their ends.
+    pub(super) arrows: Vec<Arrow>,
+}
+
+/// An arrow from what is waited for to what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arrow {
+    /// The box that is waited for.
+    pub(super) from: usize,
+    /// The box that waits.
+    pub(super) to: usize,
+    /// Whether the critical path goes there.
+    pub(super) is_critical: bool,
+    /// Whether nothing is needed there: the one only writes before the other.
+    pub(super) is_order: bool,
 }
 
 impl Drawing {
@@ -85,13 +97,19 @@ impl Drawing {
         }
         let critical = path.windows(2).map(|pair| (places[pair[0].get()], places[pair[1].get()]));
         let critical: BTreeSet<(usize, usize)> = critical.collect();
-        let mut arrows = BTreeSet::new();
+        let (mut needed, mut ordered) = (BTreeSet::new(), BTreeSet::new());
         for (at, node) in plan.nodes.iter().enumerate() {
-            let ends = node.needs.iter().map(|need| (places[need.get()], places[at]));
-            arrows.extend(ends.filter(|(from, to)| from != to));
+            let end = |before: &NodeIndex| (places[before.get()], places[at]);
+            needed.extend(node.needs.iter().map(end).filter(|(from, to)| from != to));
+            ordered.extend(node.after_writer.iter().map(end).filter(|(from, to)| from != to));
         }
-        let arrow = |(from, to)| (from, to, critical.contains(&(from, to)));
-        drawing.arrows = arrows.into_iter().map(arrow).collect();
+        let arrow = |&(from, to): &(usize, usize)| Arrow {
+            from,
+            to,
+            is_critical: critical.contains(&(from, to)),
+            is_order: !needed.contains(&(from, to)),
+        };
+        drawing.arrows = needed.union(&ordered).map(arrow).collect();
         drawing
     }
 
@@ -169,7 +187,13 @@ mod tests {
         assert_eq!(groups, ["telemetry", "story[\"search\"]", "ship"]);
         let felix = &drawing.boxes[1];
         assert_eq!((felix.label.as_str(), felix.group), ("collector[\"felix\"]", Some(0)));
-        assert!(drawing.arrows.contains(&(0, 1, true)) && drawing.arrows.contains(&(0, 2, false)));
+        let arrow = |from, to| {
+            let arrow = drawing.arrows.iter().find(|arrow| (arrow.from, arrow.to) == (from, to));
+            arrow.map(|arrow| (arrow.is_critical, arrow.is_order))
+        };
+        assert_eq!(arrow(0, 1), Some((true, false)));
+        assert_eq!(arrow(0, 2), Some((false, false)));
+        assert_eq!(arrow(2, 3), Some((true, true)), "it writes before");
     }
 
     #[test]
@@ -184,6 +208,6 @@ mod tests {
         let labels: Vec<&str> = drawing.boxes.iter().map(|drawn| drawn.label.as_str()).collect();
         assert!(labels.contains(&"telemetry: 2 nodes") && labels.contains(&"site: 200 nodes"));
         assert!(labels.contains(&"release") && labels.contains(&"ship"), "{labels:?}");
-        assert!(drawing.arrows.iter().all(|(from, to, _)| from != to));
+        assert!(drawing.arrows.iter().all(|arrow| arrow.from != arrow.to));
     }
 }

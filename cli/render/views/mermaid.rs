@@ -5,7 +5,7 @@
 use eufm_plan::Plan;
 use eufm_runner::printable;
 
-use super::drawing::{Drawing, Shape};
+use super::drawing::{Arrow, Drawing, Shape};
 
 /// Makes the flowchart.
 pub(super) fn emit(plan: &Plan) -> String {
@@ -13,12 +13,16 @@ pub(super) fn emit(plan: &Plan) -> String {
     let mut out = String::from("flowchart TD\n");
     let name = printable::line(&plan.pipeline, 200);
     out.push_str(&format!(
-        "  %% {name}: {}; the critical path by the nodes' caps on time is thick\n",
+        "  %% {name}: {}; the critical path by the nodes' caps on time is thick, the order of writers dashed\n",
         crate::render::count(plan.nodes.len(), "node")
     ));
     scope(&mut out, &drawing);
-    for (from, to, is_critical) in &drawing.arrows {
-        let arrow = if *is_critical { "==>" } else { "-->" };
+    for Arrow { from, to, is_critical, is_order } in &drawing.arrows {
+        let arrow = match (is_order, is_critical) {
+            (true, _) => "-.->",
+            (false, true) => "==>",
+            (false, false) => "-->",
+        };
         out.push_str(&format!("  n{from} {arrow} n{to}\n"));
     }
     let critical = drawing.boxes.iter().enumerate().filter(|(_, drawn)| drawn.is_critical);
@@ -117,7 +121,8 @@ mod tests {
             "{{\"ship\"}}\n",
             "  n0 ==> n1\n",
             "  n0 --> n2\n",
-            "  class n0,n1,n4,n5,n8",
+            "  n2 -.-> n3\n",
+            "  class n0,n1,n2,n3,n4,n5,n8",
         ] {
             assert!(chart.contains(line), "{line:?}:\n{chart}");
         }

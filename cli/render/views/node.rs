@@ -21,7 +21,7 @@ pub(super) fn page(plan: &Plan, node: NodeIndex) -> String {
         .enumerate()
         .filter(|(at, other)| is_before[*at] && matches!(other.work, Work::Approval { .. }));
     let behind: Vec<&str> = behind.map(|(_, other)| other.name.as_str()).collect();
-    let waits = plan.nodes.iter().filter(|other| other.needs.binary_search(&node).is_ok());
+    let waits = plan.nodes.iter().filter(|other| other.waits_for().any(|it| it == node));
     let waits: Vec<&str> = waits.map(|other| other.name.as_str()).collect();
     let name = printable::line(&plan.nodes[node.get()].name, NAME_MAX);
     let mut out = format!("{name}: node {} of {}\n", node.get() + 1, plan.nodes.len());
@@ -38,9 +38,9 @@ fn before(plan: &Plan, node: NodeIndex) -> Vec<bool> {
     let mut is_before = vec![false; plan.nodes.len()];
     let mut open = vec![node];
     while let Some(next) = open.pop() {
-        for need in &plan.nodes[next.get()].needs {
-            if !std::mem::replace(&mut is_before[need.get()], true) {
-                open.push(*need);
+        for near in plan.nodes[next.get()].waits_for() {
+            if !std::mem::replace(&mut is_before[near.get()], true) {
+                open.push(near);
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use super::change::{At, Change, Looser, Part};
 use super::pairs::Pairs;
-use crate::{NodeIndex, Plan, Work};
+use crate::{Node, NodeIndex, Plan, Work};
 
 /// How many nodes of one guard are named.
 const NAMED: usize = 3;
@@ -75,13 +75,14 @@ fn passed_by(pairs: &Pairs<'_>, lost_order: &[bool], out: &mut Vec<Change>) {
         return note_too_much(out);
     }
     for guards in guards.chunks(64) {
-        let before = behind(pairs.before, &bits(pairs.before, guards.iter().map(|at| Some(*at))));
+        let before = bits(pairs.before, guards.iter().map(|at| Some(*at)));
+        let before = behind(pairs.before, &before, Along::Holds);
         let kept = guards.iter().map(|&at| {
             let partner = pairs.partner_after(NodeIndex::new(at))?;
             (guard_of(pairs.before, at) == guard_of(pairs.after, partner.get()))
                 .then(|| partner.get())
         });
-        let after = behind(pairs.after, &bits(pairs.after, kept));
+        let after = behind(pairs.after, &bits(pairs.after, kept), Along::Holds);
         let mut passed: Vec<(Vec<&str>, usize)> = vec![(Vec::new(), 0); guards.len()];
         for at in (0..before.len()).filter(|&at| lost_order[at]) {
             let Some(partner) = pairs.partner_after(NodeIndex::new(at)) else { continue };
@@ -119,9 +120,9 @@ fn unchecked_deploys(pairs: &Pairs<'_>, lost_order: &[bool], out: &mut Vec<Chang
     }
     for deploys in deploys.chunks(64) {
         let old = deploys.iter().map(|(before, _)| Some(*before));
-        let before = ahead(pairs.before, bits(pairs.before, old));
+        let before = ahead(pairs.before, bits(pairs.before, old), Along::Holds);
         let new = deploys.iter().map(|(_, after)| Some(*after));
-        let after = ahead(pairs.after, bits(pairs.after, new));
+        let after = ahead(pairs.after, bits(pairs.after, new), Along::Holds);
         let mut unchecked: Vec<(Vec<&str>, usize)> = vec![(Vec::new(), 0); deploys.len()];
         for (at, waits) in before.iter().enumerate() {
             if guard_of(pairs.before, at) != Some(Looser::Order) {
@@ -152,7 +153,8 @@ fn unchecked_deploys(pairs: &Pairs<'_>, lost_order: &[bool], out: &mut Vec<Chang
 }
 
 pub(super) fn is_too_much(pairs: &Pairs<'_>, guards: usize) -> bool {
-    let edges = |plan: &Plan| plan.nodes.iter().map(|node| 1 + node.needs.len()).sum::<usize>();
+    let edges =
+        |plan: &Plan| plan.nodes.iter().map(|node| 1 + node.waits_for().count()).sum::<usize>();
     let rounds = guards.div_ceil(64);
     rounds.saturating_mul(edges(pairs.before) + edges(pairs.after)) > STEPS
 }
@@ -166,7 +168,8 @@ pub(super) fn note_too_much(out: &mut Vec<Change>) {
 /// For each node whether a deploy stands somewhere behind it.
 pub(super) fn deployed(plan: &Plan) -> Vec<bool> {
     let is_deploy = plan.nodes.iter().map(|node| matches!(node.work, Work::Deploy { .. }));
-    ahead(plan, is_deploy.map(u64::from).collect()).into_iter().map(|bits| bits != 0).collect()
+    let behind = ahead(plan, is_deploy.map(u64::from).collect(), Along::Files);
+    behind.into_iter().map(|bits| bits != 0).collect()
 }
 
 /// Gives each of up to 64 nodes a bit.
@@ -180,25 +183,40 @@ pub(super) fn bits(plan: &Plan, chosen: impl Iterator<Item = Option<usize>>) -> 
     bits
 }
 
+/// Which edges are followed.
+#[derive(Clone, Copy)]
+pub(super) enum Along {
+    /// Those that hold back what stands behind a failure.
+    Holds,
+    /// All along which files flow.
+    Files,
+}
+
+impl Along {
+    fn before(self, node: &Node) -> impl Iterator<Item = usize> + '_ {
+        let writers = match self {
+            Self::Holds => &[][..],
+            Self::Files => &node.after_writer,
+        };
+        node.needs.iter().chain(writers).map(|node| node.get())
+    }
+}
+
 /// For each node the bits of those that stand somewhere before it.
-pub(super) fn behind(plan: &Plan, own: &[u64]) -> Vec<u64> {
+pub(super) fn behind(plan: &Plan, own: &[u64], along: Along) -> Vec<u64> {
     let mut behind = vec![0_u64; plan.nodes.len()];
     for (at, node) in plan.nodes.iter().enumerate() {
-        behind[at] = node
-            .needs
-            .iter()
-            .map(|need| behind[need.get()] | own[need.get()])
-            .fold(0, |a, b| a | b);
+        behind[at] = along.before(node).map(|near| behind[near] | own[near]).fold(0, |a, b| a | b);
     }
     behind
 }
 
 /// For each node the bits of itself and of those that wait for it.
-pub(super) fn ahead(plan: &Plan, own: Vec<u64>) -> Vec<u64> {
+pub(super) fn ahead(plan: &Plan, own: Vec<u64>, along: Along) -> Vec<u64> {
     let mut ahead = own;
     for at in (0..plan.nodes.len()).rev() {
-        for need in &plan.nodes[at].needs {
-            ahead[need.get()] |= ahead[at];
+        for near in along.before(&plan.nodes[at]) {
+            ahead[near] |= ahead[at];
         }
     }
     ahead

@@ -33,6 +33,7 @@ pub(super) fn compare(
         name,
         work,
         needs,
+        after_writer,
         accept,
         implements,
         inputs,
@@ -50,7 +51,10 @@ pub(super) fn compare(
     let mut at = At { out, part: Part::Node, name: &after.name };
     at.text("name", (name, &after.name), None);
     work::compare(pairs, (work, &after.work), (is_deployed, &mut effort.texts), &mut at);
-    list_of_needs(pairs, (needs, &after.needs), &mut at);
+    list_of_nodes(pairs, "needs", (needs, &after.needs), &mut at);
+    // No escalation: two that may write one file are in order still, or both say
+    // `merge`, which is one.
+    list_of_nodes(pairs, "after_writer", (after_writer, &after.after_writer), &mut at);
     at.value(
         "accept",
         (accept, &after.accept),
@@ -137,8 +141,9 @@ pub(super) fn name_before(pairs: &Pairs<'_>, node: NodeIndex) -> String {
 
 /// Compares what is waited for. Whether an approval is passed by then is asked
 /// for all nodes together.
-fn list_of_needs(
+fn list_of_nodes(
     pairs: &Pairs<'_>,
+    key: &'static str,
     (before, after): (&[NodeIndex], &[NodeIndex]),
     at: &mut At<'_>,
 ) {
@@ -152,7 +157,7 @@ fn list_of_needs(
     let old_name = |place: usize| &pairs.before.nodes[before[place].get()].name;
     let new_name = |place: usize| &pairs.after.nodes[now[place].1.get()].name;
     Lists { old: &old, new: &new, old_name: &old_name, new_name: &new_name }.compare(
-        "needs",
+        key,
         (None, None),
         at,
     );

@@ -132,6 +132,7 @@ impl<'a> Pairs<'a> {
             name: _,
             work,
             needs,
+            after_writer,
             accept,
             implements,
             inputs,
@@ -146,6 +147,7 @@ impl<'a> Pairs<'a> {
         let now = &self.after.nodes[after];
         self.is_same_work(work, &now.work)
             && *needs == self.partners(&now.needs)
+            && *after_writer == self.partners(&now.after_writer)
             && *accept == now.accept
             && *implements == now.implements
             && inputs.len() == now.inputs.len()

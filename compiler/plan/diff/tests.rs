@@ -351,6 +351,7 @@ const NEUTRAL: &[(&str, Alter)] = &[
     ("order of tools", |it| it.environments[0].tools.reverse()),
     ("a status in its own words", |it| command(it, SMOKE).ok = vec![0]),
     ("a need more", |it| it.nodes[TIDY].needs.push(NodeIndex::new(SCHEMA))),
+    ("a writer before it less", |it| it.nodes[STORY].after_writer.clear()),
     ("a glob that says the same", |it| it.nodes[SCHEMA].writes = globs(&["src/**", "src/**"])),
     ("order of the plan", |it| it.nodes.swap(FELIX, ORADEA)),
     ("omitted", |it| it.omitted.clear()),

@@ -6,7 +6,7 @@
 //! more. Unaware of verify nodes, which check what is deployed all the same.
 
 use super::change::{At, Change, Looser, Part};
-use super::guards::{ahead, behind, bits, is_too_much, named, note_too_much};
+use super::guards::{Along, ahead, behind, bits, is_too_much, named, note_too_much};
 use super::pairs::Pairs;
 use crate::{Node, NodeIndex, Plan, Work};
 
@@ -61,9 +61,11 @@ fn is_reordered(pairs: &Pairs<'_>) -> bool {
         let before = &pairs.before.nodes[partner.get()];
         let changes = |node: &Node| changes_files(node);
         let mut needs: Vec<Option<NodeIndex>> =
-            node.needs.iter().map(|need| pairs.partner_before(*need)).collect();
+            node.waits_for().map(|need| pairs.partner_before(need)).collect();
         needs.sort_unstable();
-        changes(before) != changes(node) || !before.needs.iter().copied().map(Some).eq(needs)
+        let mut known: Vec<Option<NodeIndex>> = before.waits_for().map(Some).collect();
+        known.sort_unstable();
+        changes(before) != changes(node) || known != needs
     })
 }
 
@@ -75,12 +77,12 @@ fn changes_files(node: &Node) -> bool {
 /// deploy which it stands before too, but do not wait for it.
 fn unseen(plan: &Plan, approvals: impl Iterator<Item = usize>) -> Vec<u64> {
     let own = bits(plan, approvals.map(Some));
-    let behind = behind(plan, &own);
+    let behind = behind(plan, &own, Along::Files);
     let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
     let deploys = plan.nodes.iter().zip(&behind);
     let deploys = deploys.map(|(node, bits)| if is_deploy(node) { *bits } else { 0 }).collect();
-    let reached = ahead(plan, deploys);
-    let asked = ahead(plan, own);
+    let reached = ahead(plan, deploys, Along::Files);
+    let asked = ahead(plan, own, Along::Files);
     let nodes = plan.nodes.iter().zip(reached.iter().zip(&asked));
     nodes.map(|(node, (to, by))| if changes_files(node) { to & !by } else { 0 }).collect()
 }

@@ -28,6 +28,7 @@ fn node(name: &str, work: Work) -> Node {
         name: name.to_owned(),
         work,
         needs: Vec::new(),
+        after_writer: Vec::new(),
         accept: Accept::All,
         implements: Vec::new(),
         inputs: Vec::new(),
@@ -276,11 +277,13 @@ fn agents() -> Vec<Node> {
             ..agent("telemetry/collector[\"felix\"]", &[0], Some(0))
         },
         Node {
+            after_writer: vec![NodeIndex::new(1)],
             overlap: Overlap::Deny,
             on_fail: OnFail::Stop,
             ..agent("telemetry/collector[\"oradea of x\"]", &[0], None)
         },
         Node {
+            after_writer: vec![NodeIndex::new(2)],
             gates: vec![GateIndex::new(1), GateIndex::new(0)],
             env: vec![EnvironmentIndex::new(0)],
             ..agent("story[\"search\"]/implement", &[], None)

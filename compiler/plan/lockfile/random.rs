@@ -201,6 +201,7 @@ impl Builder<'_> {
             name,
             work: self.work(before, agents),
             needs: self.some_of(before.len(), NodeIndex::new),
+            after_writer: Vec::new(),
             accept: self.one(&[Accept::All, Accept::Succeeded]),
             implements: self.texts(0),
             inputs: self.inputs(before),
@@ -224,6 +225,7 @@ impl Builder<'_> {
     fn deploy(&mut self, nodes: &mut Vec<Node>, node: Node, rules: Option<&Constitution>) {
         let count = rules.map_or(0, |constitution| constitution.rules.len());
         let plain = Node {
+            after_writer: Vec::new(),
             accept: Accept::All,
             implements: Vec::new(),
             inputs: Vec::new(),
@@ -354,7 +356,14 @@ impl Builder<'_> {
             if self.below(4) == 3 {
                 omitted.push(name);
             } else {
-                let node = self.node(&nodes, counts, name);
+                let mut node = self.node(&nodes, counts, name);
+                if node.is_writer() {
+                    let may_be = |at: &NodeIndex| {
+                        nodes[at.get()].is_writer() && node.needs.binary_search(at).is_err()
+                    };
+                    let some = self.some_of(nodes.len(), NodeIndex::new);
+                    node.after_writer = some.into_iter().filter(may_be).collect();
+                }
                 match node.work {
                     Work::Deploy { .. } => self.deploy(&mut nodes, node, constitution.as_ref()),
                     _ => nodes.push(node),

@@ -73,14 +73,50 @@ impl Nodes {
     }
 
     fn needs(&self, own: usize, names: &[String]) -> Result<Vec<NodeIndex>, String> {
-        let needs = find_all("needs", "node", &self.places, names)?;
-        if let Some(position) = needs.iter().position(|&need| need >= own) {
-            return Err(format!("it needs `{}`, which does not stand before it", names[position]));
+        self.list(own, "needs", names, |name| {
+            format!("it needs `{name}`, which does not stand before it")
+        })
+    }
+
+    /// Finds nodes that stand before the one at `own`, listed in the order of the plan.
+    fn list(
+        &self,
+        own: usize,
+        key: &str,
+        names: &[String],
+        behind: impl Fn(&str) -> String,
+    ) -> Result<Vec<NodeIndex>, String> {
+        let found = find_all(key, "node", &self.places, names)?;
+        if let Some(position) = found.iter().position(|&node| node >= own) {
+            return Err(behind(&names[position]));
         }
-        if !needs.is_sorted() {
-            return Err("its `needs` are not in the order of the plan".to_owned());
+        if !found.is_sorted() {
+            return Err(format!("its `{key}` are not in the order of the plan"));
         }
-        Ok(needs.into_iter().map(NodeIndex::new).collect())
+        Ok(found.into_iter().map(NodeIndex::new).collect())
+    }
+
+    /// Finds the writers before a node. Only what changes files is put in such an
+    /// order, and what is needed is waited for already.
+    fn after_writer(&self, own: &Node, names: &[String]) -> Result<Vec<NodeIndex>, String> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = self.list(self.read.len(), "after_writer", names, |name| {
+            format!("its `after_writer` names `{name}`, which does not stand before it")
+        })?;
+        if !own.is_writer() {
+            return Err("it has `after_writer`, but changes no files".to_owned());
+        }
+        for (node, name) in before.iter().zip(names) {
+            if own.needs.binary_search(node).is_ok() {
+                return Err(format!("its `after_writer` names `{name}`, which it needs"));
+            }
+            if !self.read[node.get()].is_writer() {
+                return Err(format!("its `after_writer` names `{name}`, which changes no files"));
+            }
+        }
+        Ok(before)
     }
 
     fn inputs(&self, own: usize, lines: &[String]) -> Result<Vec<Input>, String> {
@@ -114,9 +150,11 @@ impl Names {
     /// Reads the node at `own` without its name; the error is the cause.
     fn node(&self, known: &Nodes, own: usize, mut raw: Box<RawNode>) -> Result<Node, String> {
         let gates = find_all("gates", "gate", &self.gates, &raw.gates)?;
-        Ok(Node {
+        let after_writer = std::mem::take(&mut raw.after_writer);
+        let mut node = Node {
             name: String::new(),
             needs: known.needs(own, &raw.needs)?,
+            after_writer: Vec::new(),
             accept: raw.accept,
             inputs: known.inputs(own, &raw.inputs)?,
             implements: std::mem::take(&mut raw.implements),
@@ -128,6 +166,8 @@ impl Names {
             budget: read_budget(&raw.budget)?,
             on_fail: raw.on_fail,
             work: self.work(known, own, raw)?,
-        })
+        };
+        node.after_writer = known.after_writer(&node, &after_writer)?;
+        Ok(node)
     }
 }

@@ -123,6 +123,8 @@ pub(super) struct RawNode {
     pub(super) probe: Option<Vec<String>>,
     pub(super) needs: Vec<String>,
     #[serde(default)]
+    pub(super) after_writer: Vec<String>,
+    #[serde(default)]
     pub(super) accept: Accept,
     #[serde(default)]
     pub(super) inputs: Vec<String>,

@@ -152,6 +152,37 @@ fn a_name_that_points_to_nothing_is_refused() {
 }
 
 #[test]
+fn writers_come_before_in_plan_order_change_files_and_are_not_needed() {
+    let name = "telemetry/collector[\\\"felix\\\"]";
+    let after = format!("after_writer = [\"{name}\"]");
+    let with = |names: &str| format!("after_writer = [{names}]");
+    for (old, new, message) in [
+        (&after, with("\"schema\""), "its `after_writer` names `schema`, which it needs"),
+        (&after, with("\"review\""), "names `review`, which does not stand before it"),
+        (&after, with("\"x\""), "its `after_writer` names `x`, but no node of that name exists"),
+        (&after, with(&format!("\"{name}\", \"{name}\"")), "its `after_writer` name"),
+        (&after, with(""), "is not what eufm writes for this plan"),
+        (
+            &"needs = [\"collect\", \"gather\"]".to_owned(),
+            format!("needs = [\"collect\", \"gather\"]\n{}", with("\"schema\"")),
+            "`[node.smoke]`: it has `after_writer`, but changes no files",
+        ),
+        (
+            &"needs = [\"review\"]\nreads".to_owned(),
+            format!("needs = []\n{}\nreads", with("\"review\", \"schema\"")),
+            "its `after_writer` are not in the order of the plan",
+        ),
+    ] {
+        let refusal = refusal_in(old, &new);
+        assert!(refusal.contains(message), "{refusal}");
+    }
+    let behind = "kind = \"command\"\nin_place = true\nneeds = []\nwrites = []";
+    let more = behind.replace("writes = []", "writes = [\"a\"]");
+    let more = |who: &str| more.replace("[]\nw", &format!("[]\n{}\nw", with(who)));
+    assert!(refusal_in(behind, &more("\"gather\"")).contains("which does not stand before it"));
+}
+
+#[test]
 fn values_that_no_plan_has_are_refused() {
     for (old, new, message) in [
         ("parallel = 2", "parallel = 0", "`[budget]`: `parallel` is 0"),

@@ -15,6 +15,11 @@ impl Writer {
         self.reach(plan, &node.work);
         let needs = node.needs.iter().map(|need| plan.nodes[need.get()].name.as_str());
         push_list(&mut self.out, "needs", needs);
+        if !node.after_writer.is_empty() {
+            let before = node.after_writer.iter();
+            let before = before.map(|node| plan.nodes[node.get()].name.as_str());
+            push_list(&mut self.out, "after_writer", before);
+        }
         if node.accept != Accept::default() {
             self.plain("accept", node.accept.word());
         }
