@@ -338,6 +338,36 @@ fn a_task_without_writes_may_change_what_is_not_protected() {
 }
 
 #[test]
+fn what_a_task_is_judged_by_is_protected_where_it_lists_no_writes() {
+    let spec = "edition 1\nuse \"lib/gates.eufm\"\npipeline p {}\n\
+        agent a is codex { cli = \"1\", model = \"m-2026-01-01\" }\n\
+        constitution \"docs/c.md\" {\n  \
+          rule x is command { cite = \"Small\", level = must, run = [\"./check.sh\"] }\n}\n\
+        gate own is gates.unit { cwd = \"packages/[a]\" }\n";
+    let files = |task: &str| {
+        let spec = format!("{spec}{task}");
+        let lib = "edition 1\ngate unit is command { run = [\"pytest\", \"-q\", \"--ini=../x.ini\", \"tests\"] }\n";
+        let files = [("night/x[1].eufm", spec.as_str()), ("night/lib/gates.eufm", lib)];
+        build_files(&[&files[..], &[("night/docs/c.md", "Small.\n")]].concat())
+            .expect("a plan")
+            .plan
+            .expect("a plan")
+    };
+    let plan = files("task t by a { prompt = \"p\", gates = [own] }\n");
+    let protected = plan.protected.expect("a task lists no `writes`");
+    let own = ["night/docs/c.md", "night/lib/gates.eufm", "night/plan.lock", "night/x[[]1[]].eufm"];
+    let ci = eufm_plan::protected::CI.iter().copied();
+    let mut paths: Vec<&str> = ci.chain(own).collect();
+    paths.sort_unstable();
+    assert_eq!(protected.paths, paths);
+    assert_eq!(protected.existing, eufm_plan::protected::TESTS);
+    let named = ["check.sh", "packages/[a]/pytest", "packages/[a]/tests", "packages/x.ini"];
+    assert_eq!(protected.named, named);
+    let plan = files("task t by a { prompt = \"p\", writes = [\"src/**\"], gates = [own] }\n");
+    assert_eq!(plan.protected, None);
+}
+
+#[test]
 fn money_needs_prices_in_a_known_currency() {
     let spec = |budget: &str, tables: &str| {
         format!(

@@ -36,6 +36,7 @@ mod params;
 mod paths;
 mod phases;
 mod project;
+mod protected;
 mod refs;
 mod resolve;
 mod scope;

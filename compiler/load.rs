@@ -50,6 +50,14 @@ impl Place {
         }
     }
 
+    /// Returns the path of a file of the project.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Standard(_) => None,
+        }
+    }
+
     /// Returns the word that a `use` binds if it does not say `as`.
     pub(crate) fn word(&self) -> &str {
         match self {

@@ -84,6 +84,7 @@ pub(crate) fn lower(graph: TaskGraph<'_>, origin: Origin) -> Plan {
             .collect(),
         gates: gates.list,
         constitution: spec.constitution,
+        protected: None,
         nodes,
         omitted,
         prices: spec.prices,

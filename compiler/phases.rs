@@ -27,7 +27,7 @@ use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
     EDITION, Request, Sources, bindings, check, expand, governance, lower, modules, paths, project,
-    resolve, verify,
+    protected, resolve, verify,
 };
 
 /// What a compile is for.
@@ -64,6 +64,8 @@ pub(crate) fn run(
     let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
     let deploys = graph.deploys();
     let mut plan = lower::lower(graph, origin);
+    let modules = loaded.iter().filter_map(|file| file.place.file());
+    plan.protected = protected::of(&plan, &request.spec, modules);
     if let Err(deploy) = verify::insert(&mut plan, most) {
         out.push(too_many_gates(deploys[deploy], most));
         return None;

@@ -75,7 +75,13 @@ pub(crate) fn key_of(plan: &Plan, node: &Node, found: &Found) -> NodeKey {
     }
     match node.writes.globs() {
         Some(globs) => parts.list("writes", globs),
-        None => parts.add("writes", &["unprotected"]),
+        None => {
+            parts.add("writes", &["unprotected"]);
+            let protected = plan.protected.clone().unwrap_or_default();
+            let lists = [protected.paths, protected.existing, protected.named];
+            let digests: Vec<String> = lists.iter().map(|list| digest_of(list)).collect();
+            parts.list("protected", &digests);
+        }
     }
     let gates = node.gates.iter().map(|gate| &plan.gates[gate.get()]);
     parts.list("gates", &gates.clone().map(|gate| gate.name.clone()).collect::<Vec<_>>());
@@ -252,6 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_protected_counts_where_no_writes_are_listed() {
+        let mut plan = plan();
+        let listed = key(&plan);
+        plan.protected = Some(eufm_plan::Protected::default());
+        assert_eq!(key(&plan).changed(&listed), [""; 0]);
+        plan.nodes[0].writes = Writes::Unprotected;
+        let open = key(&plan);
+        assert_eq!(open.changed(&listed), ["protected", "writes"]);
+        plan.protected.as_mut().expect("it was put there").named = vec!["a".to_owned()];
+        assert_eq!(key(&plan).changed(&open), ["protected"]);
+    }
+
+    #[test]
     fn each_part_of_the_content_changes_the_key_and_is_named() {
         type Change = fn(&mut Plan);
         let one = || vec!["x".to_owned()];
@@ -263,7 +282,6 @@ mod tests {
             (|plan| command(plan).ok = vec![1], "ok"),
             (|plan| command(plan).stdout = Some("x".to_owned()), "stdout"),
             (|plan| plan.nodes[0].reads = None, "reads"),
-            (|plan| plan.nodes[0].writes = Writes::Unprotected, "writes"),
             (|plan| plan.gates[0].kind = "tests".to_owned(), "gate unit"),
             (
                 |plan| {

@@ -62,6 +62,7 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
         agents: Vec::new(),
         gates: GATES.iter().map(gate).collect(),
         constitution: None,
+        protected: None,
         generated: Vec::new(),
         nodes: sketches.iter().enumerate().map(node).collect(),
         omitted: Vec::new(),

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use eufm_plan::schema::{KindSchema, ParamType};
-use eufm_plan::{Constitution, Node, NodeIndex, ParamValue, Params, Plan, Work, Writes};
+use eufm_plan::{Constitution, Node, NodeIndex, ParamValue, Params, Plan, Work};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
@@ -190,8 +190,6 @@ fn of_node(plan: &Plan, node: &Node, all: &mut Vec<String>) {
     };
     let mut read = node.inputs.iter().map(|input| input.node).chain(session.copied());
     refuse(!read.all(waits), "`inputs` or `session`: it does not wait for a node that it reads");
-    let unprotected = "no `writes`: the protected files are not known yet; list what it may change";
-    refuse(node.writes == Writes::Unprotected, unprotected);
 }
 
 #[cfg(test)]
@@ -419,7 +417,6 @@ mod tests {
                 },
                 "n0: `inputs` or `session`",
             ),
-            (|plan| plan.nodes[0].writes = Writes::Unprotected, "n0: no `writes`"),
         ];
         for (change, place) in changes {
             let refused = refused(change);
@@ -430,7 +427,9 @@ mod tests {
     #[test]
     fn the_message_lists_some_and_counts_the_rest() {
         let mut plan = plan();
-        let node = Node { writes: Writes::Unprotected, ..plan.nodes[0].clone() };
+        let (node, part) = (NodeIndex::new(0), InputPart::Diff);
+        // It reads a node that it does not wait for.
+        let node = Node { inputs: vec![Input { node, part }], ..plan.nodes[0].clone() };
         plan.nodes = (0..25).map(|at| Node { name: format!("n{at}"), ..node.clone() }).collect();
         let message = check(&plan).expect_err("refused").to_string();
         assert!(message.contains("\n  n19: ") && !message.contains("n20: "), "{message}");

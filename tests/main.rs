@@ -40,6 +40,7 @@ mod outages;
 mod plan;
 mod prices;
 mod progress;
+mod protected;
 mod recordings;
 mod refusals;
 mod rehearsal;

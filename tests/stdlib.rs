@@ -162,3 +162,23 @@ fn every_template_can_be_called_with_what_it_must_be_given() {
     }
     assert_eq!(nodes.len(), 4 + 4 + 2 + 3 + 4 + 1 + 3);
 }
+
+#[test]
+fn rules_protect_what_nodes_without_writes_may_not_change() {
+    let files = [("c.md", "Tests stay.\n"), ("README.md", "# A project\n")];
+    let project = Project::new(&files);
+    project.write(
+        "spec.eufm",
+        "edition 1\nuse std.rules\npipeline p { base = \"main\" }\nconstitution \"c.md\" {\n  \
+         rule ci is rules.protect_ci { cite = \"Tests stay\", level = must }\n  \
+         rule tests is rules.protect_tests { cite = \"Tests stay\", level = must }\n}\n\
+         command c { run = [\"true\"] }\ndeploy d { needs = [c], run = [\"true\"] }\n",
+    );
+    project.compile().expect(0);
+    let locked = eufm_plan::lockfile::read(&project.read("plan.lock")).expect("a plan");
+    let rules = &locked.plan.constitution.as_ref().expect("it has one").rules;
+    let paths = |at: usize| rules[at].params.list("paths").expect("globs");
+    assert_eq!(paths(0), eufm_plan::protected::CI);
+    assert_eq!(paths(1), eufm_plan::protected::TESTS);
+    assert!(paths(0).is_sorted() && paths(1).is_sorted());
+}

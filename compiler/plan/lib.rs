@@ -9,11 +9,13 @@ pub mod diff;
 pub mod id;
 pub mod lockfile;
 pub mod proof;
+pub mod protected;
 pub mod review;
 pub mod schema;
 pub mod units;
 
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
+pub use protected::Protected;
 use serde::{Deserialize, Serialize};
 use units::{Bytes, Millis, Money, Price, Rate, Tokens};
 
@@ -40,6 +42,8 @@ pub struct Plan {
     pub gates: Vec<QualityGate>,
     /// The rules that hold for every result.
     pub constitution: Option<Constitution>,
+    /// What nodes without `writes` may not change; there where there is such a node.
+    pub protected: Option<Protected>,
     /// The files that are made again after each merge, sorted by path.
     pub generated: Vec<Generated>,
     /// The nodes: each stands behind everything it needs, else in the order of the spec.
@@ -319,7 +323,7 @@ impl Node {
 pub enum Writes {
     /// Those that match one of these globs, relative to the root; none: none.
     Globs(Vec<String>),
-    /// All but the protected ones: the constitution, the files of gates and CI, existing tests.
+    /// All but those of [`Plan::protected`].
     Unprotected,
 }
 

@@ -100,8 +100,8 @@ pub(super) fn check_paths(
                 // What has a strange name in the base already may go away.
                 if delta.after.is_some() {
                     refuse(bad.into());
-                } else if !writes.allows(&String::from_utf8_lossy(path)) {
-                    refuse(Reason::OutsideWrites);
+                } else if let Some(reason) = writes.against(&String::from_utf8_lossy(path)) {
+                    refuse(reason);
                 }
                 continue;
             }
@@ -110,8 +110,8 @@ pub(super) fn check_paths(
             refuse(Reason::Submodule);
         } else if delta.after.is_some_and(Entry::is_submodule) {
             refuse(Reason::Repository);
-        } else if !writes.allows(name) {
-            refuse(Reason::OutsideWrites);
+        } else if let Some(reason) = writes.against(name) {
+            refuse(reason);
         } else if steers_git(name) && !writes.names(name) {
             refuse(Reason::SteersGit);
         }

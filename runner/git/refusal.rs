@@ -33,6 +33,10 @@ pub(crate) struct Breach {
 pub(crate) enum Reason {
     /// `writes` does not allow it.
     OutsideWrites,
+    /// It is protected, and its node lists no `writes`.
+    Protected,
+    /// It is protected as the base commit has it, and its node lists no `writes`.
+    Existing,
     /// It steers git itself and no glob names it.
     SteersGit,
     /// It is a git repository of its own.
@@ -59,6 +63,10 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutsideWrites => f.write_str("outside `writes`"),
+            Self::Protected => f.write_str("protected; only a glob of `writes` allows it"),
+            Self::Existing => f.write_str(
+                "protected as the base commit has it; only a glob of `writes` allows a change",
+            ),
             Self::SteersGit => f.write_str("steers git; only a glob with this very name allows it"),
             Self::Repository => f.write_str("a git repository inside the tree"),
             Self::Submodule => f.write_str("in a submodule"),
@@ -85,7 +93,12 @@ impl fmt::Display for Refusal {
         if self.more > 0 {
             writeln!(f, "  … and {} more", self.more)?;
         }
-        f.write_str("widen `writes`, or tell the agent where to write")
+        let is_protected =
+            |breach: &Breach| matches!(breach.reason, Reason::Protected | Reason::Existing);
+        f.write_str(match self.breaches.iter().any(is_protected) {
+            true => "leave protected files as they are, or list them in `writes`",
+            false => "widen `writes`, or tell the agent where to write",
+        })
     }
 }
 

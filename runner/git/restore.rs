@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eufm_plan::Digest;
+use eufm_plan::protected::named;
 
 use super::error::Error;
 use super::id::CommitId;
 use super::listing::{Entry, parse_tree};
-use super::names::is_git_like;
 use super::part::digest;
 use super::vault::Vault;
 use super::worktree::Worktree;
@@ -20,7 +20,7 @@ use super::worktree::Worktree;
 impl Worktree {
     /// Puts back, of these candidates, the files and folders that `from` has,
     /// and returns them in git's form, sorted, each once. A candidate may be
-    /// anything, such as `--flag=x`; of `a=b`, `b` is one too. It is relative to
+    /// anything that [`named`] reads, such as `--flag=x`. It is relative to
     /// `folder`, itself relative to the root. Further files in a folder stay.
     ///
     /// Links that stand in the way are replaced, never followed.
@@ -33,7 +33,7 @@ impl Worktree {
         folder: &str,
         candidates: &[S],
     ) -> Result<Vec<String>, Error> {
-        let paths = paths(folder, candidates);
+        let paths = named(folder, candidates);
         let entries = self.vault().entries_at(from, &paths)?;
         let has = |path: &String| {
             let from = entries.partition_point(|entry| *entry.path < *path.as_bytes());
@@ -71,7 +71,7 @@ impl Vault {
         folder: &str,
         candidates: &[S],
     ) -> Result<Digest, Error> {
-        Ok(digest(&self.entries_at(from, &paths(folder, candidates))?))
+        Ok(digest(&self.entries_at(from, &named(folder, candidates))?))
     }
 
     /// Lists the files of a commit at these paths and below them.
@@ -95,42 +95,11 @@ impl Vault {
     }
 }
 
-fn paths<S: AsRef<str>>(folder: &str, candidates: &[S]) -> BTreeSet<String> {
-    candidates.iter().flat_map(|text| spellings(folder, text.as_ref())).collect()
-}
-
-/// Returns the paths that an argument of a command in a folder may mean.
-fn spellings(folder: &str, argument: &str) -> impl Iterator<Item = String> {
-    let value = argument.split_once('=').map(|(_, value)| value);
-    [Some(argument), value].into_iter().flatten().filter_map(|text| resolve(folder, text))
-}
-
-/// Brings a path that a person wrote into git's form, relative to the root.
-/// `None` where it leaves the tree, names a git directory or cannot be a path,
-/// and where it is the folder itself or one above it: the work lies there too.
-fn resolve(folder: &str, path: &str) -> Option<String> {
-    if path.starts_with('/') || path.chars().any(char::is_control) {
-        return None;
-    }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match part {
-            ".." => drop(parts.pop()?),
-            part if is_git_like(part) => return None,
-            part => parts.push(part),
-        }
-    }
-    let path = parts.join("/");
-    let is_above = folder == path || folder.starts_with(&format!("{path}/"));
-    (!path.is_empty() && !is_above).then_some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::resolve;
     use crate::git::fixture::{Fixture, write};
 
     #[test]
@@ -215,27 +184,6 @@ mod tests {
         let mut candidates: Vec<String> = (0..500).map(|n| format!("file-{n}")).collect();
         candidates.push("tests".to_owned());
         assert_eq!(worktree.restore(&fixture.base, "", &candidates).unwrap(), ["tests"]);
-    }
-
-    #[test]
-    fn arguments_are_relative_to_the_folder_of_their_command() {
-        for (folder, argument, path) in [
-            ("packages/a", "tests", Some("packages/a/tests")),
-            ("packages/a", "../../check.sh", Some("check.sh")),
-            ("packages/a", "./x/../y", Some("packages/a/y")),
-            ("", "./tests//unit/", Some("tests/unit")),
-            ("", "a b/ñ", Some("a b/ñ")),
-            ("", "a/../b", Some("b")),
-            ("packages/a", ".", None),
-            ("packages/a", "..", None),
-            ("packages/a", "../../../x", None),
-            ("", "a/../../b", None),
-            ("", ".git/config", None),
-            ("", "a\0b", None),
-            ("", "/etc/passwd", None),
-        ] {
-            assert_eq!(resolve(folder, argument).as_deref(), path, "{folder} {argument}");
-        }
     }
 
     #[test]

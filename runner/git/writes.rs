@@ -1,18 +1,37 @@
-//! What an attempt may write: globs over paths from the root of the tree.
+//! What an attempt may write: globs over paths from the root of the tree, or all
+//! but what is protected.
 //!
 //! A glob means the paths it matches: `docs` is the file
 //! of that name, `docs/**` all below the folder. Unaware of what was written.
 
+use std::collections::BTreeSet;
+
+use eufm_plan::Protected;
+use eufm_plan::protected::is_below;
 use globset::{GlobMatcher, GlobSet};
 
 use super::error::Error;
+use super::id::CommitId;
+use super::refusal::Reason;
+use super::vault::Vault;
 use crate::globs::BadGlob;
 
-/// The globs of a node's `writes`.
+/// The globs of a node's `writes`, or what it may not write without any.
 #[derive(Debug, Clone)]
 pub(crate) struct Writes {
     allowed: Vec<Pattern>,
     set: GlobSet,
+    /// What is protected where all else may be written.
+    protection: Option<Protection>,
+}
+
+/// What may not be written where all else may.
+#[derive(Debug, Clone)]
+struct Protection {
+    /// What is neither changed nor added.
+    paths: GlobSet,
+    /// The files of the base commit that stay as they are.
+    files: BTreeSet<String>,
 }
 
 /// A glob, taken apart at its slashes.
@@ -39,13 +58,48 @@ impl Writes {
     pub(crate) fn new<S: AsRef<str>>(globs: &[S]) -> Result<Self, Error> {
         let allowed =
             globs.iter().map(|glob| Pattern::new(glob.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Self { allowed, set: set(globs)? })
+        Ok(Self { allowed, set: set(globs)?, protection: None })
+    }
+
+    /// Lets all be written but what is protected, as `base` has it; and what matches
+    /// `globs` in any case.
+    ///
+    /// # Errors
+    /// Fails on a glob that cannot be read, or when git does not have the commit.
+    pub(crate) fn all_but<S: AsRef<str>>(
+        protected: &Protected,
+        vault: &Vault,
+        base: &CommitId,
+        globs: &[S],
+    ) -> Result<Self, Error> {
+        let existing = set(&protected.existing)?;
+        let stays = |path: &String| existing.is_match(path) || is_below(&protected.named, path);
+        let list = vault.list(base)?;
+        // A name that is no text no harvest takes, changed or not.
+        let files = list.iter().filter_map(|entry| String::from_utf8(entry.path.clone()).ok());
+        let protection =
+            Protection { paths: set(&protected.paths)?, files: files.filter(stays).collect() };
+        Ok(Self { protection: Some(protection), ..Self::new(globs)? })
     }
 
     /// Tells whether this path may be written.
     #[must_use]
     pub(crate) fn allows(&self, path: &str) -> bool {
-        self.set.is_match(path)
+        self.against(path).is_none()
+    }
+
+    /// Says why this path may not be written.
+    pub(super) fn against(&self, path: &str) -> Option<Reason> {
+        if self.set.is_match(path) {
+            return None;
+        }
+        let Some(Protection { paths, files }) = &self.protection else {
+            return Some(Reason::OutsideWrites);
+        };
+        match paths.is_match(path) {
+            true => Some(Reason::Protected),
+            false => files.contains(path).then_some(Reason::Existing),
+        }
     }
 
     /// Tells whether a glob that matches this path ends in the very name of
@@ -60,7 +114,8 @@ impl Writes {
     /// Tells whether the path, or a path below it, may match a glob. May say
     /// yes where no such path exists; never no where one does.
     pub(super) fn reaches(&self, path: &str) -> bool {
-        self.allowed.iter().any(|pattern| pattern.reaches(path, Below::OrExactly))
+        self.protection.is_some()
+            || self.allowed.iter().any(|pattern| pattern.reaches(path, Below::OrExactly))
     }
 }
 
@@ -190,6 +245,37 @@ mod tests {
         for glob in ["vendor/*.c", "src/**", "vendor/other/**", "vendor"] {
             assert!(!writes(&[glob]).reaches("vendor/lib"), "{glob}");
         }
+    }
+
+    #[test]
+    fn where_nothing_is_listed_all_may_be_written_but_what_is_protected() {
+        let strings = |items: &[&str]| items.iter().map(|it| (*it).to_owned()).collect();
+        let protected = Protected {
+            paths: strings(&[".github/**", "c.md"]),
+            existing: strings(&["**/tests/**"]),
+            named: strings(&["check", "report.xml"]),
+        };
+        let files = [("a/tests/old", "1"), ("check/deep/x", "2"), ("src/a", "3"), ("c.md", "4")];
+        let fixture = crate::git::fixture::Fixture::with(&files);
+        let generated = ["a/tests/made"];
+        let writes =
+            Writes::all_but(&protected, &fixture.vault, &fixture.base, &generated).unwrap();
+        for (path, against) in [
+            ("src/a", None),
+            ("new", None),
+            ("a/tests/new", None),
+            ("a/tests/made", None),
+            ("check/deep/new", None),
+            ("report.xml", None),
+            (".github/workflows/new.yml", Some(Reason::Protected)),
+            ("c.md", Some(Reason::Protected)),
+            ("a/tests/old", Some(Reason::Existing)),
+            ("check/deep/x", Some(Reason::Existing)),
+        ] {
+            assert_eq!(writes.against(path), against, "{path}");
+            assert_eq!(writes.allows(path), against.is_none(), "{path}");
+        }
+        assert!(writes.reaches("anything") && !writes.names(".gitattributes"));
     }
 
     proptest::proptest! {

@@ -28,7 +28,6 @@ pub(super) fn perform(
         // The folder is gone, so the attempt has no result to take.
         return shop.courier.tell(node, NodeEvent::Interrupted { salvage: None });
     };
-    // Preflight lets no node through whose writes are not listed.
     let writes = writes(shop, node)?;
     let fact = match place.worktree().harvest(base, &writes) {
         Ok(implementation) if let Some(path) = kept(shop, node, &implementation) => {
@@ -63,13 +62,21 @@ pub(super) fn perform(
     place.remove()
 }
 
-/// Returns what a node may leave changed: what it writes, and the generated files,
-/// which belong to nobody.
+/// Returns what a node may leave changed: what it writes, or all but what is
+/// protected, and the generated files, which belong to nobody.
 pub(super) fn writes(shop: &Workshop, node: NodeIndex) -> Result<Writes, StepError> {
-    // Preflight lets no node through whose writes are not listed.
-    let globs = shop.node(node).writes.globs().unwrap_or_default();
-    let paths = generate::paths(shop).map(|path| globset::escape(&path));
-    Ok(Writes::new(&globs.iter().cloned().chain(paths).collect::<Vec<_>>())?)
+    let generated = generate::paths(shop).map(|path| globset::escape(&path));
+    Ok(match (shop.node(node).writes.globs(), &shop.plan.protected) {
+        (Some(globs), _) => {
+            Writes::new(&globs.iter().cloned().chain(generated).collect::<Vec<_>>())?
+        }
+        (None, Some(protected)) => {
+            let generated: Vec<String> = generated.collect();
+            Writes::all_but(protected, &shop.vault, &shop.base, &generated)?
+        }
+        // No plan.lock says so: its reader refuses it. Nothing may be written then.
+        (None, None) => Writes::new::<String>(&[])?,
+    })
 }
 
 /// Makes the generated files again if the attempt has touched one: what it wrote

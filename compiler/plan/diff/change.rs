@@ -27,6 +27,8 @@ pub enum Part {
     Constitution,
     /// One rule of it.
     Rule,
+    /// What nodes without `writes` may not change.
+    Protected,
     /// A file that is made again after each merge.
     Generated,
     /// A node.
@@ -57,6 +59,7 @@ impl Part {
             Self::Gate => "gate",
             Self::Constitution => "constitution",
             Self::Rule => "rule",
+            Self::Protected => "protected",
             Self::Generated => "generated",
             Self::Node => "node",
             Self::Prices => "prices",

@@ -106,6 +106,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
         agents: _,
         gates: _,
         constitution: _,
+        protected: _,
         generated: _,
         nodes: _,
         omitted: _,
@@ -120,6 +121,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     parts::agents(pairs, out);
     parts::gates(pairs, out);
     parts::constitution(pairs, out);
+    parts::protected(pairs, out);
     parts::generated(pairs, out);
     compare_nodes(pairs, out);
     guards::compare(pairs, out);

@@ -266,8 +266,8 @@ const EVERYTHING: &str = "everything";
 /// How all but the protected files are shown.
 const UNPROTECTED: &str = "all but protected files";
 
-/// Compares what may be changed. Which files are protected does not stand in the
-/// plan, so globs in their place may be wider.
+/// Compares what may be changed. Which files are there to be protected does not stand
+/// in the plan, so globs in their place may be wider.
 fn compare_writes((before, after): (&Writes, &Writes), globs: &mut Globs, at: &mut At<'_>) {
     match (before.globs(), after.globs()) {
         (Some(before), Some(after)) => {

@@ -11,7 +11,7 @@ use super::likes::Likes;
 use super::nodes::Lists;
 use super::pairs::{Pairs, rules_of};
 use crate::units::{Percent, parse_count};
-use crate::{Environment, Generated, ParamValue, Params, Plan, Rule};
+use crate::{Environment, Generated, ParamValue, Params, Plan, Protected, Rule};
 
 /// Compares the environments of two plans.
 pub(super) fn environments(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
@@ -148,6 +148,27 @@ fn rule((before, after): (&Rule, &Rule), at: &mut At<'_>) {
     at.text("cite", (cite, &after.cite), None);
     at.value("line", (line, &after.line), |it| Some(it.to_string()), |_, _| None);
     params((old, &after.params), other, at);
+}
+
+/// Compares what nodes without `writes` may not change. Without such a node nothing
+/// is lost by what is not protected any more.
+pub(super) fn protected(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
+    let (before, after) = (&pairs.before.protected, &pairs.after.protected);
+    let looser = before.as_ref().and(after.as_ref()).map(|_| Looser::Writes);
+    let none = Protected::default();
+    // A new key is compared here or nowhere: without `..` this does not compile.
+    let Protected { paths, existing, named } = before.as_ref().unwrap_or(&none);
+    let now = after.as_ref().unwrap_or(&none);
+    let noted = out.len();
+    let mut at = At { out, part: Part::Protected, name: "" };
+    at.list("paths", (paths, &now.paths), |_| looser, |_| None);
+    at.list("existing", (existing, &now.existing), |_| looser, |_| None);
+    at.list("named", (named, &now.named), |_| looser, |_| None);
+    if before != after && at.out.len() == noted {
+        // There was no such node, or there is none any more, and nothing is protected.
+        let shown = |it: &Option<Protected>| it.as_ref().map(|_| "nothing".to_owned());
+        at.note("paths", (shown(before), shown(after)), None);
+    }
 }
 
 /// Compares the files that are made again after each merge.

@@ -66,6 +66,10 @@ fn judged(plan: &mut Plan) -> &mut Vec<crate::RuleIndex> {
     }
 }
 
+fn protected(plan: &mut Plan) -> &mut crate::Protected {
+    plan.protected.as_mut().expect("a node lists no `writes`")
+}
+
 fn rules(plan: &mut Plan) -> &mut Vec<crate::Rule> {
     &mut plan.constitution.as_mut().expect("it has one").rules
 }
@@ -167,6 +171,13 @@ const LOOSENED: &[(&str, Looser, Alter)] = &[
         let name = "second".to_owned();
         it.environments.push(crate::Environment { name, ..Default::default() });
         it.generated[0].env.push(crate::EnvironmentIndex::new(1));
+    }),
+    ("a path less is protected", Looser::Writes, |it| {
+        protected(it).paths.pop();
+    }),
+    ("tests are not protected", Looser::Writes, |it| protected(it).existing.clear()),
+    ("what a gate runs is not protected", Looser::Writes, |it| {
+        protected(it).named.remove(1);
     }),
     ("a glob more", Looser::Writes, |it| it.nodes[SCHEMA].writes = globs(&["src/**", "docs/*"])),
     ("a star more", Looser::Writes, |it| it.nodes[COLLECT].writes = globs(&["docs/*"])),

@@ -7,8 +7,8 @@ use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
-    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, QualityGate,
-    Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes,
+    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes,
 };
 
 fn text(key: &str, value: &str) -> (String, ParamValue) {
@@ -85,6 +85,7 @@ pub(crate) fn hello() -> Plan {
             ]),
         }],
         constitution: None,
+        protected: None,
         generated: Vec::new(),
         nodes: vec![
             Node {
@@ -151,6 +152,11 @@ pub(crate) fn everything() -> Plan {
         environments: environments(),
         gates: gates(),
         constitution: Some(constitution()),
+        protected: Some(Protected {
+            paths: strings(&[".github/**", "docs/constitution.md"]),
+            existing: strings(&["**/tests/**"]),
+            named: strings(&["packages/search/report.xml", "pytest", "report.xml"]),
+        }),
         generated: vec![Generated {
             path: "Cargo.lock".to_owned(),
             run: strings(&["cargo", "generate-lockfile"]),

@@ -14,8 +14,8 @@ use crate::units::{Bytes, Currency, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
-    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, QualityGate,
-    Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes, verify_name,
+    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes, verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -370,6 +370,12 @@ impl Builder<'_> {
                 }
             }
         }
+        let is_open = nodes.iter().any(|node| node.writes == Writes::Unprotected);
+        let protected = is_open.then(|| Protected {
+            paths: self.texts(0),
+            existing: self.texts(0),
+            named: self.keys(is_inside),
+        });
         let paths = self.keys(is_inside);
         let generated = |path| Generated {
             path,
@@ -391,6 +397,7 @@ impl Builder<'_> {
             agents,
             gates,
             constitution,
+            protected,
             nodes,
             omitted,
             prices: self.names().into_iter().map(|model| self.model(model)).collect(),

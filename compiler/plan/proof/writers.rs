@@ -10,12 +10,14 @@ pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
         Finding::not_claimed(
             "this version of eufm does not hold commands that run in the user's checkout",
         )
-    } else if facts.unprotected {
-        Finding::not_claimed("this version of eufm does not know which files are protected")
     } else {
-        Finding::holds(
-            "harvest refuses what lies outside `writes`; nodes that do not wait for each other may \
-             change the same file, then its agent resolves the conflict, or it fails the node",
-        )
+        let outside = match facts.unprotected {
+            true => "`writes`, or what is protected where a node lists none",
+            false => "`writes`",
+        };
+        Finding::holds(format!(
+            "harvest refuses what lies outside {outside}; nodes that do not wait for each other \
+             may change the same file, then its agent resolves the conflict, or it fails the node"
+        ))
     })
 }

@@ -137,6 +137,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
     tables::check_currencies(&budget, &nodes)?;
     let constitution = tables::constitution(raw.constitution, raw.rule)?;
     verified::check(&nodes, constitution.as_ref())?;
+    let protected = tables::protected(raw.protected, &nodes)?;
     Ok(Plan {
         pipeline: raw.pipeline,
         goal: raw.goal,
@@ -148,6 +149,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
         agents,
         gates,
         constitution,
+        protected,
         generated,
         nodes,
         omitted,

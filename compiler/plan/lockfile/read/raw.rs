@@ -56,6 +56,14 @@ pub(super) struct RawConstitution {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawProtected {
+    pub(super) paths: Vec<String>,
+    pub(super) existing: Vec<String>,
+    pub(super) named: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawGenerated {
     #[serde(default)]
     pub(super) network: Vec<String>,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::names::{Names, check_labels, check_sorted, meaning, table};
 use super::raw::{
     Ordered, RawCompiler, RawConstitution, RawEnvironment, RawExchange, RawGenerated, RawOmitted,
-    RawParam, RawPrice, RawRunBudget,
+    RawParam, RawPrice, RawProtected, RawRunBudget,
 };
 use super::whole::RawPlan;
 use crate::id::{is_label, is_name};
@@ -17,7 +17,7 @@ use crate::lockfile::items::{is_date, is_inside, is_window, read_rate};
 use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Agent, Constitution, Digest, Environment, Exchange, Generated, Level, LongPrompt, ModelPrice,
-    Node, Origin, ParamValue, Params, QualityGate, Rule, RunBudget, Source,
+    Node, Origin, ParamValue, Params, Protected, QualityGate, Rule, RunBudget, Source, Writes,
 };
 
 /// Checks what stands before the first table.
@@ -188,6 +188,33 @@ fn rule(keys: Vec<(String, RawParam)>) -> Result<Rule, String> {
         _ => return Err("the number `line`, from 1, is not where it must stand".to_owned()),
     };
     Ok(Rule { name: String::new(), kind, level, cite, line, params: params(keys)? })
+}
+
+/// Reads what nodes without `writes` may not change: there where there is such a node.
+pub(super) fn protected(
+    raw: Option<RawProtected>,
+    nodes: &[Node],
+) -> Result<Option<Protected>, LockError> {
+    let wrong = |cause: String| meaning("protected", cause);
+    let open = nodes.iter().find(|node| node.writes == Writes::Unprotected);
+    match (raw, open) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(wrong("each node lists what it may change".to_owned())),
+        (None, Some(node)) => {
+            let cause = "it may change all but the protected files, and `[protected]` is not there";
+            Err(meaning(table("node", &node.name), cause.to_owned()))
+        }
+        (Some(RawProtected { paths, existing, named }), Some(_)) => {
+            if let Some(bad) = named.iter().find(|path| !is_inside(path)) {
+                let bad = bad.escape_debug();
+                return Err(wrong(format!("`named` has `{bad}`, not a path below the root")));
+            }
+            if !named.is_sorted_by(|a, b| a < b) {
+                return Err(wrong("`named` is not sorted, or names a path twice".to_owned()));
+            }
+            Ok(Some(Protected { paths, existing, named }))
+        }
+    }
 }
 
 pub(super) fn generated(

@@ -453,6 +453,30 @@ fn what_a_deploy_cannot_say_is_refused() {
 }
 
 #[test]
+fn what_is_protected_is_said_exactly_where_a_node_lists_no_writes() {
+    let text = write(&everything());
+    let from = text.find("[protected]").expect("there is one");
+    let table = &text[from..from + text[from..].find("\n\n").expect("it ends") + 2];
+    for (old, new, message) in [
+        (table, "", "`[node.review]`: it may change all but the protected files, and"),
+        ("writes = \"unprotected\"", "writes = []", "`[protected]`: each node lists what"),
+        (
+            "\", \"report.xml\"]",
+            "\", \"../x\"]",
+            "`[protected]`: `named` has `../x`, not a path below",
+        ),
+        (
+            "\", \"report.xml\"]",
+            "\", \"a\"]",
+            "`[protected]`: `named` is not sorted, or names a path twice",
+        ),
+    ] {
+        let refusal = refusal_in(old, new);
+        assert!(refusal.contains(message), "{refusal}");
+    }
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let refusal = refusal_of("pipeline = \"hello\"", "pipeline = \"../x\"");
     assert!(refusal.contains("`../x` is not a name"), "{refusal}");

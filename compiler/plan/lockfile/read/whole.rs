@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::names::table;
 use super::raw::{
     Ordered, RawCompiler, RawConstitution, RawEnvironment, RawExchange, RawGenerated, RawNode,
-    RawOmitted, RawParam, RawPrice, RawRunBudget, RawText,
+    RawOmitted, RawParam, RawPrice, RawProtected, RawRunBudget, RawText,
 };
 use crate::Digest;
 use crate::lockfile::LockError;
@@ -26,6 +26,7 @@ pub(super) struct RawPlan {
     pub(super) budget: RawRunBudget,
     pub(super) constitution: Option<RawConstitution>,
     pub(super) rule: Ordered<Ordered<RawParam>>,
+    pub(super) protected: Option<RawProtected>,
     pub(super) generated: Ordered<RawGenerated>,
     pub(super) node: Ordered<Box<RawNode>>,
     pub(super) omitted: Option<RawOmitted>,
@@ -78,6 +79,7 @@ pub(super) struct RawPart {
     constitution: Option<RawConstitution>,
     #[serde(default)]
     rule: Ordered<Ordered<RawParam>>,
+    protected: Option<RawProtected>,
     #[serde(default)]
     generated: Ordered<RawGenerated>,
     #[serde(default)]
@@ -112,6 +114,7 @@ impl RawPart {
         self.gate.0.extend(part.gate.0);
         put("constitution", &mut self.constitution, part.constitution)?;
         self.rule.0.extend(part.rule.0);
+        put("protected", &mut self.protected, part.protected)?;
         self.generated.0.extend(part.generated.0);
         self.text.0.extend(part.text.0);
         self.node.0.extend(part.node.0);
@@ -174,6 +177,7 @@ impl RawPart {
             budget,
             constitution: self.constitution,
             rule: self.rule,
+            protected: self.protected,
             generated: self.generated,
             node: self.node,
             omitted: self.omitted,

@@ -107,6 +107,7 @@ fn before_nodes(plan: &Plan, texts: &Texts<'_>) -> String {
     plan.agents.iter().for_each(|agent| lock.agent(agent));
     plan.gates.iter().for_each(|gate| lock.gate(gate));
     plan.constitution.iter().for_each(|constitution| lock.constitution(constitution));
+    plan.protected.iter().for_each(|protected| lock.protected(protected));
     plan.generated.iter().for_each(|file| lock.generated(plan, file));
     texts.in_order().into_iter().for_each(|(name, text)| lock.shared_text(name, text));
     lock.out

@@ -10,7 +10,7 @@ use super::{INTO_STRING, Writer};
 use crate::lockfile::items::spell_rate;
 use crate::{
     Agent, Constitution, Environment, Exchange, Generated, ModelPrice, ParamValue, Params, Plan,
-    QualityGate, RunBudget,
+    Protected, QualityGate, RunBudget,
 };
 
 impl Writer {
@@ -69,6 +69,15 @@ impl Writer {
             self.line(format_args!("line = {}", rule.line));
             self.params(&rule.params);
         }
+    }
+
+    pub(super) fn protected(&mut self, protected: &Protected) {
+        // A new key is written here or nowhere: without `..` this does not compile.
+        let Protected { paths, existing, named } = protected;
+        self.line(format_args!("\n[protected]"));
+        self.list("paths", paths);
+        self.list("existing", existing);
+        self.list("named", named);
     }
 
     pub(super) fn generated(&mut self, plan: &Plan, file: &Generated) {

@@ -5,7 +5,7 @@
 
 use super::{Writer, before_nodes, behind_nodes};
 use crate::lockfile::texts::Texts;
-use crate::{NodeIndex, Plan, Work};
+use crate::{NodeIndex, Plan, Work, Writes};
 
 /// Returns what stands before the nodes.
 #[must_use]
@@ -30,7 +30,8 @@ pub fn node_table(plan: &Plan, node: NodeIndex) -> String {
     lock.out
 }
 
-/// Returns the tables of what a node names: its agent, its gates, its environments.
+/// Returns the tables of what a node names: its agent, its gates, its environments,
+/// and where it lists no `writes` what is protected.
 ///
 /// # Panics
 /// Panics when the plan has no such node.
@@ -43,6 +44,9 @@ pub fn used_tables(plan: &Plan, node: NodeIndex) -> String {
         lock.agent(&plan.agents[agent.get()]);
     }
     node.gates.iter().for_each(|used| lock.gate(&plan.gates[used.get()]));
+    if node.writes == Writes::Unprotected {
+        plan.protected.iter().for_each(|protected| lock.protected(protected));
+    }
     lock.out
 }
 
@@ -71,6 +75,8 @@ mod tests {
         let heads: Vec<&str> = used.lines().filter(|line| line.starts_with('[')).collect();
         let gates = ["[gate.\"unit@story[\\\"search\\\"]\"]", "[gate.unit]"];
         assert_eq!(heads, [&["[environment.rust]", "[agent.builder]"][..], &gates].concat());
+        let open = used_tables(&plan, NodeIndex::new(4));
+        assert!(open.contains("\n[protected]\n"), "it lists no `writes`: {open}");
         assert_eq!(used_tables(&plan, NodeIndex::new(10)), "");
     }
 }
