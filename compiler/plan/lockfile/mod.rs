@@ -27,6 +27,9 @@ use crate::{Digest, Plan};
 /// The format that is written.
 pub const FORMAT: u32 = 1;
 
+/// The oldest format that is read: N-1, and there is none before the first.
+const FORMAT_MIN: u32 = 1;
+
 /// The largest plan.lock that is read, in bytes.
 pub const BYTES_MAX: usize = 256 << 20;
 
@@ -67,6 +70,14 @@ pub enum LockError {
         /// The format as it is written in the file.
         found: String,
     },
+    /// A version of eufm that is no more wrote it.
+    #[error(
+        "plan.lock has format {found}, which this eufm does not read any more: it reads format {FORMAT}; compile the spec again"
+    )]
+    Older {
+        /// The format as it is written in the file.
+        found: String,
+    },
     /// An editor put a byte order mark before it.
     #[error(
         "plan.lock begins with a byte order mark, which eufm does not write; compile the spec again"
@@ -95,9 +106,13 @@ pub enum LockError {
     NoDigest,
     /// Its bytes are not those that were written.
     #[error(
-        "plan.lock was altered: it states {stated}, its text has {found}; compile the spec again and review the difference"
+        "plan.lock was altered: {place}it states sha256:{}…, its text has sha256:{}…; compile the spec again and review the difference",
+        .stated.short(12),
+        .found.short(12)
     )]
     Altered {
+        /// Where that shows, for the message; empty where it is a plan.lock but for its end.
+        place: String,
         /// The digest at its end.
         stated: Digest,
         /// The digest of its text.
@@ -127,11 +142,13 @@ pub enum LockError {
     },
     /// Something derived, an order or a spelling is not what `write` gives.
     #[error(
-        "plan.lock line {line} is not what eufm writes for this plan: it was altered, with its digest; compile the spec again and review the difference"
+        "plan.lock line {line}, `{is}`, is not what eufm writes for this plan: it was altered, with its digest; compile the spec again and review the difference"
     )]
     NotCanonical {
         /// The first line that differs, from 1.
         line: usize,
+        /// What stands there.
+        is: String,
     },
 }
 

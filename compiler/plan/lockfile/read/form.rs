@@ -40,7 +40,43 @@ fn mistake(text: &str, part: &Part<'_>, error: &Error) -> LockError {
     let lines_before =
         |at: usize| text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
     let line = place.map(|span| 1 + lines_before(part.start + span.start));
-    LockError::Form { line, message: error.message().trim().replace('\n', " ") }
+    let said = worded(&error.message().trim().replace('\n', " "));
+    let message = match line.map(|line| quotable(text, line)).filter(|line| !line.is_empty()) {
+        Some(line) => format!("`{line}`: {said}"),
+        None => said,
+    };
+    LockError::Form { line, message }
+}
+
+/// Says in the words of plan.lock what TOML and serde say.
+fn worded(message: &str) -> String {
+    if message == "duplicate key" {
+        return "it stands twice".to_owned();
+    }
+    // The keys that are known would be a long list, and no way out.
+    let first = |rest: &str| rest.split(", ").next().unwrap_or_default().to_owned();
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return format!("unknown key {}", first(rest));
+    }
+    if let Some(rest) = message.strip_prefix("missing field ") {
+        return format!("{} is missing", first(rest));
+    }
+    message.to_owned()
+}
+
+/// How much of a line is quoted.
+const QUOTED_MAX: usize = 80;
+
+/// Returns what may be quoted of a line of a text, from 1.
+pub(super) fn quotable(text: &str, line: usize) -> String {
+    let line = text.lines().nth(line - 1).unwrap_or_default().trim();
+    let mut shown: String = line.chars().take(QUOTED_MAX).flat_map(char::escape_debug).collect();
+    // Quotes are nearly everywhere, and nobody mistakes them.
+    shown = shown.replace("\\\"", "\"").replace("\\'", "'");
+    if line.chars().nth(QUOTED_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -57,7 +93,10 @@ mod tests {
     fn a_mistake_has_the_line_of_the_text_in_whichever_part_it_stands() {
         let text = "format = 1\n\n[budget]\nparallel = 1\n\n[omitted]\nnodes = 1\n";
         let whole = refusal(text, usize::MAX);
-        assert!(whole.starts_with("plan.lock line 7: invalid type: integer `1`"), "{whole}");
+        assert!(
+            whole.starts_with("plan.lock line 7: `nodes = 1`: invalid type: integer `1`"),
+            "{whole}"
+        );
         assert_eq!(refusal(text, 0), whole);
     }
 
@@ -69,7 +108,7 @@ mod tests {
             ("[gate.a]\n[gate.b]\n[gate.\"a\"]\n", "`gate.a` stands twice"),
         ] {
             assert!(refusal(text, 0).contains(message), "{}", refusal(text, 0));
-            assert!(refusal(text, usize::MAX).contains("duplicate key"), "{text}");
+            assert!(refusal(text, usize::MAX).contains("it stands twice"), "{text}");
         }
     }
 
@@ -77,7 +116,7 @@ mod tests {
     fn what_the_parts_together_do_not_say_is_missing() {
         for bytes in [0, usize::MAX] {
             let refusal = refusal("format = 1\npipeline = \"p\"\n\n[review]\n", bytes);
-            assert!(refusal.starts_with("plan.lock: missing field `base`;"), "{refusal}");
+            assert!(refusal.starts_with("plan.lock: `base` is missing;"), "{refusal}");
         }
     }
 }

@@ -59,12 +59,29 @@ fn read_by(
     read: fn(&str, usize) -> Result<Plan, LockError>,
 ) -> Result<Locked, LockError> {
     seal::check_opening(text)?;
-    let digest = seal::check_digest(text)?;
+    let digest = seal::check_digest(text).map_err(|error| with_place(error, text))?;
     let plan = match read(text, PART_BYTES) {
         Err(_) if text.len() <= WHOLE_BYTES => read(text, usize::MAX)?,
         read => read?,
     };
     Ok(Locked { plan: Arc::new(plan), digest })
+}
+
+/// Says of an altered text where that shows, if it does.
+fn with_place(error: LockError, text: &str) -> LockError {
+    let LockError::Altered { stated, found, .. } = error else { return error };
+    let place = match read_in_parts(text, usize::MAX) {
+        _ if text.len() > WHOLE_BYTES => String::new(),
+        Err(LockError::Form { line: Some(line), message }) => format!("line {line}: {message}; "),
+        Err(LockError::Form { line: None, message }) => format!("{message}; "),
+        Err(LockError::Meaning { table, cause }) => format!("`[{table}]`: {cause}; "),
+        // The last line is that of the digest, which is another one in any case.
+        Err(LockError::NotCanonical { line, is }) if line < text.lines().count() => {
+            format!("line {line}, `{is}`, is not what eufm writes for this plan; ")
+        }
+        _ => String::new(),
+    };
+    LockError::Altered { place, stated, found }
 }
 
 /// Reads about `bytes` at a time. Which text is refused does not depend on them;
@@ -73,7 +90,7 @@ fn read_in_parts(text: &str, bytes: usize) -> Result<Plan, LockError> {
     let plan = plan(text, bytes)?;
     match first_difference(&plan, text) {
         None => Ok(plan),
-        Some(line) => Err(LockError::NotCanonical { line }),
+        Some(line) => Err(LockError::NotCanonical { line, is: form::quotable(text, line) }),
     }
 }
 
@@ -166,5 +183,7 @@ fn out_of_order() -> LockError {
 
 #[cfg(test)]
 mod mutation_test;
+#[cfg(test)]
+mod refusals_test;
 #[cfg(test)]
 mod tests;

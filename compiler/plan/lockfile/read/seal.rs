@@ -5,7 +5,7 @@
 
 use crate::Digest;
 use crate::lockfile::write::{DIGEST_HEAD, DIGEST_LINE};
-use crate::lockfile::{BYTES_MAX, FORMAT, LockError};
+use crate::lockfile::{BYTES_MAX, FORMAT, FORMAT_MIN, LockError};
 use crate::units::parse_count;
 
 /// Checks what holds for every format: size, and the form of the first two lines.
@@ -24,15 +24,30 @@ pub(super) fn check_opening(text: &str) -> Result<(), LockError> {
     }
     let second = text.lines().nth(1).unwrap_or_default();
     match second.strip_prefix("format = ") {
-        Some(found) if is_newer(found) => Err(LockError::Newer { found: found.to_owned() }),
-        _ => Ok(()),
+        Some(found) if is_number(found) => check_format(found),
+        // What is cut off is said elsewhere.
+        _ if second.is_empty() => Ok(()),
+        _ => Err(diagnose(text).unwrap_or_else(no_format)),
     }
 }
 
-/// Tells whether a format's number is above ours, however long it is.
-fn is_newer(found: &str) -> bool {
-    let is_number = !found.is_empty() && found.bytes().all(|byte| byte.is_ascii_digit());
-    is_number && parse_count(found).is_none_or(|number| number > u64::from(FORMAT))
+fn no_format() -> LockError {
+    let message = "it is not `format = ` and a number".to_owned();
+    LockError::Form { line: Some(2), message }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Refuses what is newer than ours, however long its number is, and what is too old.
+fn check_format(found: &str) -> Result<(), LockError> {
+    let found = found.to_owned();
+    match parse_count(&found) {
+        Some(number) if number < u64::from(FORMAT_MIN) => Err(LockError::Older { found }),
+        Some(number) if number <= u64::from(FORMAT) => Ok(()),
+        _ => Err(LockError::Newer { found }),
+    }
 }
 
 /// Checks that the text ends with the digest of what comes before.
@@ -43,7 +58,8 @@ pub(super) fn check_digest(text: &str) -> Result<Digest, LockError> {
     if found == stated {
         return Ok(stated);
     }
-    Err(diagnose(text).unwrap_or(LockError::Altered { stated, found }))
+    let altered = LockError::Altered { place: String::new(), stated, found };
+    Err(diagnose(text).unwrap_or(altered))
 }
 
 fn split_digest(text: &str) -> Option<(&str, Digest)> {

@@ -107,9 +107,9 @@ fn derived_lines_cannot_be_altered_even_with_the_digest() {
         ("compile from hello", "compile from other"),
     ] {
         let refusal = refusal_of(old, new);
-        assert!(refusal.contains("is not what eufm writes for this plan"), "{refusal}");
+        assert!(refusal.contains("not what eufm writes for this plan"), "{refusal}");
     }
-    assert!(refusal_of("active at most 20", "active at most 10").contains("line 10 "));
+    assert!(refusal_of("active at most 20", "active at most 10").contains("line 10, "));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_plan_has_one_spelling() {
         ("[\"pass_rate", "[ \"pass_rate"),
     ] {
         let refusal = refusal_of(old, new);
-        assert!(refusal.contains("is not what eufm writes for this plan"), "{refusal}");
+        assert!(refusal.contains("not what eufm writes for this plan"), "{refusal}");
     }
 }
 
@@ -285,8 +285,8 @@ fn what_a_node_cannot_say_is_refused() {
             "expected a list of globs or \"unprotected\"",
         ),
         ("overlap = \"merge\"", "overlap = \"join\"", "unknown variant `join`"),
-        ("accept = \"succeeded\"", "accept = \"all\"", "is not what eufm writes for this plan"),
-        ("shell = true", "shell = false", "is not what eufm writes for this plan"),
+        ("accept = \"succeeded\"", "accept = \"all\"", "not what eufm writes for this plan"),
+        ("shell = true", "shell = false", "not what eufm writes for this plan"),
         (
             "\"sh\", \"-c\", ",
             "\"sh\", ",
@@ -337,11 +337,11 @@ fn a_text_that_several_nodes_have_stands_once_and_where_it_must() {
         ("ask = \"Look", "prompt_of = \"Look", "its `kind` has no key `prompt_of`"),
         ("prompt = \"\"\"\nDo schema", "ask_of = \"\"\"\nDo schema", "no key `ask_of`"),
         ("ask = \"Look at the report.\"", "ask_of = \"x\"", "its `ask_of` names `x`, but no text"),
-        (of, "prompt = \"x\"", "is not what eufm writes for this plan"),
+        (of, "prompt = \"x\"", "not what eufm writes for this plan"),
         (head, "[text.collector]", "no text of that name exists"),
         (head, &format!("[text.other]\ntext = \"\"\"\na\n\"\"\"\n\n{head}"), "is not what eufm"),
-        ("Do telemetry/collector.", "Do schema.", "is not what eufm writes for this plan"),
-        (head, &format!("{head}\nname = \"x\""), "unknown field `name`"),
+        ("Do telemetry/collector.", "Do schema.", "not what eufm writes for this plan"),
+        (head, &format!("{head}\nname = \"x\""), "unknown key `name`"),
     ] {
         let refusal = refusal_in(old, new);
         assert!(refusal.contains(message), "{refusal}");
@@ -502,10 +502,14 @@ fn tables_of_names_stand_in_their_order() {
 fn errors_of_form_name_their_line() {
     for (old, new, message) in [
         ("parallel = 2", "parallel = -2", "line 18: "),
-        ("parallel = 2", "parallel = 2\nparallel = 2", "line 19: duplicate key"),
-        ("parallel = 2", "paralel = 2", "line 18: unknown field `paralel`"),
+        ("parallel = 2", "parallel = 2\nparallel = 2", "line 19: `parallel = 2`: it stands twice"),
+        ("parallel = 2", "paralel = 2", "line 18: `paralel = 2`: unknown key `paralel`"),
         ("parallel = 2", "parallel = 1979-05-27", "line 18: "),
-        ("network = \"none\"", "network = 1.5", "line 27: a parameter is a string or a list"),
+        (
+            "network = \"none\"",
+            "network = 1.5",
+            "line 27: `network = 1.5`: a parameter is a string or a list",
+        ),
         ("kind = \"command\"", "kind = \"check\"", "unknown variant `check`"),
     ] {
         let refusal = refusal_of(old, new);
@@ -655,9 +659,9 @@ fn a_text_that_is_refused_has_the_words_of_the_whole() {
     let text = write(&forty());
     assert!(text.len() > PART_BYTES + 2_000, "it has one part only");
     for (old, new, message) in [
-        ("[node.n7]\n", "[node.n3]\n", "duplicate key"),
-        ("[node.n7]\n", "[node.n3.x]\n", "unknown field `x`"),
-        ("[proof]", "[params]\n\n[proof]", "duplicate key"),
+        ("[node.n7]\n", "[node.n3]\n", "it stands twice"),
+        ("[node.n7]\n", "[node.n3.x]\n", "unknown key `x`"),
+        ("[proof]", "[params]\n\n[proof]", "it stands twice"),
         ("[node.n7]\nkind = \"", "[node.n7]\nkind = \"\\x", "hexadecimal"),
     ] {
         assert!(text.contains(old), "{old}");
@@ -677,7 +681,7 @@ fn tables_that_nodes_refer_to_stand_before_them() {
         resealed(&format!("{before}{}", behind.replacen("[proof]", &format!("{moved}[proof]"), 1)));
     let refusal = |bytes| read_in_parts(&altered, bytes).expect_err("not canonical").to_string();
     assert!(refusal(0).contains("its `gates` names `unit`, but no gate of that name exists"));
-    assert!(refusal(usize::MAX).contains("is not what eufm writes for this plan"));
+    assert!(refusal(usize::MAX).contains("not what eufm writes for this plan"));
 }
 
 proptest! {

@@ -218,7 +218,7 @@ pub(super) fn stands_twice(key: &str) -> LockError {
     LockError::Form { line: None, message: format!("`{key}` stands twice") }
 }
 
-/// Says that a key is missing, in serde's words.
+/// Says that a key or table is missing.
 fn missing(key: &str) -> LockError {
-    LockError::Form { line: None, message: format!("missing field `{key}`") }
+    LockError::Form { line: None, message: format!("`{key}` is missing") }
 }
