@@ -6,6 +6,7 @@
 
 pub mod ancestry;
 pub mod diff;
+mod globs;
 pub mod id;
 pub mod lockfile;
 pub mod proof;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{At, Change, Looser, Part, joined};
-use super::globs::Globs;
+use crate::globs::Globs;
 use super::nodes;
 use super::pairs::Pairs;
 use super::work;

@@ -10,7 +10,7 @@ mod added;
 mod bounds;
 mod caps;
 mod change;
-mod globs;
+
 mod guards;
 mod likes;
 mod money;

@@ -4,7 +4,7 @@
 
 use super::caps;
 use super::change::{At, Change, Looser, Part, joined};
-use super::globs::Globs;
+use crate::globs::Globs;
 use super::pairs::Pairs;
 use super::text::Texts;
 use super::work;

@@ -4,27 +4,21 @@
 //! would take too much, the answer is no. Most globs are decided by their
 //! beginning. Unaware of files and of what the globs are for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use globset::GlobBuilder;
-use regex_automata::dfa::dense::{self, DFA};
-use regex_automata::dfa::{Automaton, StartKind};
-use regex_automata::nfa::thompson;
+use regex_automata::dfa::Automaton as _;
 use regex_automata::util::primitives::StateID;
-use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, MatchKind};
+
+use super::automaton::{Dfa, SPECIAL, automaton, ends, first_state, representatives};
 
 /// How often a diff of two plans may ask automata: some 60 microseconds each.
 const AUTOMATA: usize = 20_000;
-
-/// The largest automaton, and the most memory to build one, in bytes.
-const SIZE: usize = 1 << 20;
 
 /// The most pairs of states that are visited for one answer.
 const PAIRS: usize = 100_000;
 
 /// Decides, as long as there is work left.
-pub(super) struct Globs {
+pub(crate) struct Globs {
     left: usize,
 }
 
@@ -37,7 +31,7 @@ impl Default for Globs {
 impl Globs {
     /// Tells whether every path that `glob` matches is matched by one of `others`.
     /// May say no where that is so; never yes where it is not.
-    pub(super) fn is_within(&mut self, glob: &str, others: &[&str]) -> bool {
+    pub(crate) fn is_within(&mut self, glob: &str, others: &[&str]) -> bool {
         if others.iter().any(|other| *other == glob || holds_all_below(other, glob)) {
             return true;
         }
@@ -66,9 +60,6 @@ fn holds_all_below(wide: &str, glob: &str) -> bool {
     is_literal && !folder.contains(SPECIAL) && glob.len() > folder.len() && glob.starts_with(folder)
 }
 
-/// What is not itself in a glob.
-const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
-
 /// Tells whether the two may match one path, by the folders that both begin with.
 fn may_meet(one: &str, other: &str) -> bool {
     let is_literal = |part: &&str| !part.contains(SPECIAL);
@@ -77,39 +68,14 @@ fn may_meet(one: &str, other: &str) -> bool {
     one.zip(other).all(|(a, b)| a == b)
 }
 
-/// Builds the automaton of what any of the globs matches; `None`: it is too large,
-/// or one of them cannot be read.
-fn automaton(globs: &[&str]) -> Option<DFA<Vec<u32>>> {
-    let pattern = |glob: &&str| {
-        // As the runner reads them.
-        let glob = GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build();
-        glob.ok().map(|glob| format!("(?:{})", glob.regex()))
-    };
-    let patterns: Vec<String> = globs.iter().map(pattern).collect::<Option<_>>()?;
-    dense::Builder::new()
-        .configure(
-            dense::Config::new()
-                .match_kind(MatchKind::All)
-                .start_kind(StartKind::Anchored)
-                .dfa_size_limit(Some(SIZE))
-                .determinize_size_limit(Some(SIZE)),
-        )
-        .syntax(syntax::Config::new().utf8(false).unicode(false).dot_matches_new_line(true))
-        .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(SIZE)))
-        .build(&patterns.join("|"))
-        .ok()
-}
-
 /// Walks both automata along every path at once: contained is what never comes to
 /// an end that the inner one accepts and the outer one does not.
-fn is_contained(inner: &DFA<Vec<u32>>, outer: &DFA<Vec<u32>>) -> Option<bool> {
-    let anchored = start::Config::new().anchored(Anchored::Yes);
-    let first = (inner.start_state(&anchored).ok()?, outer.start_state(&anchored).ok()?);
+fn is_contained(inner: &Dfa, outer: &Dfa) -> Option<bool> {
+    let first = (first_state(inner)?, first_state(outer)?);
     let bytes = representatives(inner, outer);
     let mut seen: BTreeSet<(StateID, StateID)> = BTreeSet::from([first]);
     let mut open = vec![first];
     while let Some((a, b)) = open.pop() {
-        let ends = |dfa: &DFA<Vec<u32>>, state| dfa.is_match_state(dfa.next_eoi_state(state));
         if ends(inner, a) && !ends(outer, b) {
             return Some(false);
         }
@@ -126,18 +92,10 @@ fn is_contained(inner: &DFA<Vec<u32>>, outer: &DFA<Vec<u32>>) -> Option<bool> {
     Some(true)
 }
 
-/// Lists bytes such that each other one does in both automata what one of these does.
-fn representatives(inner: &DFA<Vec<u32>>, outer: &DFA<Vec<u32>>) -> Vec<u8> {
-    let (one, other) = (inner.byte_classes(), outer.byte_classes());
-    let mut first: BTreeMap<(u8, u8), u8> = BTreeMap::new();
-    for byte in 0..=u8::MAX {
-        first.entry((one.get(byte), other.get(byte))).or_insert(byte);
-    }
-    first.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use globset::GlobBuilder;
+
     use super::*;
 
     fn is_within(glob: &str, others: &[&str]) -> bool {
