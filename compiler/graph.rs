@@ -53,6 +53,11 @@ impl<'a> TaskGraph<'a> {
         Self { spec, order, needs }
     }
 
+    /// Returns where the tasks stand in the text, in plan order.
+    pub(crate) fn heads(&self) -> Vec<Span> {
+        self.order.iter().map(|id| self.spec.tree.instance(*id).item.head).collect()
+    }
+
     /// Returns where the deploys stand in the text, in plan order.
     pub(crate) fn deploys(&self) -> Vec<Span> {
         let tasks = self.order.iter();

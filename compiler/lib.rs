@@ -37,6 +37,7 @@ mod paths;
 mod phases;
 mod project;
 mod protected;
+mod proven;
 mod refs;
 mod resolve;
 mod scope;
@@ -157,6 +158,8 @@ fn run(
 
 #[cfg(test)]
 mod language_test;
+#[cfg(test)]
+mod proven_test;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
     EDITION, Request, Sources, bindings, check, expand, governance, lower, modules, paths, project,
-    protected, resolve, verify,
+    protected, proven, resolve, verify,
 };
 
 /// What a compile is for.
@@ -62,15 +62,19 @@ pub(crate) fn run(
     let graph = TaskGraph::build(checked);
     let origin = origin(&graph.spec, map, digests, &request.spec);
     let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
-    let deploys = graph.deploys();
+    let (heads, deploys) = (graph.heads(), graph.deploys());
     let mut plan = lower::lower(graph, origin);
     let modules = loaded.iter().filter_map(|file| file.place.file());
     plan.protected = protected::of(&plan, &request.spec, modules);
-    if let Err(deploy) = verify::insert(&mut plan, most) {
-        out.push(too_many_gates(deploys[deploy], most));
-        return None;
-    }
-    Some(plan)
+    let origins = match verify::insert(&mut plan, most) {
+        Ok(origins) => origins,
+        Err(deploy) => {
+            out.push(too_many_gates(deploys[deploy], most));
+            return None;
+        }
+    };
+    proven::check(&plan, &heads, &origins, out);
+    (!out.has_errors()).then_some(plan)
 }
 
 fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {

@@ -147,7 +147,7 @@ impl Sources for Memory<'_> {
     }
 }
 
-fn build(text: impl AsRef<[u8]>) -> Result<Compiled, Box<Rejected>> {
+pub(crate) fn build(text: impl AsRef<[u8]>) -> Result<Compiled, Box<Rejected>> {
     build_with(text, &[])
 }
 

@@ -14,16 +14,17 @@ use eufm_plan::{
 };
 
 /// Adds the verify nodes; all together they check at most `most` gates, and see at
-/// most as many environments.
+/// most as many environments. Returns for each node of the plan the position that it
+/// had before; a verify node comes from its deploy.
 ///
 /// # Errors
 /// Returns the number of the deploy, in plan order, with which there would be more.
-pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<(), usize> {
+pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> {
     let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
     let deploys: Vec<usize> =
         plan.nodes.iter().enumerate().filter(|(_, it)| is_deploy(it)).map(|(at, _)| at).collect();
     if deploys.is_empty() {
-        return Ok(());
+        return Ok((0..plan.nodes.len()).collect());
     }
     let final_for = final_approvals(&plan.nodes);
     let rules = plan.constitution.as_ref().map_or(0, |constitution| constitution.rules.len());
@@ -31,13 +32,13 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<(), usize> {
     let first_final = final_for.iter().position(Option::is_some);
     let first = deploys[0].min(first_final.unwrap_or(usize::MAX));
     let verifies = rewire(&mut plan.nodes, &deploys, &final_for, rules);
-    let mut places = reorder(&mut plan.nodes, &deploys, first, verifies);
+    let (mut places, origins) = reorder(&mut plan.nodes, &deploys, first, verifies);
     let owed = owed(&plan.nodes, &places, most.saturating_sub(rules * places.len()))?;
     for (place, owed) in places.drain(..).zip(owed) {
         let node = &mut plan.nodes[place.get()];
         (node.gates, node.env) = (owed.gates, owed.env);
     }
-    Ok(())
+    Ok(origins)
 }
 
 /// What waits for an approval.
@@ -130,13 +131,14 @@ fn rewire(
 }
 
 /// Puts the nodes from `first` on in order, each behind what it waits for, else where it
-/// was, a verify node right before its deploy; returns where these are.
+/// was, a verify node right before its deploy; returns where these are, and where each
+/// node comes from.
 fn reorder(
     nodes: &mut Vec<Node>,
     deploys: &[usize],
     first: usize,
     verifies: Vec<Node>,
-) -> Vec<NodeIndex> {
+) -> (Vec<NodeIndex>, Vec<usize>) {
     let count = nodes.len();
     let mut tail = nodes.split_off(first);
     let moved = tail.len();
@@ -187,5 +189,6 @@ fn reorder(
         }
         nodes.push(node);
     }
-    (count - first..places.len()).map(|at| NodeIndex::new(places[at])).collect()
+    let origins = (0..first).chain(order.iter().map(|at| wish(*at).0)).collect();
+    ((count - first..places.len()).map(|at| NodeIndex::new(places[at])).collect(), origins)
 }

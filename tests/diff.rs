@@ -162,6 +162,7 @@ fn a_realistic_change_fits_on_a_page() {
         ("\"tests/schema/**\"", "\"tests/**\""),
         ("level = should, lines = 800", "level = may, lines = 800"),
         ("needs    = [release]", "needs    = [smoke]"),
+        ("  secrets  = [DEPLOY_KEY]\n", ""),
         ("Define the telemetry schema", "Define and document the telemetry schema"),
         ("Write the collector for ${site}.", "Write the collector for ${site}, with tests."),
         ("network  = [\"deploy.example\"]", "network  = [\"deploy.example\", \"cdn.example\"]"),

@@ -35,8 +35,8 @@ fn altered(alter: impl Fn(&mut Plan)) -> Compared {
 fn what_is_the_same_for_many_nodes_is_one_row() {
     let compared = altered(|it| it.nodes.iter_mut().for_each(|node| node.budget.attempts += 1));
     let rows = rows::rows(&compared.diff.escalations);
-    let told: Vec<String> =
-        rows.iter().map(|row| format!("{}: {}", row.place(), row.line())).collect();
+    let told = rows.iter().map(|row| format!("{}: {}", row.place(), row.line()));
+    let told: Vec<String> = told.filter(|row| row.starts_with("node ")).collect();
     let many = "node telemetry/collector[\"felix\"], telemetry/collector[\"oradea of x\"], \
                 story[\"search\"]/implement and 9 more: 1 → 2";
     assert_eq!(told, ["node schema: 3 → 4", many]);

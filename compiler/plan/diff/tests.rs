@@ -361,7 +361,7 @@ const NEUTRAL: &[(&str, Alter)] = &[
     ("order of gates", |it| it.nodes[STORY].gates.reverse()),
     ("order of tools", |it| it.environments[0].tools.reverse()),
     ("a status in its own words", |it| command(it, SMOKE).ok = vec![0]),
-    ("a need more", |it| it.nodes[TIDY].needs.push(NodeIndex::new(SCHEMA))),
+    ("a need more", |it| it.nodes[SMOKE].needs.insert(0, NodeIndex::new(SCHEMA))),
     ("a writer before it less", |it| it.nodes[STORY].after_writer.clear()),
     ("a glob that says the same", |it| it.nodes[SCHEMA].writes = globs(&["src/**", "src/**"])),
     ("order of the plan", |it| it.nodes.swap(FELIX, ORADEA)),
@@ -420,7 +420,8 @@ fn another_name_is_no_way_around_what_held_a_node() {
     assert!(told.added.is_empty() && told.removed.is_empty(), "{told:?}");
     let names: Vec<_> = told.changes.iter().map(|it| (it.key.as_ref(), it.name.as_str())).collect();
     assert_eq!(names, [("name", "scheme")]);
-    assert_eq!(found(&everything(), &after), [Looser::Gate]);
+    // Its verify node has a gate yet that nothing before it has.
+    assert_eq!(found(&everything(), &after), [Looser::Gate, Looser::Proof]);
 }
 
 #[test]
@@ -433,7 +434,7 @@ fn what_holds_more_is_no_escalation() {
         |it| it.nodes[TIDY].budget.wall = Some(Millis(1)),
         |it| set(&mut it.gates[0].params, "require", list(&["pass_rate >= 99%", "tests >= 1"])),
         |it| it.nodes[FELIX].gates.push(GateIndex::new(0)),
-        |it| it.nodes[TIDY].needs = vec![NodeIndex::new(SCHEMA)],
+        |it| it.nodes[SMOKE].needs.insert(0, NodeIndex::new(SCHEMA)),
         |it| it.nodes[COLLECT].needs.push(NodeIndex::new(2)),
     ] {
         let diff = diff(&everything(), &altered(alter));
@@ -464,7 +465,15 @@ fn a_new_node_is_an_escalation_where_it_may_do_what_none_might() {
         (
             "with a secret",
             like(SHIP, |_| {}),
-            &[Looser::Deploy, Looser::Secret, Looser::Network, Looser::Folder, Looser::Program],
+            // It has no verify node of its own, so what was proven of deploys is lost.
+            &[
+                Looser::Deploy,
+                Looser::Secret,
+                Looser::Network,
+                Looser::Folder,
+                Looser::Program,
+                Looser::Proof,
+            ],
         ),
         ("a shell line with output", like(COLLECT, |_| {}), &[Looser::Shell, Looser::Output]),
         ("in the checkout", like(TIDY, |_| {}), &[Looser::InPlace, Looser::Program]),
@@ -518,8 +527,10 @@ fn an_approval_that_is_dropped_or_comes_too_late_is_an_escalation() {
         it.nodes[SHIP].inputs.clear();
     });
     let told = diff(&before, &late);
-    let held: Vec<_> =
-        told.escalations.iter().map(|it| (it.name.as_str(), it.before.as_deref())).collect();
+    let mut lost = told.escalations.iter().map(|it| (it.looser, it.name.as_str()));
+    assert_eq!(lost.next_back(), Some((Some(Looser::Proof), "taint")));
+    let held = told.escalations.iter().filter(|it| it.looser == Some(Looser::Approval));
+    let held: Vec<_> = held.map(|it| (it.name.as_str(), it.before.as_deref())).collect();
     assert_eq!(held, [("look", Some("ship")), ("release", Some("ship"))]);
 }
 

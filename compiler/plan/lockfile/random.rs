@@ -10,6 +10,7 @@ use proptest::prelude::{Strategy, any, prop};
 use super::items::{is_inside, is_variable};
 use crate::ancestry::owed;
 use crate::id::{is_label, is_name};
+use crate::proof::{Proof, Verdict, proofs};
 use crate::units::{Bytes, Currency, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
@@ -20,7 +21,16 @@ use crate::{
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
 pub(crate) fn plan(texts: &[String], choices: &[u32]) -> Plan {
-    Builder { choices: choices.iter(), texts }.plan()
+    let mut plan = Builder { choices: choices.iter(), texts }.plan();
+    // A plan of which a proof fails is none: its node with secrets gets none then.
+    let failed = |plan: &Plan| proofs(plan).into_iter().find(|it| it.verdict == Verdict::Fails);
+    while let Some(Proof { witness, .. }) = failed(&plan) {
+        let node = witness.last().expect("the witness ends where it shows");
+        let work = &mut plan.nodes[node.get()].work;
+        let (Work::Command(command) | Work::Deploy { command, .. }) = work else { break };
+        command.secrets.clear();
+    }
+    plan
 }
 
 /// Texts that are names, and others with the characters that matter most.

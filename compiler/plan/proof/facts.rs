@@ -3,7 +3,7 @@
 //! Unaware of what is proven with it.
 
 use crate::review::network;
-use crate::{Plan, Work, Writes};
+use crate::{NodeIndex, Plan, Work, Writes};
 
 /// A plan with what some node of it has.
 pub(super) struct Facts<'p> {
@@ -18,8 +18,8 @@ pub(super) struct Facts<'p> {
     pub(super) unprotected: bool,
     /// Some command runs in the user's checkout.
     pub(super) in_place: bool,
-    /// Some command has secrets.
-    pub(super) secrets: bool,
+    /// The commands and deploys that have secrets, in plan order.
+    pub(super) secrets: Vec<NodeIndex>,
     /// The proxy lets something through to hosts.
     pub(super) hosts: bool,
     /// Hosts are named that nothing lets through to yet, or that nothing holds.
@@ -37,14 +37,14 @@ impl<'p> Facts<'p> {
             memory: plan.budget.memory.is_some(),
             unprotected: false,
             in_place: false,
-            secrets: false,
+            secrets: Vec::new(),
             hosts: plan.environments.iter().any(|environment| !environment.network.is_empty())
                 || plan.generated.iter().any(|file| !file.network.is_empty()),
             open_network: plan.agents.iter().any(|agent| !network(&agent.params).is_empty())
                 || plan.gates.iter().any(|gate| !network(&gate.params).is_empty()),
             deploy: false,
         };
-        for node in &plan.nodes {
+        for (at, node) in plan.nodes.iter().enumerate() {
             if matches!(node.work, Work::Agent { .. }) {
                 facts.agents = true;
                 facts.uncapped |= node.budget.cost.is_none();
@@ -54,7 +54,9 @@ impl<'p> Facts<'p> {
             facts.deploy |= matches!(node.work, Work::Deploy { .. });
             if let Some(command) = node.work.command() {
                 facts.in_place |= command.in_place;
-                facts.secrets |= !command.secrets.is_empty();
+                if !command.secrets.is_empty() {
+                    facts.secrets.push(NodeIndex::new(at));
+                }
                 facts.hosts |= !command.network.is_empty();
             }
         }

@@ -7,19 +7,21 @@
 //! docs/proofs.md. Unaware of specs, and of how the runner does it.
 
 mod cost;
-mod deploy;
+pub(crate) mod deploy;
 mod facts;
 mod gates;
 mod memory;
 mod network;
 mod rules;
 mod secrets;
+mod taint;
 mod wall;
 mod writers;
 
+use std::collections::VecDeque;
 use std::fmt;
 
-use crate::{NodeIndex, Plan};
+use crate::{Node, NodeIndex, Plan};
 use facts::Facts;
 
 /// The proofs by name, in the order in which they are read; each says nothing of a
@@ -32,6 +34,7 @@ const PROOFS: &[(&str, Prove)] = &[
     ("rules", rules::prove),
     ("writers", writers::prove),
     ("secrets", secrets::prove),
+    ("taint", taint::prove),
     ("network", network::prove),
     ("deploy", deploy::prove),
 ];
@@ -105,6 +108,10 @@ impl Finding {
     fn not_claimed(claim: impl Into<String>) -> Self {
         Self { verdict: Verdict::NotClaimed, claim: claim.into(), witness: Vec::new() }
     }
+
+    fn fails(claim: impl Into<String>, witness: Vec<NodeIndex>) -> Self {
+        Self { verdict: Verdict::Fails, claim: claim.into(), witness }
+    }
 }
 
 /// Proves what can be proven of every run of a plan, in the order of [`PROOFS`].
@@ -118,5 +125,53 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
     PROOFS.iter().filter_map(proof).collect()
 }
 
+/// Finds the shortest way that ends at a node and begins at one that counts, over the
+/// edges that lead back from each; of equal ones that over what stands first. `None`
+/// where there is none.
+fn way(
+    nodes: &[Node],
+    end: NodeIndex,
+    before: impl Fn(&Node) -> Vec<NodeIndex>,
+    is_begin: impl Fn(NodeIndex) -> bool,
+) -> Option<Vec<NodeIndex>> {
+    let mut next: Vec<Option<NodeIndex>> = vec![None; end.get()];
+    let mut open = VecDeque::from([end]);
+    while let Some(node) = open.pop_front() {
+        if node != end && is_begin(node) {
+            let towards = |node: &NodeIndex| next.get(node.get()).copied().flatten();
+            return Some(std::iter::successors(Some(node), towards).collect());
+        }
+        let mut needs = before(&nodes[node.get()]);
+        needs.sort_unstable();
+        for need in needs {
+            if next[need.get()].is_none() {
+                next[need.get()] = Some(node);
+                open.push_back(need);
+            }
+        }
+    }
+    None
+}
+
+/// How many nodes of a way are named at each of its ends.
+const ENDS_NAMED: usize = 4;
+
+/// Names the nodes of a way; the middle of a long one is counted.
+fn shown_way(nodes: &[Node], way: &[NodeIndex]) -> String {
+    let names = |part: &[NodeIndex]| {
+        let names: Vec<&str> = part.iter().map(|it| nodes[it.get()].name.as_str()).collect();
+        names.join(" -> ")
+    };
+    match way.len().checked_sub(2 * ENDS_NAMED) {
+        None | Some(0 | 1) => names(way),
+        Some(between) => {
+            let (first, last) = (&way[..ENDS_NAMED], &way[way.len() - ENDS_NAMED..]);
+            format!("{} -> {between} more -> {}", names(first), names(last))
+        }
+    }
+}
+
+#[cfg(test)]
+mod sketch;
 #[cfg(test)]
 mod tests;

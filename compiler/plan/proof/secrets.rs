@@ -5,9 +5,9 @@
 use super::{Facts, Finding};
 
 pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
-    Some(Finding::holds(match facts.secrets {
-        false => "no node has any; environments are cleared",
-        true => {
+    Some(Finding::holds(match facts.secrets.is_empty() {
+        true => "no node has any; environments are cleared",
+        false => {
             "each reaches the nodes that name it and nothing else, by a file in memory; what these \
              say is kept without it, and they change no files"
         }

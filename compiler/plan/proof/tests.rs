@@ -16,7 +16,7 @@ fn only_what_this_version_holds_is_claimed() {
         ["wall", "gates", "writers", "secrets", "network"]
     );
     assert_eq!(claims(&hello(), Verdict::NotClaimed), ["cost"]);
-    let holds = ["cost", "wall", "gates", "rules", "secrets", "deploy"];
+    let holds = ["cost", "wall", "gates", "rules", "secrets", "taint", "deploy"];
     assert_eq!(claims(&everything(), Verdict::Holds), holds);
     assert_eq!(claims(&everything(), Verdict::Watched), ["memory"]);
     let not = ["writers", "network"];

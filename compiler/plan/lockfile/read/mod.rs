@@ -13,7 +13,6 @@ mod raw;
 mod seal;
 mod split;
 mod tables;
-mod verified;
 mod whole;
 mod work;
 
@@ -22,6 +21,8 @@ use std::sync::Arc;
 use super::write::first_difference;
 use super::{LockError, Locked};
 use crate::id::is_name;
+use crate::proof::deploy::{self, Bypass};
+use crate::proof::{Verdict, proofs};
 use crate::{Agent, Environment, Plan, QualityGate};
 use names::Names;
 use nodes::Nodes;
@@ -84,11 +85,17 @@ fn with_place(error: LockError, text: &str) -> LockError {
     LockError::Altered { place, stated, found }
 }
 
-/// Reads about `bytes` at a time. Which text is refused does not depend on them;
+/// Reads about `bytes` at a time, and refuses a plan of which a proof fails. Which
+/// text is refused does not depend on them;
 /// what is said of one with several mistakes may.
 fn read_in_parts(text: &str, bytes: usize) -> Result<Plan, LockError> {
     let plan = plan(text, bytes)?;
-    match first_difference(&plan, text) {
+    let proofs = proofs(&plan);
+    if let Some(failed) = proofs.iter().find(|proof| proof.verdict == Verdict::Fails) {
+        let cause = format!("`{}` fails: {}", failed.name, failed.claim);
+        return Err(names::meaning("proof".to_owned(), cause));
+    }
+    match first_difference(&plan, &proofs, text) {
         None => Ok(plan),
         Some(line) => Err(LockError::NotCanonical { line, is: form::quotable(text, line) }),
     }
@@ -153,7 +160,9 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
     let omitted = tables::omitted(raw.omitted, &nodes)?;
     tables::check_currencies(&budget, &nodes)?;
     let constitution = tables::constitution(raw.constitution, raw.rule)?;
-    verified::check(&nodes, constitution.as_ref())?;
+    deploy::check(&nodes, constitution.as_ref()).map_err(|Bypass { node, cause, .. }| {
+        names::meaning(names::table("node", &nodes[node.get()].name), cause)
+    })?;
     let protected = tables::protected(raw.protected, &nodes)?;
     Ok(Plan {
         pipeline: raw.pipeline,

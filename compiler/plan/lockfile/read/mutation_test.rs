@@ -428,7 +428,7 @@ impl Original {
         let sealed = sealed(altered);
         // Less than `read` does, which reads again what is refused to word it.
         let Ok(plan) = super::plan(&sealed, PART_BYTES) else { return Outcome::Refused };
-        if first_difference(&plan, &sealed).is_none() {
+        if first_difference(&plan, &crate::proof::proofs(&plan), &sealed).is_none() {
             return self.judged(&plan, Outcome::Seen);
         }
         if plan == self.plan {
@@ -480,5 +480,5 @@ fn what_is_altered_is_refused_or_shown() {
     assert!(slipped.is_empty(), "{slipped:#?}");
     let count = |which| outcomes.iter().filter(|outcome| **outcome == which).count();
     let (seen, anew) = (count(Outcome::Seen), count(Outcome::SeenAnew));
-    assert!(seen > 1_000 && anew > 500, "too few are plans: {seen} and {anew}");
+    assert!(seen > 1_000 && anew > 300, "too few are plans: {seen} and {anew}");
 }

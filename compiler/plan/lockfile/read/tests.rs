@@ -429,6 +429,21 @@ fn a_deploy_stands_behind_its_verify_node_and_nothing_else() {
     assert!(refusal.contains("no deploy of its name needs it"), "{refusal}");
 }
 
+/// Its text says so itself, and its digest fits.
+#[test]
+fn a_plan_of_which_a_proof_fails_is_refused_with_the_way_that_shows_it() {
+    let mut plan = everything();
+    let ship = plan.nodes.len() - 1;
+    plan.nodes[ship].needs.pop();
+    plan.nodes[ship].inputs.clear();
+    let text = write(&plan);
+    assert!(text.contains("\ntaint = \"fails: `ship` has secrets"), "{text}");
+    let refusal = read(&text).expect_err("what agents wrote reaches a secret").to_string();
+    assert!(refusal.starts_with("plan.lock `[proof]`: `taint` fails: `ship` has"), "{refusal}");
+    assert!(refusal.contains("-> ship/verify -> ship; compile the spec again"), "{refusal}");
+    assert!(read_kept(&text).is_ok(), "a run that goes on with it was admitted before");
+}
+
 #[test]
 fn what_a_deploy_cannot_say_is_refused() {
     for (old, new, message) in [

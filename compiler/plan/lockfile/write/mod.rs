@@ -18,7 +18,7 @@ use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
 use super::texts::Texts;
 use crate::id::Hasher;
-use crate::proof::proofs;
+use crate::proof::{Proof, proofs};
 use crate::review::review;
 use crate::{Digest, EnvironmentIndex, Node, Origin, Plan};
 
@@ -49,7 +49,7 @@ const NODE_BYTES: usize = 512;
 #[must_use]
 pub fn write(plan: &Plan) -> String {
     let mut text = String::with_capacity(NODE_BYTES * (plan.nodes.len() + 8));
-    pieces(plan, &mut |piece| text.push_str(piece));
+    pieces(plan, &proofs(plan), &mut |piece| text.push_str(piece));
     text
 }
 
@@ -60,14 +60,15 @@ pub fn write(plan: &Plan) -> String {
 /// Panics as [`write()`] does.
 #[must_use]
 pub fn digest(plan: &Plan) -> Digest {
-    pieces(plan, &mut |_| {})
+    pieces(plan, &proofs(plan), &mut |_| {})
 }
 
 /// Finds the first line, from 1, in which a text that ends with a line end is not
-/// the plan.lock of a plan. No second text is held for that.
-pub(super) fn first_difference(plan: &Plan, text: &str) -> Option<usize> {
+/// the plan.lock of a plan, of which `proofs` are the proofs. No second text is held
+/// for that.
+pub(super) fn first_difference(plan: &Plan, proofs: &[Proof], text: &str) -> Option<usize> {
     let (mut at, mut difference) = (0, None);
-    pieces(plan, &mut |piece| {
+    pieces(plan, proofs, &mut |piece| {
         let rest = &text.as_bytes()[at..];
         if difference.is_none() && !rest.starts_with(piece.as_bytes()) {
             let same = rest.iter().zip(piece.as_bytes()).take_while(|(a, b)| a == b).count();
@@ -80,7 +81,7 @@ pub(super) fn first_difference(plan: &Plan, text: &str) -> Option<usize> {
 }
 
 /// Writes the plan.lock of a plan, piece by piece, and returns its digest.
-fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) -> Digest {
+fn pieces(plan: &Plan, proofs: &[Proof], take: &mut dyn FnMut(&str)) -> Digest {
     let mut hasher = Hasher::default();
     let mut hand_over = |piece: &str| {
         hasher.update(piece.as_bytes());
@@ -91,7 +92,7 @@ fn pieces(plan: &Plan, take: &mut dyn FnMut(&str)) -> Digest {
     for nodes in plan.nodes.chunks(NODES_AT_ONCE) {
         nodes_of(plan, nodes, &texts).iter().for_each(|piece| hand_over(piece));
     }
-    hand_over(&behind_nodes(plan));
+    hand_over(&behind_nodes(plan, proofs));
     let (before, after) = DIGEST_LINE;
     let digest = hasher.digest();
     take(&format!("{DIGEST_HEAD}{before}{digest}{after}"));
@@ -126,7 +127,7 @@ fn nodes_of(plan: &Plan, nodes: &[Node], texts: &Texts<'_>) -> Vec<String> {
     nodes.par_chunks(GROUP).map(render).collect()
 }
 
-fn behind_nodes(plan: &Plan) -> String {
+fn behind_nodes(plan: &Plan, proofs: &[Proof]) -> String {
     let mut lock = Writer::default();
     if !plan.omitted.is_empty() {
         lock.line(format_args!("\n[omitted]"));
@@ -134,7 +135,7 @@ fn behind_nodes(plan: &Plan) -> String {
     }
     plan.prices.iter().for_each(|price| lock.price(price));
     plan.exchange.iter().for_each(|exchange| lock.exchange(exchange));
-    lock.proofs(plan);
+    lock.proofs(proofs);
     lock.origin(&plan.origin);
     lock.out.push('\n');
     lock.out
@@ -174,9 +175,9 @@ impl Writer {
         self.list("waived", &review.waived);
     }
 
-    fn proofs(&mut self, plan: &Plan) {
+    fn proofs(&mut self, proofs: &[Proof]) {
         self.line(format_args!("\n[proof]  # derived from the rest, and checked again at exec"));
-        for proof in proofs(plan) {
+        for proof in proofs {
             self.string(proof.name, &proof.to_string());
         }
     }

@@ -5,6 +5,7 @@
 
 use super::{Writer, before_nodes, behind_nodes};
 use crate::lockfile::texts::Texts;
+use crate::proof::proofs;
 use crate::{NodeIndex, Plan, Work, Writes};
 
 /// Returns what stands before the nodes.
@@ -16,7 +17,7 @@ pub fn tables_before_nodes(plan: &Plan) -> String {
 /// Returns what stands behind the nodes, but for the digest.
 #[must_use]
 pub fn after_nodes(plan: &Plan) -> String {
-    behind_nodes(plan)
+    behind_nodes(plan, &proofs(plan))
 }
 
 /// Returns the table of one node.

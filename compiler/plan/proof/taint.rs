@@ -1,0 +1,73 @@
+//! `taint`: nothing an agent wrote reaches a node with secrets but through an
+//! approval that was asked about it.
+//!
+//! What an agent wrote is carried on by commands that run on it and change files.
+//! Rests on the approval, which is bound to the tree that was looked at, and on a
+//! node's base, which is the merge of what it waits for. Unaware of what people
+//! look at, and of what programs make of what they read.
+
+mod exposure;
+mod trace;
+
+use super::{Facts, Finding, shown_way};
+use crate::NodeIndex;
+use exposure::Exposure;
+
+/// How many steps over edges the proof may take: some 16 batches of nodes with
+/// secrets over the largest plans that are common, and below a second.
+const STEPS_MAX: usize = 1 << 25;
+
+pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
+    (!facts.secrets.is_empty()).then(|| within(facts, STEPS_MAX))
+}
+
+/// Proves within a number of steps.
+fn within(facts: &Facts<'_>, steps: usize) -> Finding {
+    let nodes = &facts.plan.nodes;
+    let mut exposure = Exposure::new(nodes, steps);
+    let is_whole = exposure.follow(&facts.secrets).is_some();
+    let exposed: Vec<NodeIndex> =
+        facts.secrets.iter().copied().filter(|node| exposure.is_exposed(*node)).collect();
+    if let Some(first) = exposed.first() {
+        return fails(facts, &exposure, *first, exposed.len() - 1);
+    }
+    if !is_whole {
+        return Finding::not_claimed("the plan is too large for it to be decided");
+    }
+    // Nothing in the user's checkout comes from the run, but for what such a command
+    // does there by itself.
+    let in_place = |at: &usize| nodes[*at].work.is_in_place() && exposure.may_carry(*at);
+    if let Some(at) = (0..nodes.len()).find(in_place) {
+        return Finding::not_claimed(format!(
+            "`{}` runs in the user's checkout behind an agent, and nothing holds what it does there",
+            nodes[at].name
+        ));
+    }
+    let is_behind = |node: &NodeIndex| exposure.has_agent_before(node.get());
+    Finding::holds(match facts.secrets.iter().any(is_behind) {
+        true => {
+            "what an agent wrote reaches a node with secrets only behind an approval that was asked \
+             about it"
+        }
+        false => "no agent stands before a node with secrets",
+    })
+}
+
+fn fails(facts: &Facts<'_>, exposure: &Exposure<'_>, node: NodeIndex, more: usize) -> Finding {
+    let witness = trace::shortest(&facts.plan.nodes, exposure, node);
+    let more = match more {
+        0 => String::new(),
+        more => format!("; so it is with {more} more"),
+    };
+    let nodes = &facts.plan.nodes;
+    let agent = witness.first().map_or("", |first| nodes[first.get()].name.as_str());
+    let claim = format!(
+        "`{}` has secrets, and no approval is asked about what `{agent}` wrote before: {}{more}",
+        nodes[node.get()].name,
+        shown_way(nodes, &witness),
+    );
+    Finding::fails(claim, witness)
+}
+
+#[cfg(test)]
+mod tests;
