@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::{Project, sources};
+use crate::tutorial::is_quoted_as;
 
 /// A folder with the plan of a worked example.
 fn example() -> Project {
@@ -30,7 +31,8 @@ fn a_plan_is_shown_as_a_table_a_tree_and_a_graph() {
     let tree = run(&["show", "--tree"]).stdout;
     assert_eq!(run(&["show", "--as", "tree"]).stdout, tree);
     let unknown = project.eufm().args(["show", "--as", "heap"]).run().expect(2);
-    unknown.says(&["no view has this name; there are dot, mermaid, table, tree"]);
+    unknown
+        .says(&["no view has this name; there are cost, dot, mermaid, people, table, touch, tree"]);
     run(&["graph"]).shows(&[
         "flowchart TD\n",
         "subgraph g0[\"telemetry\"]",
@@ -56,4 +58,22 @@ fn one_node_is_shown_in_full() {
     project.write("plan.lock", project.read("plan.lock").replace("ENV=staging", "ENV=x"));
     run(&["show"]).expect(4).says(&["was altered"]);
     run(&["graph"]).expect(4);
+}
+
+#[test]
+fn the_three_questions_have_the_answers_that_the_page_shows() {
+    let project = example();
+    let page = std::fs::read_to_string(sources().join("docs/review.md")).expect("the page");
+    let mut shown = Vec::new();
+    for fence in page.split("\n```text eufm ").skip(1) {
+        let (command, quoted) = fence.split_once('\n').expect("a fence has lines");
+        let (quoted, _) = quoted.split_once("\n```").expect("a fence ends");
+        let answer = project.eufm().args(command.split(' ')).run().expect(0).stdout;
+        let lines = answer.lines().zip(quoted.lines());
+        let differs = lines.clone().find(|(line, quoted)| !is_quoted_as(line, quoted));
+        assert_eq!(differs, None, "docs/review.md: eufm {command}\n{answer}");
+        assert_eq!(answer.lines().count(), quoted.lines().count(), "eufm {command}\n{answer}");
+        shown.push(command);
+    }
+    assert_eq!(shown, ["show --cost", "show --touch", "show --people"]);
 }

@@ -30,7 +30,7 @@ fn fences(page: &str) -> Vec<Fence> {
 }
 
 /// Tells whether a line is as it is quoted, with `…` for anything.
-fn is_quoted_as(line: &str, quoted: &str) -> bool {
+pub(crate) fn is_quoted_as(line: &str, quoted: &str) -> bool {
     let mut parts = quoted.split('…');
     let first = parts.next().expect("a split has a part");
     let Some(at) = line.find(first) else { return false };

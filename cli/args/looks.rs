@@ -60,16 +60,40 @@ pub(crate) struct ShowArgs {
     /// The plan, plan.lock if not given; an only argument that is no file is a node of that
     pub(crate) plan: Option<String>,
     /// Show this node in full
+    #[arg(conflicts_with = "form")]
     pub(crate) node: Option<String>,
     /// Show groups with what lies in them, as `--as tree`
-    #[arg(long, conflicts_with_all = ["json", "node", "view"])]
+    #[arg(long, group = "form")]
     pub(crate) tree: bool,
+    /// Answer what this can cost, as `--as cost`
+    #[arg(long, group = "form")]
+    pub(crate) cost: bool,
+    /// Answer what this can touch, as `--as touch`
+    #[arg(long, group = "form")]
+    pub(crate) touch: bool,
+    /// Answer where this stops for a person, as `--as people`
+    #[arg(long, group = "form")]
+    pub(crate) people: bool,
     /// Show it so
-    #[arg(long = "as", value_name = "VIEW", value_parser = view, conflicts_with_all = ["json", "node"])]
+    #[arg(long = "as", value_name = "VIEW", value_parser = view, group = "form")]
     pub(crate) view: Option<&'static str>,
     /// Print what the plan says as one JSON document (docs/schemas/show.schema.json)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "form")]
     pub(crate) json: bool,
+}
+
+impl ShowArgs {
+    /// Returns the name of the view that is asked for.
+    pub(crate) fn view(&self) -> &'static str {
+        let flags = [
+            (self.tree, "tree"),
+            (self.cost, "cost"),
+            (self.touch, "touch"),
+            (self.people, "people"),
+        ];
+        let flagged = flags.iter().find_map(|(is_given, view)| is_given.then_some(*view));
+        self.view.or(flagged).unwrap_or("table")
+    }
 }
 
 /// `eufm graph`.

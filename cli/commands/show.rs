@@ -22,10 +22,7 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitStatus, Failure> {
     match node {
         node if args.json => views::json(&locked, node),
         Some(node) => views::node(&locked.plan, node),
-        None => {
-            let usual = if args.tree { "tree" } else { "table" };
-            views::view(args.view.unwrap_or(usual), &locked.plan);
-        }
+        None => views::view(args.view(), &locked.plan),
     }
     Ok(ExitStatus::DONE)
 }

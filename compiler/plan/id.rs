@@ -137,6 +137,21 @@ pub fn groups_of(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the name of a node without what it and its groups were made for: the
+/// instances of one thing have one name, `story/plan` of `story["search"]/plan`.
+#[must_use]
+pub fn thing_of(name: &str) -> String {
+    let ends = groups_of(name).map(str::len).chain([name.len()]);
+    let mut begin = 0;
+    let mut parts = Vec::new();
+    for end in ends {
+        let part = &name[begin..end];
+        parts.push(part.split_once('[').map_or(part, |(before, _)| before));
+        begin = end + 1;
+    }
+    parts.join("/")
+}
+
 /// Hashes bytes that come piece by piece.
 #[derive(Debug, Default)]
 pub struct Hasher(Sha256);

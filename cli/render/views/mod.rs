@@ -1,8 +1,9 @@
 //! Views of a plan: one file each, and a line in [`EMITTERS`].
 //!
-//! `drawing.rs` is what the graphs have in common, `node.rs` shows one node in
-//! full, `document.rs` the plan to programs. Unaware of where a plan lies.
+//! `drawing.rs` is what the graphs have in common, `things.rs` what the views that
+//! answer a question in one screen have, `node.rs` shows one node in full, `document.rs` the plan to programs. Unaware of where a plan lies.
 
+mod cost;
 mod document;
 mod dot;
 mod drawing;
@@ -10,7 +11,10 @@ mod drawing;
 mod example;
 mod mermaid;
 mod node;
+mod people;
 mod table;
+mod things;
+mod touch;
 mod tree;
 
 use eufm_plan::lockfile::Locked;
@@ -20,8 +24,15 @@ use eufm_plan::{NodeIndex, Plan};
 pub(crate) type Emitter = (&'static str, fn(&Plan) -> String);
 
 /// All views, by their names.
-pub(crate) const EMITTERS: &[Emitter] =
-    &[("dot", dot::emit), ("mermaid", mermaid::emit), ("table", table::emit), ("tree", tree::emit)];
+pub(crate) const EMITTERS: &[Emitter] = &[
+    ("cost", cost::emit),
+    ("dot", dot::emit),
+    ("mermaid", mermaid::emit),
+    ("people", people::emit),
+    ("table", table::emit),
+    ("touch", touch::emit),
+    ("tree", tree::emit),
+];
 
 /// Prints a view, if there is one of this name.
 pub(crate) fn view(name: &str, plan: &Plan) {

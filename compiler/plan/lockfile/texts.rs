@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::spelling::LINE_MAX;
-use crate::id::groups_of;
+use crate::id::thing_of;
 use crate::{Plan, Work};
 
 /// The texts of a plan that several of its nodes have, with their names.
@@ -33,7 +33,7 @@ impl<'p> Texts<'p> {
         shared.sort_unstable();
         let mut given = Names::default();
         let names = shared.iter().map(|(first, text)| {
-            let name = given.give(&without_instances(&plan.nodes[*first].name));
+            let name = given.give(&thing_of(&plan.nodes[*first].name));
             (*text, name)
         });
         let mut named: Vec<(&str, String)> = names.collect();
@@ -72,19 +72,6 @@ pub(super) fn text(work: &Work) -> Option<&str> {
 /// Tells whether a text is worth a name: a short line says more than one.
 fn is_long(text: &str) -> bool {
     text.contains('\n') || text.chars().nth(LINE_MAX).is_some()
-}
-
-/// Returns the name of a node without what it and its groups were made for.
-fn without_instances(name: &str) -> String {
-    let ends = groups_of(name).map(str::len).chain([name.len()]);
-    let mut begin = 0;
-    let mut parts = Vec::new();
-    for end in ends {
-        let part = &name[begin..end];
-        parts.push(part.split_once('[').map_or(part, |(before, _)| before));
-        begin = end + 1;
-    }
-    parts.join("/")
 }
 
 /// Names that are given once each.
