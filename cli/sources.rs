@@ -94,6 +94,15 @@ impl Sources for Project {
         read(&self.place(path)?)
     }
 
+    fn script(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let place = self.root.join(path);
+        let Ok(found) = place.canonicalize() else { return Ok(None) };
+        if found != place {
+            return Err("that is a link, or lies behind one".to_owned());
+        }
+        if found.is_file() { read(&found).map(Some) } else { Ok(None) }
+    }
+
     fn folders(&self, path: &str) -> Result<Vec<String>, String> {
         let no_folder = |reason: String| match reason.as_str() {
             "no such file" => "no such folder".to_owned(),

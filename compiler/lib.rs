@@ -41,6 +41,7 @@ mod proven;
 mod refs;
 mod resolve;
 mod scope;
+mod scripts;
 mod sources;
 mod spec;
 mod spelling;

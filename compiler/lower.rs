@@ -83,6 +83,8 @@ pub(crate) fn lower(graph: TaskGraph<'_>, origin: Origin) -> Plan {
             .map(environment)
             .collect(),
         gates: gates.list,
+        // Bound to what they hold once the nodes are there.
+        scripts: Vec::new(),
         constitution: spec.constitution,
         protected: None,
         nodes,

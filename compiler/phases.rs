@@ -27,7 +27,7 @@ use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
     EDITION, Request, Sources, bindings, check, expand, governance, lower, modules, paths, project,
-    protected, proven, resolve, verify,
+    protected, proven, resolve, scripts, verify,
 };
 
 /// What a compile is for.
@@ -63,6 +63,7 @@ pub(crate) fn run(
     let origin = origin(&graph.spec, map, digests, &request.spec);
     let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
     let (heads, deploys) = (graph.heads(), graph.deploys());
+    let places = scripts::Places::of(&graph.spec);
     let mut plan = lower::lower(graph, origin);
     let modules = loaded.iter().filter_map(|file| file.place.file());
     plan.protected = protected::of(&plan, &request.spec, modules);
@@ -73,6 +74,7 @@ pub(crate) fn run(
             return None;
         }
     };
+    scripts::bind(&mut plan, &places, sources, out);
     proven::check(&plan, &heads, &origins, out);
     (!out.has_errors()).then_some(plan)
 }

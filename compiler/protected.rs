@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use eufm_plan::protected::{CI, TESTS, named};
+use eufm_plan::protected::{CI, TESTS};
+use eufm_plan::scripts::paths as named_paths;
 use eufm_plan::{Params, Plan, Protected, Writes};
 
 use crate::globs::escaped;
@@ -46,5 +47,5 @@ pub(crate) fn of<'a>(
 /// Returns what the command of a gate or a rule names.
 fn named_by(params: &Params) -> BTreeSet<String> {
     let folder = params.text("cwd").unwrap_or_default();
-    named(folder, params.list("run").unwrap_or_default())
+    named_paths(folder, params.list("run").unwrap_or_default())
 }

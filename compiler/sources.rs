@@ -15,6 +15,16 @@ pub trait Sources: Sync {
     /// Returns the reason in words, without the path: `no such file`.
     fn load(&self, path: &str) -> Result<Vec<u8>, String>;
 
+    /// Returns the bytes of a file that a check may run; `None` where no file has
+    /// this name: nothing has, or a folder.
+    ///
+    /// # Errors
+    /// Returns the reason in words, without the path: for a link, since a commit
+    /// holds the link and not what it leads to, and where the file cannot be read.
+    fn script(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.load(path).ok())
+    }
+
     /// Returns the names of the folders in a folder, hidden ones left out, in any
     /// order; the empty path is the root.
     ///

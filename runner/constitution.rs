@@ -19,7 +19,7 @@ pub(crate) fn check(vault: &Vault, base: &CommitId, plan: &Plan) -> Result<(), R
     let Some(constitution) = &plan.constitution else { return Ok(()) };
     let found = vault.file(base, &constitution.path, BYTES_MAX);
     let what = match found.map_err(|error| RunError::Usage(error.to_string()))? {
-        Content::File(bytes) => match digest(&bytes) {
+        Content::File(bytes) => match Digest::of_file(&bytes) {
             digest if digest == constitution.digest => return Ok(()),
             digest => format!("has the digest {digest} there, and {}", constitution.digest),
         },
@@ -34,32 +34,4 @@ pub(crate) fn check(vault: &Vault, base: &CommitId, plan: &Plan) -> Result<(), R
         constitution.path,
         base.short()
     )))
-}
-
-/// Digests a text as the compiler does: without a byte order mark, and with `\n`
-/// as line ends.
-fn digest(bytes: &[u8]) -> Digest {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            let plain = text.strip_prefix('\u{feff}').unwrap_or(text);
-            Digest::of(plain.replace("\r\n", "\n").as_bytes())
-        }
-        // The compiler takes no such text.
-        Err(_) => Digest::of(bytes),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_and_a_byte_order_mark_count_for_nothing() {
-        let plain = Digest::of(b"# Rules\n\nNo.\n");
-        assert_eq!(digest(b"# Rules\n\nNo.\n"), plain);
-        assert_eq!(digest("\u{feff}# Rules\r\n\r\nNo.\r\n".as_bytes()), plain);
-        for other in [&b"# Rules\n\nNo"[..], b"# Rules\r\rNo.\n", b"", b"\xff"] {
-            assert_ne!(digest(other), plain);
-        }
-    }
 }

@@ -71,6 +71,7 @@ mod scheduler;
 mod scheduler_test;
 #[cfg(test)]
 mod scheduler_world;
+mod scripts;
 mod seal;
 pub mod secrets;
 mod settled;

@@ -107,6 +107,8 @@ pub fn rehearse(
     let vault = Vault::open(&git, repository, &store.vault()).map_err(|error| usage(&error))?;
     vault.take_over().map_err(|error| RunError::State(error.to_string()))?;
     let base = vault.resolve(&locked.plan.base).map_err(|error| usage(&error))?;
+    crate::constitution::check(&vault, &base, &locked.plan)?;
+    crate::scripts::check(&vault, &base, &locked.plan)?;
     let dir = store.rehearsal()?;
     std::fs::create_dir_all(dir.work()).map_err(|error| RunError::State(error.to_string()))?;
     let site = Site {

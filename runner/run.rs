@@ -356,6 +356,7 @@ fn check_repository(
     host: &Host,
 ) -> Result<(), RunError> {
     crate::constitution::check(vault, &found.base, &order.locked.plan)?;
+    crate::scripts::check(vault, &found.base, &order.locked.plan)?;
     check_writes(vault, found, &order.locked.plan)?;
     check_folders(order, host)?;
     check_checkout(order)

@@ -68,6 +68,7 @@ pub(crate) fn plan_of(sketches: &[Sketch], parallel: u32) -> Plan {
         omitted: Vec::new(),
         prices: Vec::new(),
         exchange: Vec::new(),
+        scripts: Vec::new(),
         origin: Origin {
             spec: "world.eufm".to_owned(),
             root: ".".to_owned(),

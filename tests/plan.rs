@@ -134,6 +134,77 @@ fn a_run_that_was_begun_needs_no_spec_to_go_on() {
     project.nothing_is_left();
 }
 
+/// A project whose gate runs `checks/look.sh` in its folder.
+fn checked() -> Project {
+    let spec = SPEC.replace("[\"true\"]", "[\"sh\", \"./look.sh\"], cwd = \"checks\"");
+    let project = Project::new(&[("checks/look.sh", "grep -q same ../one.txt\n")]);
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project
+}
+
+#[test]
+fn a_gate_script_that_was_not_reviewed_is_refused() {
+    let project = checked();
+    let bound = Digest::of(b"grep -q same ../one.txt\n").to_string();
+    assert!(project.read("plan.lock").contains(&format!("\"checks/look.sh\" = \"{bound}\"")));
+    project.eufm().args(["show", "plan.lock", "one"]).run().expect(0).shows(&[&bound]);
+    // The spec and its folder say what the plan says; the base commit does not.
+    project.write("checks/look.sh", "true\n");
+    project.commit("weaker");
+    project.write("checks/look.sh", "grep -q same ../one.txt\r\n");
+    let other = Digest::of(b"true\n").to_string();
+    project.exec().run().expect(4).says(&[
+        "checks/look.sh, which gate checked runs, has the digest",
+        &other,
+        &bound,
+        "help: commit them, or take the changes back",
+    ]);
+    let doctor = project.eufm().args(["doctor", "--plan", "plan.lock", "--state"]);
+    doctor.arg(project.state()).run().expect(4).says(&["checks/look.sh", &other]);
+    nothing_was_begun(&project);
+    std::fs::remove_file(project.repo().join("checks/look.sh")).expect("removed");
+    project.commit("gone");
+    project.write("checks/look.sh", "grep -q same ../one.txt\n");
+    project.exec().run().expect(4).says(&["checks/look.sh", "is not there"]);
+    nothing_was_begun(&project);
+    // Line ends count for nothing; a run that was begun goes on whatever comes then.
+    project.write("checks/look.sh", "grep -q same ../one.txt\n");
+    project.commit("as reviewed");
+    let run = project.exec().start();
+    project.wait_for_file("pipe");
+    run.kill();
+    project.nothing_runs();
+    project.write("checks/look.sh", "true\n");
+    project.commit("weaker");
+    let run = project.exec().start();
+    project.send("pipe", "same");
+    run.wait().expect(0);
+}
+
+#[test]
+fn a_script_that_no_plan_knows_or_that_is_a_link_is_refused() {
+    let project = checked();
+    let text = project.read("plan.lock");
+    let (before, after) = text.split_once("\n[scripts]\n").expect("it has scripts");
+    let after = after.split_once('\n').expect("one line").1;
+    let body = format!("{before}{after}");
+    let (body, _) = body.split_once("[digest]\n").expect("the digest stands last");
+    let digest = Digest::of(body.as_bytes());
+    project.write("plan.lock", format!("{body}[digest]\nplan = \"{digest}\"\n"));
+    std::fs::remove_file(project.repo().join("spec.eufm")).expect("removed");
+    project.exec().run().expect(4).says(&["checks/look.sh", "is not in the plan"]);
+    nothing_was_begun(&project);
+
+    let project = checked();
+    std::fs::rename(project.repo().join("checks/look.sh"), project.repo().join("look.sh"))
+        .expect("moved");
+    std::os::unix::fs::symlink("../look.sh", project.repo().join("checks/look.sh"))
+        .expect("a link can be made");
+    let words = ["E0003", "gate checked runs `checks/look.sh`, but that is a link"];
+    project.compile().expect(3).says(&words);
+}
+
 #[test]
 fn a_plan_with_conflict_markers_or_cut_off_is_refused() {
     let project = Project::of_spec(SPEC);

@@ -192,6 +192,20 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// Hashes what a file holds. A byte order mark counts for nothing in a text, and
+    /// `\r\n` as `\n`: a checkout may have other line ends than the commit. What is
+    /// not UTF-8 counts byte for byte.
+    #[must_use]
+    pub fn of_file(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                let plain = text.strip_prefix('\u{feff}').unwrap_or(text);
+                Self::of(plain.replace("\r\n", "\n").as_bytes())
+            }
+            Err(_) => Self::of(bytes),
+        }
+    }
+
     /// Parses the printed form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

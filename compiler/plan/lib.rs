@@ -13,10 +13,12 @@ pub mod proof;
 pub mod protected;
 pub mod review;
 pub mod schema;
+pub mod scripts;
 pub mod units;
 
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 pub use protected::Protected;
+pub use scripts::Script;
 use serde::{Deserialize, Serialize};
 use units::{Bytes, Millis, Money, Price, Rate, Tokens};
 
@@ -47,6 +49,9 @@ pub struct Plan {
     pub protected: Option<Protected>,
     /// The files that are made again after each merge, sorted by path.
     pub generated: Vec<Generated>,
+    /// The files that gates, rules, deploys and what makes generated files run, sorted
+    /// by path; exec compares them with the base commit's.
+    pub scripts: Vec<Script>,
     /// The nodes: each stands behind everything it needs, else in the order of the spec.
     pub nodes: Vec<Node>,
     /// The paths of the nodes that `when` took out, in the order of the spec.

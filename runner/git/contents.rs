@@ -9,8 +9,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use eufm_plan::Digest;
+
 use super::error::Error;
 use super::id::CommitId;
+use super::inspect::{header, take};
 use super::listing::Entry;
 use super::part::Scratch;
 use super::refs::{Ref, lookup};
@@ -32,7 +35,63 @@ pub(crate) enum Content {
     Other(&'static str),
 }
 
+/// What a commit holds at a path, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// A plain file, with [`Digest::of_file`].
+    File(Digest),
+    /// A plain file with more bytes than are read, with their number.
+    Large(u64),
+    /// Something else that is no folder, in a word.
+    Other(&'static str),
+}
+
 impl Vault {
+    /// Tells what a commit holds at those of its paths that are asked for; of a
+    /// file at most so many bytes are read.
+    ///
+    /// # Errors
+    /// Fails when git cannot read the commit, or a file is lost.
+    pub(crate) fn held(
+        &self,
+        commit: &CommitId,
+        is_asked: impl Fn(&str) -> bool,
+        bytes_max: u64,
+    ) -> Result<BTreeMap<String, Held>, Error> {
+        let (mut held, mut files) = (BTreeMap::new(), Vec::new());
+        for entry in self.list(commit)? {
+            match String::from_utf8(entry.path.clone()) {
+                Ok(path) if !is_asked(&path) => {}
+                Ok(path) if entry.is_symlink() => drop(held.insert(path, Held::Other("a link"))),
+                Ok(path) if entry.is_submodule() => {
+                    held.insert(path, Held::Other("a submodule"));
+                }
+                Ok(path) => files.push((path, entry.object)),
+                // Nobody can ask for it.
+                Err(_) => {}
+            }
+        }
+        if files.is_empty() {
+            return Ok(held);
+        }
+        let objects: String = files.iter().map(|(_, object)| format!("{object}\n")).collect();
+        let read = self.git_at_vault("cat-file").arg("--batch").stdin(objects.into_bytes());
+        read.stream(|output| {
+            for (path, object) in files {
+                let size = header(output, &object)?;
+                let mut bytes = Vec::new();
+                take(output, size, bytes_max, &mut bytes)?;
+                let file = match size > bytes_max {
+                    true => Held::Large(size),
+                    false => Held::File(Digest::of_file(&bytes)),
+                };
+                held.insert(path, file);
+            }
+            Ok(())
+        })?;
+        Ok(held)
+    }
+
     /// Reads a file of a commit, if it has at most so many bytes.
     ///
     /// # Errors

@@ -166,7 +166,7 @@ fn numbers(record: &[u8]) -> Option<(&[u8], Count)> {
 }
 
 /// Reads `object type size`, and returns the size.
-fn header(output: &mut dyn BufRead, object: &str) -> Result<u64, Error> {
+pub(super) fn header(output: &mut dyn BufRead, object: &str) -> Result<u64, Error> {
     let mut line = Vec::new();
     // No answer is longer; more would be no answer.
     output.take(200).read_until(b'\n', &mut line).map_err(unread)?;
@@ -178,7 +178,12 @@ fn header(output: &mut dyn BufRead, object: &str) -> Result<u64, Error> {
 }
 
 /// Reads a content and the line end behind it, and keeps its beginning.
-fn take(output: &mut dyn BufRead, size: u64, most: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn take(
+    output: &mut dyn BufRead,
+    size: u64,
+    most: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Error> {
     let kept = size.min(most);
     let mut content = output.take(size + 1);
     (&mut content).take(kept).read_to_end(bytes).map_err(unread)?;

@@ -37,7 +37,7 @@ mod fixture;
 mod planted;
 
 pub(crate) use command::Git;
-pub(crate) use contents::Content;
+pub(crate) use contents::{Content, Held};
 pub(crate) use error::Error;
 pub(crate) use harvest::{CodeImplementation, HarvestError};
 pub(crate) use id::{CommitId, TreeId};

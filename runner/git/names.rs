@@ -3,6 +3,8 @@
 //!
 //! Unaware of `writes`, which decides where.
 
+pub(super) use eufm_plan::scripts::is_git_like;
+
 pub(super) use crate::printable::path as display;
 
 /// Says why a path's bytes are no good name, or returns it as text.
@@ -31,22 +33,6 @@ pub(super) enum BadName {
 /// The characters that make a name look like another one (CVE-2021-42574).
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Tells whether a system somewhere opens `.git` under this name: other case,
-/// characters that HFS+ passes over, endings and streams that NTFS drops, and
-/// its short name.
-pub(super) fn is_git_like(component: &str) -> bool {
-    component.split('\\').any(|name| {
-        let name: String = name.chars().filter(|c| !is_passed_over(*c)).collect();
-        let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
-        name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case("git~1")
-    })
-}
-
-/// The characters that HFS+ leaves out when it compares names.
-fn is_passed_over(c: char) -> bool {
-    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Tells whether files of this name steer git itself: filters, submodules,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eufm_plan::Digest;
-use eufm_plan::protected::named;
+use eufm_plan::scripts::paths;
 
 use super::error::Error;
 use super::id::CommitId;
@@ -20,7 +20,7 @@ use super::worktree::Worktree;
 impl Worktree {
     /// Puts back, of these candidates, the files and folders that `from` has,
     /// and returns them in git's form, sorted, each once. A candidate may be
-    /// anything that [`named`] reads, such as `--flag=x`. It is relative to
+    /// anything that [`paths`] reads, such as `--flag=x`. It is relative to
     /// `folder`, itself relative to the root. Further files in a folder stay.
     ///
     /// Links that stand in the way are replaced, never followed.
@@ -33,7 +33,7 @@ impl Worktree {
         folder: &str,
         candidates: &[S],
     ) -> Result<Vec<String>, Error> {
-        let paths = named(folder, candidates);
+        let paths = paths(folder, candidates);
         let entries = self.vault().entries_at(from, &paths)?;
         let has = |path: &String| {
             let from = entries.partition_point(|entry| *entry.path < *path.as_bytes());
@@ -71,7 +71,7 @@ impl Vault {
         folder: &str,
         candidates: &[S],
     ) -> Result<Digest, Error> {
-        Ok(digest(&self.entries_at(from, &named(folder, candidates))?))
+        Ok(digest(&self.entries_at(from, &paths(folder, candidates))?))
     }
 
     /// Lists the files of a commit at these paths and below them.

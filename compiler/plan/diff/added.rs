@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 
 use super::change::{At, Change, Looser, Part, joined};
-use crate::globs::Globs;
 use super::nodes;
 use super::pairs::Pairs;
 use super::work;
+use crate::globs::Globs;
 use crate::{Node, Overlap, Work, Writes};
 
 /// How many old nodes are asked whether a new one's glob lies within theirs.

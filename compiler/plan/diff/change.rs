@@ -31,6 +31,8 @@ pub enum Part {
     Protected,
     /// A file that is made again after each merge.
     Generated,
+    /// A file that a check or a deploy runs.
+    Script,
     /// A node.
     Node,
     /// What a model costs.
@@ -61,6 +63,7 @@ impl Part {
             Self::Rule => "rule",
             Self::Protected => "protected",
             Self::Generated => "generated",
+            Self::Script => "script",
             Self::Node => "node",
             Self::Prices => "prices",
             Self::Exchange => "exchange",
@@ -124,6 +127,8 @@ looser! {
     Threshold "threshold lowered"
     /// A gate checks something else; whether it checks less no machine can judge.
     Check "other check"
+    /// A file that a check or a deploy runs holds something else, or is not held any more.
+    Script "script changed"
     /// The document of rules is another one, or none.
     Constitution "other rules"
     /// A rule is gone.

@@ -108,6 +108,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
         constitution: _,
         protected: _,
         generated: _,
+        scripts: _,
         nodes: _,
         omitted: _,
         prices: _,
@@ -123,6 +124,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     parts::constitution(pairs, out);
     parts::protected(pairs, out);
     parts::generated(pairs, out);
+    parts::scripts(before, after, out);
     compare_nodes(pairs, out);
     guards::compare(pairs, out);
     unseen::compare(pairs, out);

@@ -4,10 +4,10 @@
 
 use super::caps;
 use super::change::{At, Change, Looser, Part, joined};
-use crate::globs::Globs;
 use super::pairs::Pairs;
 use super::text::Texts;
 use super::work;
+use crate::globs::Globs;
 use crate::lockfile::spell_input;
 use crate::{Accept, Input, InputPart, Node, NodeIndex, OnFail, Overlap, Writes};
 

@@ -11,7 +11,7 @@ use super::likes::Likes;
 use super::nodes::Lists;
 use super::pairs::{Pairs, rules_of};
 use crate::units::{Percent, parse_count};
-use crate::{Environment, Generated, ParamValue, Params, Plan, Protected, Rule};
+use crate::{Digest, Environment, Generated, ParamValue, Params, Plan, Protected, Rule, scripts};
 
 /// Compares the environments of two plans.
 pub(super) fn environments(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
@@ -204,6 +204,34 @@ fn file(pairs: &Pairs<'_>, (before, after): (&Generated, &Generated), at: &mut A
         at,
     );
     at.list("network", (network, &after.network), |_| None, |_| Some(Looser::Network));
+}
+
+/// Compares the files that checks and deploys run. One that is new is run by
+/// something that changed too; one that is held no more, though it may be run, is
+/// whatever the base commit has.
+pub(super) fn scripts(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
+    if before.scripts == after.scripts {
+        return;
+    }
+    let digests = |plan: &Plan| -> BTreeMap<String, Digest> {
+        plan.scripts.iter().map(|it| (it.path.clone(), it.digest)).collect()
+    };
+    let (old, new) = (digests(before), digests(after));
+    let named = scripts::named(after);
+    for (path, digest) in &old {
+        let now = new.get(path);
+        let looser = named.contains_key(path).then_some(Looser::Script);
+        let mut at = At { out, part: Part::Script, name: path };
+        let show = |digest: &Option<&Digest>| digest.map(ToString::to_string);
+        at.value("digest", (&Some(digest), &now), show, |_, _| looser);
+    }
+    for (path, digest) in new.iter().filter(|(path, _)| !old.contains_key(*path)) {
+        At { out, part: Part::Script, name: path }.note(
+            "digest",
+            (None, Some(digest.to_string())),
+            None,
+        );
+    }
 }
 
 fn gone(part: Part, name: &str, looser: Option<Looser>, out: &mut Vec<Change>) {

@@ -159,6 +159,7 @@ const LOOSENED: &[(&str, Looser, Alter)] = &[
         it.nodes[SHIP].needs = vec![NodeIndex::new(RELEASE)];
     }),
     ("a level lower", Looser::Level, |it| rules(it)[1].level = Level::Should),
+    ("a script that is bound no more", Looser::Script, |it| it.scripts.clear()),
     ("a generated file more", Looser::Writes, |it| {
         let path = "src/main.rs".to_owned();
         it.generated.push(crate::Generated { path, ..it.generated[0].clone() });
@@ -320,6 +321,9 @@ const UNJUDGED: &[(&str, Looser, Alter)] = &[
     ("a rate that is read the other way round", Looser::Price, |it| {
         let (from, to) = (money("1 EUR"), money("100 USD"));
         it.exchange.insert(0, crate::Exchange { from, to, ..it.exchange[0].clone() });
+    }),
+    ("a script with other words", Looser::Script, |it| {
+        it.scripts[0].digest = Digest::of(b"true\n");
     }),
     ("another program that makes a file", Looser::Program, |it| {
         it.generated[0].run.push("-v".to_owned());

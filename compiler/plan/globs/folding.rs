@@ -65,9 +65,15 @@ mod tests {
 
     #[test]
     fn letters_of_one_case_are_one_and_others_are_not() {
-        for (one, other) in
-            [('a', 'A'), ('é', 'É'), ('σ', 'ς'), ('k', '\u{212A}'), ('s', 'ſ'), ('ß', 'ẞ'), ('ж', 'Ж')]
-        {
+        for (one, other) in [
+            ('a', 'A'),
+            ('é', 'É'),
+            ('σ', 'ς'),
+            ('k', '\u{212A}'),
+            ('s', 'ſ'),
+            ('ß', 'ẞ'),
+            ('ж', 'Ж'),
+        ] {
             assert_eq!(fold(one), fold(other), "{one} {other}");
             assert_eq!(fold(fold(other)), fold(other));
         }

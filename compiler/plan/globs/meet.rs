@@ -392,7 +392,10 @@ mod tests {
         assert_eq!(met("Cargo.lock", "**", &lock), None);
         assert_eq!(met("a/*", "[a]/b", &lock), None, "not by another spelling either");
         assert_eq!(met("Cargo.*", "*.toml", &lock).map(|it| it.0), Some("Cargo.toml".to_owned()));
-        assert_eq!(met("cargo.lock", "*.lock", &lock).map(|it| it.1), Some("cargo.lock".to_owned()));
+        assert_eq!(
+            met("cargo.lock", "*.lock", &lock).map(|it| it.1),
+            Some("cargo.lock".to_owned())
+        );
     }
 
     fn matcher(glob: &str) -> globset::GlobMatcher {

@@ -8,7 +8,7 @@ use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
     NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
-    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Work, Writes,
 };
 
 fn text(key: &str, value: &str) -> (String, ParamValue) {
@@ -87,6 +87,7 @@ pub(crate) fn hello() -> Plan {
         constitution: None,
         protected: None,
         generated: Vec::new(),
+        scripts: Vec::new(),
         nodes: vec![
             Node {
                 writes: Writes::Globs(strings(&["hello/**", "tests/test_greet.py"])),
@@ -159,9 +160,13 @@ pub(crate) fn everything() -> Plan {
         }),
         generated: vec![Generated {
             path: "Cargo.lock".to_owned(),
-            run: strings(&["cargo", "generate-lockfile"]),
+            run: strings(&["sh", "tools/lock.sh"]),
             env: vec![EnvironmentIndex::new(0)],
             network: strings(&["registry.example"]),
+        }],
+        scripts: vec![Script {
+            path: "tools/lock.sh".to_owned(),
+            digest: Digest::of_file(b"cargo generate-lockfile\n"),
         }],
         nodes: [agents(), commands(), ending()].concat(),
         omitted: strings(&["story[\"old\"]/plan", "story[\"old\"]/implement"]),

@@ -16,7 +16,8 @@ use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
     NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
-    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Source, Work, Writes, verify_name,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Work, Writes, scripts,
+    verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -393,7 +394,8 @@ impl Builder<'_> {
             env: self.some_of(counts[0], EnvironmentIndex::new),
             network: self.texts(0),
         };
-        Plan {
+        let mut plan = Plan {
+            scripts: Vec::new(),
             generated: paths.into_iter().map(generated).collect(),
             pipeline: "p".to_owned(),
             goal: self.maybe(Self::text),
@@ -413,6 +415,14 @@ impl Builder<'_> {
             prices: self.names().into_iter().map(|model| self.model(model)).collect(),
             exchange: self.exchange(),
             origin: self.origin(),
+        };
+        let named: Vec<String> = scripts::named(&plan).into_keys().collect();
+        for path in named {
+            if self.below(3) == 1 {
+                let digest = Digest::of(self.text().as_bytes());
+                plan.scripts.push(Script { path, digest });
+            }
         }
+        plan
     }
 }

@@ -164,7 +164,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
         names::meaning(names::table("node", &nodes[node.get()].name), cause)
     })?;
     let protected = tables::protected(raw.protected, &nodes)?;
-    Ok(Plan {
+    let plan = Plan {
         pipeline: raw.pipeline,
         goal: raw.goal,
         source: raw.source,
@@ -177,12 +177,15 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
         constitution,
         protected,
         generated,
+        scripts: tables::scripts(raw.scripts)?,
         nodes,
         omitted,
         prices: tables::prices(raw.prices)?,
         exchange: tables::exchange(raw.exchange)?,
         origin: tables::origin(raw.compiler, raw.params, raw.sources)?,
-    })
+    };
+    tables::check_scripts(&plan)?;
+    Ok(plan)
 }
 
 fn out_of_order() -> LockError {

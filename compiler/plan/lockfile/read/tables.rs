@@ -17,7 +17,8 @@ use crate::lockfile::items::{is_date, is_inside, is_window, read_rate};
 use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Agent, Constitution, Digest, Environment, Exchange, Generated, Level, LongPrompt, ModelPrice,
-    Node, Origin, ParamValue, Params, Protected, QualityGate, Rule, RunBudget, Source, Writes,
+    Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget, Script,
+    Source, Writes, scripts,
 };
 
 /// Checks what stands before the first table.
@@ -234,6 +235,26 @@ pub(super) fn generated(
         Ok(Generated { path, run: raw.run, env, network: raw.network })
     };
     raw.0.into_iter().map(generated).collect()
+}
+
+pub(super) fn scripts(raw: Ordered<Digest>) -> Result<Vec<Script>, LockError> {
+    check_sorted("scripts", &raw)?;
+    Ok(raw.0.into_iter().map(|(path, digest)| Script { path, digest }).collect())
+}
+
+/// What nothing runs would be compared for nothing.
+pub(super) fn check_scripts(plan: &Plan) -> Result<(), LockError> {
+    if plan.scripts.is_empty() {
+        return Ok(());
+    }
+    let named = scripts::named(plan);
+    match plan.scripts.iter().find(|script| !named.contains_key(&script.path)) {
+        None => Ok(()),
+        Some(Script { path, .. }) => {
+            let cause = format!("no gate, rule or deploy runs `{}`", path.escape_debug());
+            Err(meaning("scripts", cause))
+        }
+    }
 }
 
 pub(super) fn omitted(raw: Option<RawOmitted>, nodes: &[Node]) -> Result<Vec<String>, LockError> {

@@ -233,7 +233,12 @@ fn what_the_opening_and_the_tables_cannot_say_is_refused() {
         ("line = 12", "line = \"12\"", "the number `line`, from 1, is not where"),
         ("[generated.\"Cargo.lock\"]", "[generated.\"/Cargo.lock\"]", "not a path below the root"),
         ("env = [\"rust\"]\nrun", "env = [\"r\"]\nrun", "its `env` names `r`, but no environment"),
-        ("run = [\"cargo\", \"generate-lockfile\"]", "run = []", "no `run` of at least one word"),
+        ("run = [\"sh\", \"tools/lock.sh\"]", "run = []", "no `run` of at least one word"),
+        (
+            "\"tools/lock.sh\" =",
+            "\"tools/lick.sh\" =",
+            "no gate, rule or deploy runs `tools/lick.sh`",
+        ),
         (
             "\"story[\\\"old\\\"]/plan\"",
             "\"schema\"",

@@ -28,6 +28,7 @@ pub(super) struct RawPlan {
     pub(super) rule: Ordered<Ordered<RawParam>>,
     pub(super) protected: Option<RawProtected>,
     pub(super) generated: Ordered<RawGenerated>,
+    pub(super) scripts: Ordered<Digest>,
     pub(super) node: Ordered<Box<RawNode>>,
     pub(super) omitted: Option<RawOmitted>,
     pub(super) prices: Ordered<RawPrice>,
@@ -82,6 +83,7 @@ pub(super) struct RawPart {
     protected: Option<RawProtected>,
     #[serde(default)]
     generated: Ordered<RawGenerated>,
+    scripts: Option<Ordered<Digest>>,
     #[serde(default)]
     text: Ordered<RawText>,
     #[serde(default)]
@@ -116,6 +118,7 @@ impl RawPart {
         self.rule.0.extend(part.rule.0);
         put("protected", &mut self.protected, part.protected)?;
         self.generated.0.extend(part.generated.0);
+        put("scripts", &mut self.scripts, part.scripts)?;
         self.text.0.extend(part.text.0);
         self.node.0.extend(part.node.0);
         put("omitted", &mut self.omitted, part.omitted)?;
@@ -179,6 +182,7 @@ impl RawPart {
             rule: self.rule,
             protected: self.protected,
             generated: self.generated,
+            scripts: self.scripts.unwrap_or_default(),
             node: self.node,
             omitted: self.omitted,
             prices: self.prices,

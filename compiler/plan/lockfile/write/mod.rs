@@ -110,6 +110,7 @@ fn before_nodes(plan: &Plan, texts: &Texts<'_>) -> String {
     plan.constitution.iter().for_each(|constitution| lock.constitution(constitution));
     plan.protected.iter().for_each(|protected| lock.protected(protected));
     plan.generated.iter().for_each(|file| lock.generated(plan, file));
+    lock.scripts(&plan.scripts);
     texts.in_order().into_iter().for_each(|(name, text)| lock.shared_text(name, text));
     lock.out
 }
@@ -299,7 +300,7 @@ mod tests {
                 table = head.split(['.', ']']).next().unwrap_or_default();
                 assert!(page.contains(&format!("`[{table}")), "the table [{table}]");
             } else if let Some((key, _)) = line.split_once(" = ")
-                && !matches!(table, "agent" | "gate" | "rule" | "params" | "sources")
+                && !matches!(table, "agent" | "gate" | "rule" | "scripts" | "params" | "sources")
             {
                 assert!(page.contains(&format!("`{key}`")), "{key} of [{table}]");
             }

@@ -10,7 +10,7 @@ use super::{INTO_STRING, Writer};
 use crate::lockfile::items::spell_rate;
 use crate::{
     Agent, Constitution, Environment, Exchange, Generated, ModelPrice, ParamValue, Params, Plan,
-    Protected, QualityGate, RunBudget,
+    Protected, QualityGate, RunBudget, Script,
 };
 
 impl Writer {
@@ -92,6 +92,13 @@ impl Writer {
     pub(super) fn shared_text(&mut self, name: &str, text: &str) {
         self.table("text", name);
         self.text("text", text);
+    }
+
+    pub(super) fn scripts(&mut self, scripts: &[Script]) {
+        if !scripts.is_empty() {
+            self.line(format_args!("\n[scripts]"));
+            scripts.iter().for_each(|it| self.string(&it.path, &it.digest.to_string()));
+        }
     }
 
     pub(super) fn price(&mut self, price: &ModelPrice) {

@@ -6,7 +6,7 @@
 use super::{Writer, before_nodes, behind_nodes};
 use crate::lockfile::texts::Texts;
 use crate::proof::proofs;
-use crate::{NodeIndex, Plan, Work, Writes};
+use crate::{NodeIndex, Plan, Work, Writes, scripts};
 
 /// Returns what stands before the nodes.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn node_table(plan: &Plan, node: NodeIndex) -> String {
 }
 
 /// Returns the tables of what a node names: its agent, its gates, its environments,
-/// and where it lists no `writes` what is protected.
+/// the files that it and its gates run, and where it lists no `writes` what is protected.
 ///
 /// # Panics
 /// Panics when the plan has no such node.
@@ -48,6 +48,9 @@ pub fn used_tables(plan: &Plan, node: NodeIndex) -> String {
     if node.writes == Writes::Unprotected {
         plan.protected.iter().for_each(|protected| lock.protected(protected));
     }
+    let run = scripts::named_by(plan, node);
+    let of_node = plan.scripts.iter().filter(|script| run.contains(&script.path));
+    lock.scripts(&of_node.cloned().collect::<Vec<_>>());
     lock.out
 }
 
