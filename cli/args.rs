@@ -4,6 +4,7 @@
 
 mod looks;
 mod people;
+mod trust;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use eufm_runner::protections::{self, PROTECTIONS, Protection};
 
 pub(crate) use looks::{CostArgs, DiffArgs, GraphArgs, ShowArgs, WhyArgs};
 pub(crate) use people::{ApproveArgs, QuestionArgs, RejectArgs};
+pub(crate) use trust::Trust;
 
 /// Compiles a specification of agent work into a plan that people review, and
 /// runs it unattended within budgets and gates that hold.
@@ -176,6 +178,9 @@ pub(crate) struct ExecArgs {
     /// Keep the state of runs in this folder instead of $XDG_STATE_HOME/eufm/REPOSITORY
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Begin a run though the spec is not there: the plan with this digest was reviewed
+    #[arg(long, value_name = "DIGEST", value_parser = Trust::parse)]
+    pub(crate) trust_lock: Option<Trust>,
     /// Answer the agents from this script instead of a model
     #[arg(long, value_name = "FILE")]
     pub(crate) cassette: Option<PathBuf>,

@@ -43,6 +43,10 @@ pub enum RunEvent {
         /// Whether it takes no results of earlier runs over.
         #[serde(default, skip_serializing_if = "is_false")]
         uncached: bool,
+        /// Whether a person vouched for the plan by its digest, since its spec was not
+        /// there.
+        #[serde(default, skip_serializing_if = "is_false")]
+        trusted: bool,
     },
     /// A runner took the run up again; attempts that ran are orphans.
     Resumed {

@@ -10,6 +10,7 @@ use crate::journal::{self, Journal, JournalError};
 use crate::meant::Meant;
 use crate::process::ProcessId;
 use crate::replay::{self, Replay};
+use crate::run::Order;
 use crate::scheduler::Scheduler;
 use crate::store::RunDir;
 
@@ -47,24 +48,24 @@ impl Replayed {
         state.opened.is_some() && state.finished.is_none() && !state.closed
     }
 
-    /// Returns the facts with which this runner begins; `uncached` says that it
-    /// is to take no results over.
+    /// Returns the facts with which this runner begins.
     ///
     /// # Errors
     /// Fails when the system does not say which process this is.
     pub(crate) fn first_facts(
         &self,
-        locked: &Locked,
+        order: &Order,
         found: &Meant,
-        uncached: bool,
     ) -> Result<Vec<RunEvent>, RunError> {
+        let uncached = !order.takes_results;
         if self.records == 0 {
             return Ok(vec![RunEvent::Opened {
                 run: found.run.clone(),
-                plan: locked.digest,
+                plan: order.locked.digest,
                 base: found.base.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uncached,
+                trusted: order.trusted,
             }]);
         }
         let runner = ProcessId::current().map_err(|error| RunError::Host(error.to_string()))?;

@@ -33,6 +33,9 @@ pub struct RunReport {
     pub plan: String,
     /// The commit it started from.
     pub base: String,
+    /// Whether a person vouched for the plan by its digest, in place of its spec.
+    #[serde(default)]
+    pub trusted: bool,
     /// How it ended; `None` when it was stopped and can go on.
     pub outcome: Option<Outcome>,
     /// Why it was stopped, if it was.
@@ -233,6 +236,7 @@ impl RunReport {
             run: opened.run.clone(),
             plan: opened.plan.to_string(),
             base: opened.base.to_string(),
+            trusted: opened.trusted,
             outcome: state.finished,
             stopped: context.stopped,
             closed: state.closed,

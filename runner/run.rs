@@ -70,6 +70,8 @@ pub struct Order {
     pub secrets: SecretSources,
     /// The protections that may be missing.
     pub allowed: Vec<&'static Protection>,
+    /// Whether a person vouched for the plan by its digest, in place of its spec.
+    pub trusted: bool,
 }
 
 /// How a run came to its end.
@@ -132,7 +134,7 @@ pub fn run(
     let (courier, inbox) = Courier::new();
     let signals = crate::signals::listen(courier.clone())
         .map_err(|error| RunError::Host(format!("signals cannot be heard: {error}")))?;
-    let mut first = replayed.first_facts(&order.locked, &found, !order.takes_results)?;
+    let mut first = replayed.first_facts(&order, &found)?;
     let locked = order.locked.clone();
     let admitted = admit(order.locked, host, store.root(), &order.allowed)?;
     let provider = provider(order.model, &locked.plan, &found.run, (&courier, reporter))?;

@@ -137,6 +137,8 @@ pub struct Opened {
     pub plan: eufm_plan::Digest,
     /// The commit it starts from.
     pub base: CommitId,
+    /// Whether a person vouched for the plan by its digest, in place of its spec.
+    pub trusted: bool,
 }
 
 /// A fact that does not fit the state: the journal is not of this run.
@@ -345,10 +347,11 @@ impl RunState {
 
     fn apply_run(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::Opened { run, plan, base, uncached, .. } => {
+            RunEvent::Opened { run, plan, base, uncached, trusted, version: _ } => {
                 self.uncached = *uncached;
                 self.head = Some(base.clone());
-                self.opened = Some(Opened { run: run.clone(), plan: *plan, base: base.clone() });
+                let (run, base) = (run.clone(), base.clone());
+                self.opened = Some(Opened { run, plan: *plan, base, trusted: *trusted });
             }
             RunEvent::Limited { facilities } => self.limits.clone_from(facilities),
             RunEvent::Closed => self.closed = true,

@@ -98,6 +98,7 @@ pub(crate) fn opened() -> RunEvent {
         base: commit(1),
         version: "0".to_owned(),
         uncached: false,
+        trusted: false,
     }
 }
 

@@ -62,11 +62,34 @@ fn a_plan_whose_derived_lines_are_forged_is_refused_without_its_spec() {
 }
 
 #[test]
-fn a_plan_needs_no_spec() {
-    let project = Project::of_spec(&SPEC.replace("mkfifo pipe; read line < pipe; rm pipe;", ""));
+fn a_plan_without_its_spec_needs_its_digest() {
+    let project = Project::of_spec(SPEC);
+    let other = format!("--trust-lock={}", Digest::of(b"other"));
+    // Beside its spec it needs none, and must be the one that is named all the same.
+    project.exec().arg(&other).run().expect(4).says(&["not the plan that --trust-lock names"]);
     std::fs::remove_file(project.repo().join("spec.eufm")).expect("removed");
-    project.exec().run().expect(0);
-    project.nothing_is_left();
+    let words = ["spec.eufm, which it was made from, does not lie beside it", "--trust-lock="];
+    project.exec().run().expect(4).says(&words);
+    let doctor = project.eufm().args(["doctor", "--plan", "plan.lock", "--state"]);
+    doctor.arg(project.state()).run().expect(0).says(&words);
+    project.exec().arg(&other).run().expect(4).says(&["its digest is sha256:"]);
+    project.exec().arg("--trust-lock=sha256:12ab").run().expect(2).says(&["at least 12"]);
+    nothing_was_begun(&project);
+    let text = project.read("plan.lock");
+    let (_, digest) = text.rsplit_once("plan = \"").expect("it ends with its digest");
+    let trust = format!("--trust-lock={}", &digest[..7 + 12]);
+    let run = project.exec().arg(&trust).start();
+    project.wait_for_file("pipe");
+    run.kill();
+    project.nothing_runs();
+    assert_eq!(project.journal()[0]["event"]["run"]["opened"]["trusted"], true);
+    // A run that was begun goes on without a further word.
+    let run = project.exec().start();
+    project.send("pipe", "resumed");
+    run.wait().expect(0).shows(&["trusted  by the digest of the plan"]);
+    let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("it is there");
+    assert!(report.contains("\"trusted\": true"), "{report}");
+    project.exec().arg("--new").run().expect(4).says(&["does not lie beside it"]);
 }
 
 #[test]
@@ -193,7 +216,8 @@ fn a_script_that_no_plan_knows_or_that_is_a_link_is_refused() {
     let digest = Digest::of(body.as_bytes());
     project.write("plan.lock", format!("{body}[digest]\nplan = \"{digest}\"\n"));
     std::fs::remove_file(project.repo().join("spec.eufm")).expect("removed");
-    project.exec().run().expect(4).says(&["checks/look.sh", "is not in the plan"]);
+    let exec = project.exec().arg(format!("--trust-lock={digest}"));
+    exec.run().expect(4).says(&["checks/look.sh", "is not in the plan"]);
     nothing_was_begun(&project);
 
     let project = checked();

@@ -40,6 +40,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitStatus, Failure> {
         // Without a sandbox there is nothing to rehearse in.
         Some(plan) if runs => {
             let (locked, _) = exec::read_plan(plan)?;
+            if let Some(reason) = exec::lacks_spec(plan, &locked.plan) {
+                render::note(&reason);
+            }
             let mut note = |text: &str| render::note(text);
             Some(rehearsal::rehearse(locked, &folder, &state, &host, &mut note)?)
         }

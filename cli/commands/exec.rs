@@ -11,7 +11,7 @@ use eufm_runner::gateway::recording::Matching;
 use eufm_runner::model::Model;
 use eufm_runner::{Order, RunError};
 
-use crate::args::{ExecArgs, Progress};
+use crate::args::{ExecArgs, Progress, Trust};
 use crate::commands::now;
 use crate::exit::{ExitStatus, Failure};
 use crate::sources::Project;
@@ -27,13 +27,17 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
     let repository = host::repository(args.repo.as_deref(), &args.plan)?;
     let state = host::state(args.state.as_deref(), &repository)?;
     let host = host::host(args.codex.as_deref())?;
+    let vouched = args.trust_lock.as_ref();
+    let vouched = vouched.map(|trust| vouched_for(&args.plan, &text, trust)).transpose()?;
     if !args.new
         && let Some(done) = eufm_runner::done_before(&text, &repository, &state, &host)?
     {
         render::summary(&done, source(args));
         return Ok(ExitStatus::DONE);
     }
-    let locked = locked(&args.plan, &text)?;
+    let locked = vouched.map_or_else(|| locked(&args.plan, &text), Ok)?;
+    let spec = args.plan.with_file_name(&locked.plan.origin.spec);
+    let trusted = args.trust_lock.is_some() && !spec.exists();
     let model = model(args)?;
     let source = source(args);
     let (plan, digest) = (Arc::clone(&locked.plan), locked.digest);
@@ -50,8 +54,12 @@ pub(crate) fn run(args: &ExecArgs) -> Result<ExitStatus, Failure> {
         takes_results: !args.no_cache,
         secrets: host::secrets(&args.secrets)?,
         allowed: args.allowed.clone(),
+        trusted,
     };
-    let reviewed = || still_current(&args.plan, (&plan, digest), &host.launcher);
+    let reviewed = || match trusted {
+        true => Ok(()),
+        false => still_current(&args.plan, (&plan, digest), &host.launcher),
+    };
     let mut reporter =
         render::reporter(args.progress == Progress::Bars, args.progress == Progress::Auto);
     if let Some(source) = source {
@@ -131,18 +139,49 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 /// From so many nodes on the memory that compiling takes is worth a process.
 const LARGE: usize = 500;
 
-/// Checks that the plan is what its spec gives, if the spec lies beside it. A
-/// plan of another compiler version is compared by its sources alone.
+/// Reads a plan for which a person vouched.
+///
+/// # Errors
+/// Fails when it is another one.
+fn vouched_for(path: &Path, text: &str, trust: &Trust) -> Result<Locked, Failure> {
+    let locked = locked(path, text)?;
+    if trust.is_of(&locked.digest) {
+        return Ok(locked);
+    }
+    let message = format!(
+        "{}: this is not the plan that --trust-lock names: its digest is {}\n  help: review this \
+         plan, or run the one that was reviewed",
+        path.display(),
+        locked.digest
+    );
+    Err(Failure::new(ExitStatus::STALE, message))
+}
+
+/// Says of a plan without its spec what a run of it needs; `None`: the spec is there.
+pub(crate) fn lacks_spec(path: &Path, plan: &Plan) -> Option<String> {
+    let spec = &plan.origin.spec;
+    (!path.with_file_name(spec).exists()).then(|| {
+        format!(
+            "{}: {spec}, which it was made from, does not lie beside it, so nothing says that it \
+             is what was reviewed\n  help: put the spec back, or give the digest of the plan that \
+             was reviewed, which stands in its last line: --trust-lock=sha256:…",
+            path.display()
+        )
+    })
+}
+
+/// Checks that the plan is what its spec gives, which lies beside it. A plan of
+/// another compiler version is compared by its sources alone.
 fn still_current(
     path: &Path,
     (plan, digest): (&Plan, Digest),
     program: &Path,
 ) -> Result<(), RunError> {
     let origin = &plan.origin;
-    let spec = path.with_file_name(&origin.spec);
-    if !spec.exists() {
-        return Ok(());
+    if let Some(reason) = lacks_spec(path, plan) {
+        return Err(RunError::Stale(reason));
     }
+    let spec = path.with_file_name(&origin.spec);
     let stale = |reason: &str| {
         Err(RunError::Stale(format!(
             "{} is not what {} gives now: {reason}\n  help: compile it again and review the \

@@ -26,6 +26,9 @@ fn text(done: &Done, source: Option<&str>) -> String {
     );
     lines.push(format!("  branch   {branch}"));
     lines.push(format!("  base     {}", short(&report.base)));
+    if report.trusted {
+        lines.push("  trusted  by the digest of the plan: its spec was not there".to_owned());
+    }
     lines.push(format!("  tokens   {}", tokens(report, source)));
     lines.extend(report.cost.iter().map(|cost| format!("  cost     at most {cost}")));
     lines.extend(report.pace.iter().map(|pace| format!("  rate     {}", rate(pace))));

@@ -101,7 +101,10 @@ fn guarded_sentence(guarded: &crate::protections::Guarded) -> String {
 fn run_sentence(event: &crate::event::RunEvent) -> Option<String> {
     use crate::event::RunEvent as E;
     match event {
-        E::Opened { run, base, .. } => Some(format!("run {run} on base {}", base.short())),
+        E::Opened { run, base, trusted, .. } => {
+            let trusted = if *trusted { "; its plan is trusted by its digest" } else { "" };
+            Some(format!("run {run} on base {}{trusted}", base.short()))
+        }
         E::Resumed { .. } => Some("taken up again where it stood".to_owned()),
         E::Closed => Some("closed: another run takes its place".to_owned()),
         E::ProviderAway { class, reason } => {
