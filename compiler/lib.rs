@@ -58,6 +58,7 @@ mod waits;
 mod window;
 mod wording;
 mod world;
+mod writers;
 
 use eufm_grammar::{Diagnostics, SourceMap};
 use eufm_plan::Plan;
@@ -165,3 +166,5 @@ mod proven_test;
 mod tests;
 #[cfg(test)]
 mod verify_test;
+#[cfg(test)]
+mod writers_test;

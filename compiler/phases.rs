@@ -27,7 +27,7 @@ use crate::wording::{Suggester, quoted};
 use crate::world::World;
 use crate::{
     EDITION, Request, Sources, bindings, check, expand, governance, lower, modules, paths, project,
-    protected, proven, resolve, scripts, verify,
+    protected, proven, resolve, scripts, verify, writers,
 };
 
 /// What a compile is for.
@@ -65,6 +65,7 @@ pub(crate) fn run(
     let (heads, deploys) = (graph.heads(), graph.deploys());
     let places = scripts::Places::of(&graph.spec);
     let mut plan = lower::lower(graph, origin);
+    writers::insert(&mut plan, most, &heads, out);
     let modules = loaded.iter().filter_map(|file| file.place.file());
     plan.protected = protected::of(&plan, &request.spec, modules);
     let origins = match verify::insert(&mut plan, most) {

@@ -313,9 +313,9 @@ fn before(plan: &Plan, at: usize) -> std::collections::BTreeSet<usize> {
     let mut found = std::collections::BTreeSet::new();
     let mut open = vec![at];
     while let Some(at) = open.pop() {
-        for need in plan.nodes[at].needs.iter().map(|need| need.get()) {
-            if found.insert(need) {
-                open.push(need);
+        for near in plan.nodes[at].waits_for().map(eufm_plan::NodeIndex::get) {
+            if found.insert(near) {
+                open.push(near);
             }
         }
     }

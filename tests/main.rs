@@ -59,3 +59,4 @@ mod toolchains;
 mod tutorial;
 mod verify;
 mod why;
+mod writers;

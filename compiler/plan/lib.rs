@@ -15,6 +15,7 @@ pub mod review;
 pub mod schema;
 pub mod scripts;
 pub mod units;
+pub mod writers;
 
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 pub use protected::Protected;
@@ -307,21 +308,6 @@ pub struct Node {
     pub budget: NodeBudget,
     /// What happens when its attempts are used up.
     pub on_fail: OnFail,
-}
-
-impl Node {
-    /// Returns the nodes that it waits for: those that it needs, then those that write
-    /// before it. Files flow along both.
-    pub fn waits_for(&self) -> impl Iterator<Item = NodeIndex> + Clone + '_ {
-        self.needs.iter().chain(&self.after_writer).copied()
-    }
-
-    /// Tells whether it changes files of the repository by itself.
-    #[must_use]
-    pub fn is_writer(&self) -> bool {
-        let works = matches!(self.work, Work::Agent { .. } | Work::Command(_));
-        works && self.writes.globs().is_none_or(|globs| !globs.is_empty())
-    }
 }
 
 /// The files that a node may change.

@@ -49,7 +49,14 @@ pub(crate) struct Language {
 
 enum Form {
     Literal(Vec<u8>),
-    Automaton { dfa: Dfa, except: Option<Dfa> },
+    Automaton(Box<Automaton>),
+}
+
+/// What a glob with special signs matches.
+struct Automaton {
+    dfa: Dfa,
+    /// The generated files among that.
+    except: Option<Dfa>,
 }
 
 /// How far two automata have come: that of the glob, and that of what is generated.
@@ -84,14 +91,15 @@ impl Language {
             });
             classes[usize::from(byte)] = u8::try_from(at).unwrap_or(u8::MAX);
         }
-        Some(Self { form: Form::Automaton { dfa, except }, classes })
+        Some(Self { form: Form::Automaton(Box::new(Automaton { dfa, except })), classes })
     }
 
     /// Returns about how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         let own = match &self.form {
             Form::Literal(path) => path.len(),
-            Form::Automaton { dfa, except } => {
+            Form::Automaton(own) => {
+                let Automaton { dfa, except } = &**own;
                 dfa.memory_usage() + except.as_ref().map_or(0, Dfa::memory_usage)
             }
         };
@@ -101,7 +109,8 @@ impl Language {
     fn first(&self) -> Option<State> {
         match &self.form {
             Form::Literal(_) => Some((StateID::ZERO, StateID::ZERO)),
-            Form::Automaton { dfa, except } => {
+            Form::Automaton(own) => {
+                let Automaton { dfa, except } = &**own;
                 let except = except.as_ref().map_or(Some(StateID::ZERO), first_state)?;
                 Some((first_state(dfa)?, except))
             }
@@ -117,7 +126,8 @@ impl Language {
                     path.get(at).filter(|it| **it == byte)?;
                     state.0 = StateID::new(at + 1).ok()?;
                 }
-                Form::Automaton { dfa, except } => {
+                Form::Automaton(own) => {
+                    let Automaton { dfa, except } = &**own;
                     state.0 = dfa.next_state(state.0, byte);
                     if dfa.is_dead_state(state.0) {
                         return None;
@@ -135,7 +145,8 @@ impl Language {
     fn ends(&self, state: State) -> bool {
         match &self.form {
             Form::Literal(path) => state.0.as_usize() == path.len(),
-            Form::Automaton { dfa, except } => {
+            Form::Automaton(own) => {
+                let Automaton { dfa, except } = &**own;
                 let is_generated = except.as_ref().is_some_and(|dfa| ends(dfa, state.1));
                 ends(dfa, state.0) && !is_generated
             }
@@ -192,6 +203,9 @@ enum Way {
 /// Where a walk stands: in both automata, and whether a component begins there.
 type Place = (State, State, Way, bool);
 
+/// A place with the one before it, and the step from there.
+type Reached = (Place, usize, Option<(Way, usize)>);
+
 /// What both paths go on with.
 struct Step {
     one: Vec<u8>,
@@ -204,8 +218,7 @@ pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness
     let steps = [steps(one, other), alone(one, Way::One), alone(other, Way::Other)];
     let first = (one.first()?, other.first()?, Way::Both, true);
     let mut seen: BTreeSet<Place> = BTreeSet::from([first]);
-    // Each with the one before it and the step from there.
-    let mut places: Vec<(Place, usize, Option<(Way, usize)>)> = vec![(first, 0, None)];
+    let mut places: Vec<Reached> = vec![(first, 0, None)];
     let mut next = 0;
     while let Some(&(place, ..)) = places.get(next) {
         let (a, b, way, is_begin) = place;
@@ -223,15 +236,6 @@ pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness
                 places.push((place, next, Some(by)));
             }
         };
-        if way == Way::Both && !is_begin {
-            // One of them may be a folder here.
-            if other_ends && let Some(a) = one.after(a, b"/") {
-                reach((a, b, Way::One, true), (Way::One, 0));
-            }
-            if one_ends && let Some(b) = other.after(b, b"/") {
-                reach((a, b, Way::Other, true), (Way::Other, 0));
-            }
-        }
         for (at, step) in steps[way as usize].iter().enumerate() {
             // The first is a slash.
             if at == 0 && is_begin {
@@ -239,6 +243,15 @@ pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness
             }
             if let (Some(a), Some(b)) = (one.after(a, &step.one), other.after(b, &step.other)) {
                 reach((a, b, way, at == 0), (way, at));
+            }
+        }
+        if way == Way::Both && !is_begin {
+            // One of them may be a folder here: behind the rest, as equal paths say more.
+            if other_ends && let Some(a) = one.after(a, b"/") {
+                reach((a, b, Way::One, true), (Way::One, 0));
+            }
+            if one_ends && let Some(b) = other.after(b, b"/") {
+                reach((a, b, Way::Other, true), (Way::Other, 0));
             }
         }
         if seen.len() > STATES {
@@ -250,11 +263,7 @@ pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness
 }
 
 /// Reads off the paths that lead to a place.
-fn witness(
-    places: &[(Place, usize, Option<(Way, usize)>)],
-    mut at: usize,
-    steps: &[Vec<Step>; 3],
-) -> Witness {
+fn witness(places: &[Reached], mut at: usize, steps: &[Vec<Step>; 3]) -> Witness {
     let mut taken = Vec::new();
     while let (_, before, Some(by)) = places[at] {
         taken.push(by);
@@ -359,7 +368,7 @@ mod tests {
             ("a", "a/b", "a", "a/b"),
             ("A", "a/**", "A", "a/a"),
             ("a/b/c", "a/B", "a/b/c", "a/B"),
-            ("**/*.rs", "**/*.md", ".rs", ".rs/.md"),
+            ("**/*.rs", "**/*.md", ".md/.rs", ".md"),
         ] {
             let found = met(one, other, &[]);
             assert_eq!(found, Some((a.to_owned(), b.to_owned())), "{one} {other}");

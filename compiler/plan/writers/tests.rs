@@ -1,0 +1,269 @@
+//! The order of writers against a table, and against all pairs of small plans.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobMatcher};
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+use crate::globs::fold;
+use crate::lockfile::example::hello;
+use crate::{Command, Writes};
+
+/// A node that needs others and writes globs.
+fn node(needs: &[usize], overlap: Overlap, writes: Option<&[&str]>) -> Node {
+    let work = Work::Command(Box::new(Command::new(vec!["true".to_owned()])));
+    let writes = writes.map(|globs| globs.iter().map(|&glob| glob.to_owned()).collect());
+    Node {
+        work,
+        needs: needs.iter().copied().map(NodeIndex::new).collect(),
+        overlap,
+        writes: writes.map_or(Writes::Unprotected, Writes::Globs),
+        ..hello().nodes.remove(2)
+    }
+}
+
+fn ordered(needs: &[usize], writes: &[&str]) -> Node {
+    node(needs, Overlap::Order, Some(writes))
+}
+
+fn edges(nodes: &[Node], generated: &[Made]) -> Vec<(usize, usize)> {
+    let order = order(nodes, generated, usize::MAX).expect("there is no bound");
+    assert!(order.is_exact);
+    let edges = order.edges.iter().enumerate();
+    edges.flat_map(|(at, before)| before.iter().map(move |it| (it.get(), at))).collect()
+}
+
+#[test]
+fn those_that_may_write_one_file_are_put_in_order_of_the_plan() {
+    let merge = |writes: &[&str]| node(&[], Overlap::Merge, Some(writes));
+    for (nodes, expected) in [
+        (vec![ordered(&[], &["a"]), ordered(&[], &["a"])], vec![(0, 1)]),
+        (vec![ordered(&[], &["a"]), ordered(&[], &["b"])], vec![]),
+        (vec![ordered(&[], &["a"]), ordered(&[0], &["a"])], vec![]),
+        (vec![ordered(&[], &["README.md"]), ordered(&[], &["readme.md"])], vec![(0, 1)]),
+        (vec![ordered(&[], &["a"]), ordered(&[], &["a/b"])], vec![(0, 1)]),
+        (vec![ordered(&[], &["src/**"]), ordered(&[], &["src/x/*.rs"])], vec![(0, 1)]),
+        (vec![ordered(&[], &["src/*.rs"]), ordered(&[], &["src/*.md"])], vec![]),
+        (vec![ordered(&[], &["x", "a/**"]), ordered(&[], &["b", "a/c"])], vec![(0, 1)]),
+        (vec![ordered(&[], &["a"]), ordered(&[], &[]), ordered(&[], &["a"])], vec![(0, 2)]),
+        (
+            vec![ordered(&[], &["a"]), ordered(&[], &["a"]), ordered(&[], &["a"])],
+            vec![(0, 1), (1, 2)],
+        ),
+        // The way through what writes nothing counts.
+        (vec![ordered(&[], &["a"]), ordered(&[0], &[]), ordered(&[1], &["a"])], vec![]),
+        (
+            vec![ordered(&[], &["a"]), node(&[], Overlap::Order, None), ordered(&[], &["b"])],
+            vec![(0, 1), (1, 2)],
+        ),
+        (vec![merge(&["a"]), merge(&["a"])], vec![]),
+        (
+            vec![merge(&["a"]), merge(&["a"]), ordered(&[], &["a"]), merge(&["a"])],
+            vec![(0, 2), (1, 2), (2, 3)],
+        ),
+        (vec![merge(&["a"]), ordered(&[], &["a", "b"]), merge(&["b"])], vec![(0, 1), (1, 2)]),
+    ] {
+        let writes = || nodes.iter().map(|node| node.writes.globs()).collect::<Vec<_>>();
+        assert_eq!(edges(&nodes, &[]), expected, "{:?}", writes());
+    }
+}
+
+#[test]
+fn what_is_generated_belongs_to_nobody() {
+    let nodes = [ordered(&[], &["Cargo.lock", "a"]), ordered(&[], &["Cargo.*"])];
+    assert_eq!(edges(&nodes, &[]), [(0, 1)]);
+    let path = "Cargo.lock".to_owned();
+    let made = Made { path, run: Vec::new(), env: Vec::new(), network: Vec::new() };
+    assert_eq!(edges(&nodes, &[made]), []);
+}
+
+#[test]
+fn a_pair_of_which_one_denies_is_told_with_its_paths() {
+    let nodes = [ordered(&[], &["docs/**"]), node(&[], Overlap::Deny, Some(&["docs/a.md"]))];
+    let found = order(&nodes, &[], usize::MAX).expect("few");
+    assert_eq!(found.denied, [(NodeIndex::new(0), NodeIndex::new(1))]);
+    let meeting = meet(&nodes[0], &nodes[1], &[]).expect("they do");
+    assert_eq!(meeting.to_string(), "docs/a.md");
+    let nodes = [nodes[0].clone(), Node { needs: vec![NodeIndex::new(0)], ..nodes[1].clone() }];
+    assert_eq!(order(&nodes, &[], usize::MAX).expect("few").denied, []);
+}
+
+#[test]
+fn more_edges_than_there_may_be_are_an_error_that_names_two() {
+    let nodes = [ordered(&[], &["a"]), ordered(&[], &["a"]), ordered(&[], &["a"])];
+    let too_many = TooMany { node: NodeIndex::new(2), before: NodeIndex::new(1) };
+    assert_eq!(order(&nodes, &[], 1), Err(too_many));
+    assert!(order(&nodes, &[], 2).is_ok());
+}
+
+#[test]
+fn two_that_merge_and_are_in_no_order_are_named() {
+    let merging = |nodes: &[Node]| {
+        let found = order(nodes, &[], usize::MAX).expect("few").merging;
+        found.map(|(one, other)| (one.get(), other.get()))
+    };
+    let merge = |needs: &[usize], writes: Option<&[&str]>| node(needs, Overlap::Merge, writes);
+    assert_eq!(merging(&[merge(&[], Some(&["a"])), merge(&[], Some(&["b"]))]), None);
+    assert_eq!(merging(&[merge(&[], Some(&["a"])), merge(&[0], Some(&["a"]))]), None);
+    assert_eq!(merging(&[merge(&[], Some(&["a"])), merge(&[], Some(&["a"]))]), Some((0, 1)));
+    let some = [merge(&[], Some(&["a"])), merge(&[], Some(&["b"])), merge(&[1], None)];
+    assert_eq!(merging(&some), Some((0, 2)));
+}
+
+/// Adds what is found, as the compiler does.
+fn with_order(mut nodes: Vec<Node>) -> Vec<Node> {
+    let order = order(&nodes, &[], usize::MAX).expect("there is no bound");
+    for (node, before) in nodes.iter_mut().zip(order.edges) {
+        node.after_writer = before;
+    }
+    nodes
+}
+
+/// Paths that the globs of the property test speak of.
+fn paths() -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for a in ["a", "A", "b", "B", "ab"] {
+        paths.push(a.to_owned());
+        for b in ["a", "b", "B", "c"] {
+            paths.push(format!("{a}/{b}"));
+            paths.extend(["a", "c"].map(|c| format!("{a}/{b}/{c}")));
+        }
+    }
+    paths
+}
+
+/// Tells of each pair of globs whether they meet, by the matcher.
+fn meetings(globs: &[&str]) -> Vec<Vec<bool>> {
+    let matcher = |glob: &&str| -> GlobMatcher {
+        GlobBuilder::new(glob).literal_separator(true).build().unwrap().compile_matcher()
+    };
+    let all = paths();
+    let of = |glob: &&str| -> Vec<String> {
+        let matcher = matcher(glob);
+        let matched = all.iter().filter(|path| matcher.is_match(path));
+        matched.map(|path| path.chars().map(fold).collect()).collect()
+    };
+    let matched: Vec<Vec<String>> = globs.iter().map(of).collect();
+    let are_one = |a: &String, b: &String| {
+        a == b || a.starts_with(&format!("{b}/")) || b.starts_with(&format!("{a}/"))
+    };
+    let meet = |one: &Vec<String>, other: &Vec<String>| {
+        one.iter().any(|a| other.iter().any(|b| are_one(a, b)))
+    };
+    matched.iter().map(|one| matched.iter().map(|other| meet(one, other)).collect()).collect()
+}
+
+/// Tells of each pair of nodes whether the one stands somewhere before the other.
+fn closure(nodes: &[Node]) -> Vec<Vec<bool>> {
+    let mut before = vec![vec![false; nodes.len()]; nodes.len()];
+    for (at, node) in nodes.iter().enumerate() {
+        node.waits_for().for_each(|near| before[near.get()][at] = true);
+    }
+    for through in 0..nodes.len() {
+        for from in 0..nodes.len() {
+            for to in 0..nodes.len() {
+                before[from][to] |= before[from][through] && before[through][to];
+            }
+        }
+    }
+    before
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        rng_seed: RngSeed::Fixed(2),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(10_000)
+    }
+}
+
+const GLOBS: [&str; 14] = [
+    "a", "A/b", "a/*", "a/**", "**", "*", "b/?", "b/[!a]", "{a,b}/c", "**/c", "ab", "a/b/c", "B",
+    "*/b",
+];
+
+proptest::proptest! {
+    #![proptest_config(config())]
+
+    /// Pairs that meet are in order or merge, no edge can be spared, and of what is
+    /// whole nothing is lacking.
+    #[test]
+    fn small_plans_are_in_order_by_the_fewest_edges(
+        sketch in proptest::collection::vec(
+            (
+                proptest::collection::btree_set(0..8_usize, 0..3),
+                proptest::collection::btree_set(0..GLOBS.len(), 0..3),
+                0..6_u8,
+            ),
+            1..=8,
+        ),
+    ) {
+        let meets = known_meetings();
+        let mut nodes = Vec::new();
+        for (at, (needs, globs, way)) in sketch.iter().enumerate() {
+            let needs: Vec<usize> = needs.iter().copied().filter(|need| *need < at).collect();
+            let globs: Vec<&str> = globs.iter().map(|glob| GLOBS[*glob]).collect();
+            let overlap = if *way < 3 { Overlap::Order } else { Overlap::Merge };
+            let writes = if *way == 5 { None } else { Some(&globs[..]) };
+            nodes.push(node(&needs, overlap, writes));
+        }
+        let nodes = with_order(nodes);
+        let globs = |at: usize| -> BTreeSet<usize> {
+            if !nodes[at].is_writer() {
+                return BTreeSet::new();
+            }
+            match nodes[at].writes.globs() {
+                None => BTreeSet::from([4]),
+                Some(_) => sketch[at].1.clone(),
+            }
+        };
+        let must = |one: usize, other: usize| {
+            let meet = globs(one).iter().any(|a| globs(other).iter().any(|b| meets[*a][*b]));
+            meet && !merges(&nodes[one], &nodes[other])
+        };
+        let pairs: Vec<(usize, usize)> = (0..nodes.len())
+            .flat_map(|other| (0..other).map(move |one| (one, other)))
+            .filter(|(one, other)| must(*one, *other))
+            .collect();
+        let is_whole = |nodes: &[Node]| {
+            let before = closure(nodes);
+            pairs.iter().all(|(one, other)| before[*one][*other])
+        };
+        proptest::prop_assert!(is_whole(&nodes), "two are in no order: {:?}", pairs);
+        proptest::prop_assert!(order(&nodes, &[], 0).is_ok(), "nothing is lacking");
+        for at in 0..nodes.len() {
+            for place in 0..nodes[at].after_writer.len() {
+                let mut fewer = nodes.clone();
+                let spared = fewer[at].after_writer.remove(place);
+                proptest::prop_assert!(!is_whole(&fewer), "{} before {} is spared", spared.get(), at);
+                if place == 0 {
+                    proptest::prop_assert!(order(&fewer, &[], 0).is_err(), "the lack is seen");
+                }
+            }
+        }
+    }
+}
+
+fn known_meetings() -> &'static Vec<Vec<bool>> {
+    static KNOWN: std::sync::OnceLock<Vec<Vec<bool>>> = std::sync::OnceLock::new();
+    KNOWN.get_or_init(|| meetings(&GLOBS))
+}
+
+/// How long the order of many nodes takes is measured by the work, not by a clock.
+#[test]
+fn ten_thousand_nodes_of_one_file_are_one_line() {
+    let nodes: Vec<Node> = (0..10_000).map(|_| ordered(&[], &["a"])).collect();
+    let expected: Vec<(usize, usize)> = (1..10_000).map(|at| (at - 1, at)).collect();
+    assert_eq!(edges(&nodes, &[]), expected);
+}
+
+#[test]
+fn globs_that_are_too_many_to_be_compared_are_in_one_line() {
+    let globs: Vec<String> = (0..5_000).map(|at| format!("*/x{at}/?")).collect();
+    let nodes: Vec<Node> = globs.iter().map(|glob| ordered(&[], &[glob])).collect();
+    let found = order(&nodes, &[], usize::MAX).expect("there is no bound");
+    let count: usize = found.edges.iter().map(Vec::len).sum();
+    assert!(count >= 4_000, "{count} edges: what is left undecided meets all");
+}
