@@ -63,6 +63,7 @@ pub(crate) fn run(
     let origin = origin(&graph.spec, map, digests, &request.spec);
     let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
     let (heads, deploys) = (graph.heads(), graph.deploys());
+    let pipeline = graph.spec.pipeline.name.span;
     let places = scripts::Places::of(&graph.spec);
     let mut plan = lower::lower(graph, origin);
     writers::insert(&mut plan, most, &heads, out);
@@ -71,7 +72,7 @@ pub(crate) fn run(
     let origins = match verify::insert(&mut plan, most) {
         Ok(origins) => origins,
         Err(deploy) => {
-            out.push(too_many_gates(deploys[deploy], most));
+            out.push(too_many_gates(deploys.get(deploy).copied().unwrap_or(pipeline), most));
             return None;
         }
     };
@@ -81,7 +82,7 @@ pub(crate) fn run(
 }
 
 fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {
-    let message = format!("deploys are verified with more than {most} gates, all together");
+    let message = format!("what is verified has more than {most} gates, all together");
     Diagnostic::error("E0213", message)
         .at(deploy, "too many here")
         .help("let one deploy do the work of several, or use fewer gates that are adapted in place")

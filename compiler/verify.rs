@@ -3,31 +3,39 @@
 //!
 //! So a person is asked about a tree that is verified already, and the verified,
 //! the approved and the deployed tree are one. What the node checks follows from
-//! what stands before it. Unaware of specs and of how gates run.
+//! what stands before it. Where nothing is deployed, one at the end judges what the
+//! run comes to by the constitution. Unaware of specs and of how gates run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use eufm_plan::ancestry::owed;
+use eufm_plan::ancestry::{leaves, owed};
 use eufm_plan::{
-    Accept, Node, NodeBudget, NodeIndex, Overlap, Plan, RuleIndex, Work, Writes, verify_name,
+    Accept, FINAL_VERIFY, Node, NodeBudget, NodeIndex, OnFail, Overlap, Plan, RuleIndex, Work,
+    Writes, verify_name,
 };
 
 /// Adds the verify nodes; all together they check at most `most` gates, and see at
 /// most as many environments. Returns for each node of the plan the position that it
-/// had before; a verify node comes from its deploy.
+/// had before; a verify node comes from its deploy, and the one at the end, of which nothing is
+/// said, from no task.
 ///
 /// # Errors
-/// Returns the number of the deploy, in plan order, with which there would be more.
+/// Returns the number of the deploy, in plan order, with which there would be more;
+/// without a deploy 0.
 pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> {
     let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
     let deploys: Vec<usize> =
         plan.nodes.iter().enumerate().filter(|(_, it)| is_deploy(it)).map(|(at, _)| at).collect();
+    let rules = plan.constitution.as_ref().map_or(0, |constitution| constitution.rules.len());
     if deploys.is_empty() {
-        return Ok((0..plan.nodes.len()).collect());
+        let origins = (0..plan.nodes.len()).collect();
+        if rules > 0 {
+            judge_the_end(&mut plan.nodes, rules, most)?;
+        }
+        return Ok(origins);
     }
     let final_for = final_approvals(&plan.nodes);
-    let rules = plan.constitution.as_ref().map_or(0, |constitution| constitution.rules.len());
     // Nothing before the first of these changes its place.
     let first_final = final_for.iter().position(Option::is_some);
     let first = deploys[0].min(first_final.unwrap_or(usize::MAX));
@@ -39,6 +47,42 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> 
         (node.gates, node.env) = (owed.gates, owed.env);
     }
     Ok(origins)
+}
+
+/// Adds the node that judges what the run comes to: it waits for all, and goes on
+/// with what succeeded.
+fn judge_the_end(nodes: &mut Vec<Node>, rules: usize, most: usize) -> Result<(), usize> {
+    let needs = leaves(nodes);
+    let place = NodeIndex::new(nodes.len());
+    nodes.push(Node {
+        accept: Accept::Succeeded,
+        ..verify_node(FINAL_VERIFY.to_owned(), needs, rules)
+    });
+    let mut owed = owed(nodes, &[place], most.saturating_sub(rules))?;
+    if let (Some(node), Some(owed)) = (nodes.last_mut(), owed.pop()) {
+        (node.gates, node.env) = (owed.gates, owed.env);
+    }
+    Ok(())
+}
+
+/// Makes a verify node that has no gates yet.
+fn verify_node(name: String, needs: Vec<NodeIndex>, rules: usize) -> Node {
+    Node {
+        name,
+        work: Work::Verify { rules: (0..rules).map(RuleIndex::new).collect() },
+        needs,
+        after_writer: Vec::new(),
+        accept: Accept::All,
+        implements: Vec::new(),
+        inputs: Vec::new(),
+        reads: None,
+        writes: Writes::Globs(Vec::new()),
+        overlap: Overlap::default(),
+        env: Vec::new(),
+        gates: Vec::new(),
+        budget: NodeBudget { attempts: 1, ..NodeBudget::default() },
+        on_fail: OnFail::default(),
+    }
 }
 
 /// What waits for an approval.
@@ -110,22 +154,8 @@ fn rewire(
         needs.sort_unstable();
         needs.dedup();
         let deploy = &nodes[*deploy];
-        Node {
-            name: verify_name(&deploy.name),
-            work: Work::Verify { rules: (0..rules).map(RuleIndex::new).collect() },
-            needs,
-            after_writer: Vec::new(),
-            accept: Accept::All,
-            implements: Vec::new(),
-            inputs: Vec::new(),
-            reads: None,
-            writes: Writes::Globs(Vec::new()),
-            overlap: Overlap::default(),
-            env: Vec::new(),
-            gates: Vec::new(),
-            budget: NodeBudget { attempts: 1, ..NodeBudget::default() },
-            on_fail: deploy.on_fail,
-        }
+        let verify = verify_node(verify_name(&deploy.name), needs, rules);
+        Node { on_fail: deploy.on_fail, ..verify }
     };
     deploys.iter().zip(before).map(verify).collect()
 }

@@ -1,9 +1,9 @@
 //! Where verify nodes stand and what they check, one small graph a fact.
 
 use eufm_plan::review::review;
-use eufm_plan::{Accept, OnFail, Plan, Work, lockfile};
+use eufm_plan::{Accept, FINAL_VERIFY, OnFail, Plan, Work, lockfile};
 
-use super::tests::{plan, wrong};
+use super::tests::{build_files, plan, wrong};
 
 /// What the specs here begin with.
 const HEAD: &str = "edition 1\npipeline p {}\n\
@@ -378,4 +378,26 @@ fn ten_thousand_graphs_keep_every_need_and_check_every_gate() {
         assert_eq!(locked.map(|locked| locked.plan), Ok(plan.into()), "{text}");
     }
     assert!(deploys > 10_000, "{deploys} deploys");
+}
+
+#[test]
+fn without_a_deploy_one_node_at_the_end_judges_all_by_the_rules() {
+    let rules = "constitution \"c.md\" { rule x is max_diff { cite = \"Small\", level = must, lines = 9 } }\n";
+    let work = "command a { run = [\"x\"], writes = [\"a\"], gates = [g], env = [e] }\n\
+                command b { needs = [a], run = [\"x\"] }\ncommand c { run = [\"x\"], writes = [\"c\"], gates = [h] }\n";
+    let judged = |more: &str| {
+        let spec = format!("{HEAD}{rules}{work}{more}");
+        build_files(&[("x.eufm", spec.as_str()), ("c.md", "Small.\n")]).expect("a spec").plan
+    };
+    let plan = judged("").expect("a plan");
+    assert_eq!(order(&plan), ["a", "b < a", "c", "constitution:verify < b, c"]);
+    assert_eq!(checked(&plan, FINAL_VERIFY), (vec!["g", "h"], vec!["e"]));
+    let last = node(&plan, FINAL_VERIFY);
+    assert_eq!((last.accept, last.on_fail), (Accept::Succeeded, OnFail::GoOn));
+    assert!(matches!(&last.work, Work::Verify { rules } if rules.len() == 1));
+    let text = lockfile::write(&plan);
+    assert_eq!(lockfile::read(&text).map(|locked| locked.plan), Ok(plan.into()));
+    let plan = judged("deploy d { needs = [b], run = [\"x\"] }\n").expect("a plan");
+    assert!(plan.nodes.iter().all(|node| node.name != FINAL_VERIFY), "its verify node judges");
+    assert_eq!(order(&with_head(work)).len(), 3, "without rules there is nothing to judge by");
 }

@@ -52,7 +52,7 @@ pub(crate) const TREE: &str = "tree";
 pub(crate) fn never_cached(node: &Node) -> Option<&'static str> {
     match &node.work {
         Work::Approval { .. } => Some("a person is asked each time"),
-        Work::Verify { .. } => Some("what is deployed is verified each time"),
+        Work::Verify { .. } => Some("what was merged is verified each time"),
         Work::Deploy { .. } => Some("a deploy has its effect outside"),
         Work::Command(command) if !command.secrets.is_empty() => Some("it gets secrets"),
         Work::Command(command) if !command.network.is_empty() => {

@@ -320,6 +320,11 @@ impl NodeRun {
         self.span_ms.1 = None;
     }
 
+    /// Forgets what a node came to that does nothing but look at what others did.
+    pub(crate) fn forget_result(&mut self) {
+        (self.base, self.work, self.commit) = (None, None, None);
+    }
+
     /// Tells whether an agent of it may ask the model.
     #[must_use]
     pub fn may_spend(&self) -> bool {

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 mod branch;
 mod deploys;
+mod last;
 mod order;
 mod people;
 mod requests;
@@ -90,6 +91,8 @@ pub struct RunState {
     gate_names: Vec<String>,
     book: Rulebook,
     rules: Vec<NodeRules>,
+    /// The node that judges what the run comes to, where nothing is deployed.
+    last: Option<NodeIndex>,
     /// The verify node of each deploy.
     verifies: BTreeMap<NodeIndex, Option<NodeIndex>>,
 }
@@ -191,6 +194,7 @@ impl RunState {
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             book: Rulebook::of(plan),
             rules: plan.nodes.iter().map(NodeRules::of).collect(),
+            last: last::of(plan),
             verifies: deploys::verifies(plan),
         }
     }

@@ -260,3 +260,69 @@ fn what_a_person_does_not_agree_with_is_not_deployed() {
         project.exec().run().expect(status).shows(&[&shown]);
     }
 }
+
+/// The same project without its deploy.
+fn undeployed(scripts: [&str; 2], rules: &str) -> Project {
+    let project = project(&[], scripts, rules);
+    let spec = project.read("spec.eufm");
+    let spec = spec.replace("deploy ship { needs = [one, two], run = [\"true\"] }\n", "");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project
+}
+
+const END: &str = "constitution:verify";
+
+#[test]
+fn without_a_deploy_the_branch_is_judged_at_the_end() {
+    let rules = [
+        rule("clean", "must", "secrets", ""),
+        rule("small", "should", "max_diff", "lines = 1"),
+        rule("stay", "must", "protect", "paths = [\"tests/**\"]"),
+    ];
+    let project = undeployed(["echo one > one", "echo two > two"], &rules.concat());
+    project.exec().run().expect(0).shows(&["rule small (should) fail: 2 lines in 2 files"]);
+    let ruled = project.facts(END, "ruled");
+    assert_eq!(ruled.len(), 3);
+    assert_eq!(project.merged("two"), "two");
+    project.nothing_is_left();
+    let verify = ["verify", "--state"];
+    project.eufm().args(verify).arg(project.state()).run().expect(0).shows(&["done"]);
+
+    let project = undeployed(["echo one > one", "echo b > tests/a.txt"], &rules.concat());
+    let done = project.exec().run().expect(1);
+    done.shows(&["rule stay (must) fail", "tests/a.txt: changed"]);
+    assert_eq!(project.merged("tests/a.txt"), "b", "the branch has it, and the run says so");
+    project.nothing_is_left();
+}
+
+#[test]
+fn what_succeeded_is_judged_and_a_retry_is_judged_anew() {
+    let rules = rule("stay", "must", "protect", "paths = [\"tests/**\"]");
+    // What the first of a chain has done is on the branch although the second fails.
+    let project = undeployed(["echo one > one; echo b > tests/a.txt", "false"], &rules);
+    let spec = project.read("spec.eufm").replace("command two {", "command two { needs = [one],");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.exec().run().expect(1).shows(&["rule stay (must) fail"]);
+    assert_eq!(project.merged("one"), "one");
+    project.exec().arg("--retry").run().expect(1).shows(&["rule stay (must) fail"]);
+    assert_eq!(project.facts(END, "ruled").len(), 2, "it is judged each time");
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_judgement_that_was_cut_off_is_made_again() {
+    let rules = [
+        rule("slow", "must", "command", "run = [\"sh\", \"-c\", \"mkfifo pipe; cat pipe\"]"),
+        rule("stay", "must", "protect", "paths = [\"tests/**\"]"),
+    ];
+    let project = undeployed(["echo one > one", "echo two > two"], &rules.concat());
+    let run = project.exec().start();
+    project.wait_for_file("pipe");
+    run.kill();
+    let run = project.exec().start();
+    project.send("pipe", "go on");
+    run.wait().expect(0).shows(&["rule slow (must) pass", "rule stay (must) pass"]);
+    project.nothing_is_left();
+}

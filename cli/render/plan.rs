@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eufm_plan::proof::proofs;
 use eufm_plan::review::review;
-use eufm_plan::{NodeIndex, Plan, Work};
+use eufm_plan::{FINAL_VERIFY, NodeIndex, Plan, Work};
 
 /// How many nodes are listed; a larger plan is read in its file.
 const NODES_MAX: usize = 60;
@@ -107,6 +107,9 @@ pub(super) fn work(plan: &Plan, node: &eufm_plan::Node) -> String {
             format!("{verb} {}", words.join(" "))
         }
         Work::Approval { ask } => format!("asks {ask:?}"),
+        Work::Verify { .. } if node.name == FINAL_VERIFY => {
+            "judges what the run comes to".to_owned()
+        }
         Work::Verify { .. } => "checks what is deployed".to_owned(),
     }
 }

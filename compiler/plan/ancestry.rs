@@ -20,6 +20,14 @@ pub struct Owed {
     pub env: Vec<EnvironmentIndex>,
 }
 
+/// Returns the nodes that no other one needs, in plan order.
+#[must_use]
+pub fn leaves(nodes: &[Node]) -> Vec<NodeIndex> {
+    let mut is_needed = vec![false; nodes.len()];
+    nodes.iter().flat_map(|node| &node.needs).for_each(|need| is_needed[need.get()] = true);
+    (0..nodes.len()).filter(|at| !is_needed[*at]).map(NodeIndex::new).collect()
+}
+
 /// Says what each of some nodes has to check; all together at most `most` gates
 /// and environments.
 ///

@@ -375,6 +375,10 @@ pub fn verify_name(deploy: &str) -> String {
     format!("{deploy}{VERIFY}")
 }
 
+/// What the node is called that judges what a run comes to where nothing is deployed.
+/// No task is: names of the language have no `:`.
+pub const FINAL_VERIFY: &str = "constitution:verify";
+
 impl Work {
     /// Returns the word for what a node does, as plan.lock and reports have it.
     #[must_use]

@@ -75,7 +75,7 @@ impl Dispatcher<'_> {
             start: run.start + 1,
             needs: self.results_needed(node),
             origins: inputs::origins(self.shop.node(node), self.scheduler.state()),
-            base: run.base.clone(),
+            base: self.scheduler.state().starts_from(node).cloned(),
             key: run.key.clone(),
             work: run.work.clone(),
             session: run.session.clone(),

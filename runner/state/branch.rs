@@ -21,7 +21,12 @@ impl RunState {
     }
 
     fn move_cursor(&mut self) {
-        while let Some(run) = self.nodes.get(self.merge_cursor) {
+        while self.merge_cursor < self.nodes.len() {
+            let node = NodeIndex::new(self.merge_cursor);
+            if self.is_last(node) {
+                self.begin_last(node);
+            }
+            let run = self.node(node);
             if !run.phase.is_final() || matches!(run.merge, Merge::Due | Merge::Torn | Merge::Asked)
             {
                 break;
@@ -121,6 +126,9 @@ impl RunState {
 
     /// A result that builds on one that was left out is left out too.
     fn place_in_branch(&self, position: usize) -> Merge {
+        if self.is_last(NodeIndex::new(position)) {
+            return self.place_of_last(NodeIndex::new(position));
+        }
         let run = &self.nodes[position];
         let is_left = |need: &NodeIndex| {
             let need = self.node(*need);

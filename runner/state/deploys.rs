@@ -68,8 +68,11 @@ impl RunState {
     }
 
     /// Tells whether a node may start from a base: a deploy from what was verified
-    /// for it alone.
+    /// for it alone, the last judgement from the branch.
     pub(super) fn may_start_from(&self, node: NodeIndex, base: &CommitId) -> bool {
+        if self.is_last(node) {
+            return self.head.as_ref() == Some(base);
+        }
         !self.verifies.contains_key(&node) || self.verified(node) == Some(base)
     }
 }

@@ -30,6 +30,9 @@ impl RunState {
     }
 
     fn tell_dependent(&mut self, dependent: NodeIndex, before: NodeIndex, is_over: bool) {
+        if self.is_last(dependent) {
+            return;
+        }
         let has_succeeded = self.node(before).phase == Phase::Committed;
         let run = &mut self.nodes[dependent.get()];
         let is_last = is_over && run.missing == 1;
@@ -112,6 +115,10 @@ impl RunState {
         self.halted = false;
         self.unmerged.clear();
         for position in 0..self.nodes.len() {
+            if self.is_last(NodeIndex::new(position)) {
+                self.reopen_last(NodeIndex::new(position));
+                continue;
+            }
             // A result stands, but something that it went on without may be tried again.
             let is_over = |node: &&NodeIndex| {
                 let run = self.node(**node);

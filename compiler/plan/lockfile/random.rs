@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use proptest::prelude::{Strategy, any, prop};
 
 use super::items::{is_inside, is_variable};
-use crate::ancestry::owed;
+use crate::ancestry::{leaves, owed};
 use crate::id::{is_label, is_name};
 use crate::proof::{Proof, Verdict, proofs};
 use crate::units::{Bytes, Currency, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
-    Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
-    NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
+    Exchange, FINAL_VERIFY, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice,
+    Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
     QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Work, Writes, scripts,
     verify_name,
 };
@@ -268,6 +268,27 @@ impl Builder<'_> {
         nodes.push(Node { needs, accept, writes, budget, reads: None, gates: Vec::new(), ..node });
     }
 
+    /// Puts a node at the end that judges all.
+    fn judge(&mut self, nodes: &mut Vec<Node>, counts: [usize; 3], rules: usize) {
+        let node = self.node(&[], counts, FINAL_VERIFY.to_owned());
+        let place = NodeIndex::new(nodes.len());
+        nodes.push(Node {
+            work: Work::Verify { rules: (0..rules).map(RuleIndex::new).collect() },
+            needs: leaves(nodes),
+            accept: Accept::Succeeded,
+            implements: Vec::new(),
+            inputs: Vec::new(),
+            reads: None,
+            writes: Writes::Globs(Vec::new()),
+            budget: NodeBudget { attempts: 1, ..node.budget },
+            on_fail: OnFail::GoOn,
+            ..node
+        });
+        let owed = owed(nodes, &[place], usize::MAX).expect("there is no bound").remove(0);
+        let last = nodes.last_mut().expect("it was pushed");
+        (last.gates, last.env) = (owed.gates, owed.env);
+    }
+
     fn budget(&mut self) -> RunBudget {
         RunBudget {
             cost: self.maybe(|it| it.money("EUR")),
@@ -380,6 +401,10 @@ impl Builder<'_> {
                     _ => nodes.push(node),
                 }
             }
+        }
+        let rules = constitution.as_ref().map_or(0, |constitution| constitution.rules.len());
+        if rules > 0 && !nodes.iter().any(|node| matches!(node.work, Work::Deploy { .. })) {
+            self.judge(&mut nodes, counts, rules);
         }
         let is_open = nodes.iter().any(|node| node.writes == Writes::Unprotected);
         let protected = is_open.then(|| Protected {

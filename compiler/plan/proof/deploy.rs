@@ -6,8 +6,10 @@
 //! a deploy of another tree. Unaware of what gates, rules and deploys do.
 
 use super::{Facts, Finding, way};
-use crate::ancestry::{owed, passed_by};
-use crate::{Accept, Constitution, Node, NodeIndex, Work, Writes, verify_name};
+use crate::ancestry::{leaves, owed, passed_by};
+use crate::{
+    Accept, Constitution, FINAL_VERIFY, Node, NodeIndex, OnFail, Work, Writes, verify_name,
+};
 
 pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     if !facts.deploy {
@@ -56,7 +58,8 @@ impl Bypass {
 }
 
 /// Finds a deploy without its verify node, one with something else before it, or a
-/// verify node that is none.
+/// verify node that is none: neither before a deploy, nor at the end of a plan
+/// without any.
 pub(crate) fn check(nodes: &[Node], constitution: Option<&Constitution>) -> Result<(), Bypass> {
     let rules = constitution.map_or(0, |constitution| constitution.rules.len());
     let mut verifies = Vec::new();
@@ -69,6 +72,7 @@ pub(crate) fn check(nodes: &[Node], constitution: Option<&Constitution>) -> Resu
             Work::Verify { rules: own } => {
                 let is_whole = own.len() == rules && own.is_sorted_by(|a, b| a < b);
                 check_verify(node, is_whole).map_err(|cause| Bypass::at(position, cause))?;
+                is_used[position] = !own.is_empty() && is_final(nodes, position);
                 verifies.push(NodeIndex::new(position));
             }
             Work::Deploy { .. } => {
@@ -78,7 +82,10 @@ pub(crate) fn check(nodes: &[Node], constitution: Option<&Constitution>) -> Resu
         }
     }
     if let Some(verify) = verifies.iter().find(|verify| !is_used[verify.get()]) {
-        return Err(Bypass::at(verify.get(), "no deploy of its name needs it"));
+        return Err(Bypass::at(
+            verify.get(),
+            "no deploy of its name needs it, nor does it judge all that is done",
+        ));
     }
     let listed = |verify: &NodeIndex| {
         let node = &nodes[verify.get()];
@@ -93,6 +100,16 @@ pub(crate) fn check(nodes: &[Node], constitution: Option<&Constitution>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Tells whether a node judges what the run comes to: it is the last one, nothing is
+/// deployed, and it waits for all.
+fn is_final(nodes: &[Node], position: usize) -> bool {
+    let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
+    nodes[position].name == FINAL_VERIFY
+        && position + 1 == nodes.len()
+        && nodes[position].needs == leaves(&nodes[..position])
+        && !nodes.iter().any(is_deploy)
 }
 
 /// Says that a verify node checks something else than what stands before it was
@@ -163,8 +180,11 @@ fn check_verify(node: &Node, is_whole: bool) -> Result<(), &'static str> {
         && node.reads.is_none()
         && node.inputs.is_empty()
         && node.implements.is_empty();
-    if node.accept != Accept::All {
+    let is_final = node.name == FINAL_VERIFY;
+    if !is_final && node.accept != Accept::All {
         Err("its `accept` is not `all`: nothing is deployed past what failed")
+    } else if is_final && (node.accept != Accept::Succeeded || node.on_fail != OnFail::GoOn) {
+        Err("it judges what succeeded, and holds nothing back")
     } else if !changes_nothing {
         Err("a verify node reads and changes nothing of its own")
     } else if node.budget.attempts != 1 {

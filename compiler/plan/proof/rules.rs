@@ -1,13 +1,20 @@
-//! `rules`: what is deployed was judged by the constitution.
+//! `rules`: what is deployed, or else what the run comes to, was judged by the
+//! constitution.
 //!
 //! Rests on the verify nodes. Unaware of what rules ask for.
 
 use super::{Facts, Finding};
-use crate::{Level, RuleIndex, Work};
+use crate::{FINAL_VERIFY, Level, RuleIndex, Work};
 
 pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     facts.plan.constitution.as_ref().filter(|constitution| !constitution.rules.is_empty())?;
+    let is_final = facts.plan.nodes.last().is_some_and(|node| node.name == FINAL_VERIFY);
     Some(match is_judged(facts) {
+        true if is_final => Finding::holds(
+            "what the branch has in the end is judged by all rules as a whole, unless the run is \
+             stopped before; a `must` rule that does not pass fails the run, and the branch stays; \
+             unknown is not a pass",
+        ),
         true => Finding::holds(
             "what is deployed was judged by all rules as a whole, and every `must` rule passed; \
              unknown is not a pass",

@@ -163,6 +163,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
     deploy::check(&nodes, constitution.as_ref()).map_err(|Bypass { node, cause, .. }| {
         names::meaning(names::table("node", &nodes[node.get()].name), cause)
     })?;
+    tables::check_judged(&nodes, constitution.as_ref())?;
     let protected = tables::protected(raw.protected, &nodes)?;
     let plan = Plan {
         pipeline: raw.pipeline,

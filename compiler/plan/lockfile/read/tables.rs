@@ -16,9 +16,9 @@ use crate::lockfile::LockError;
 use crate::lockfile::items::{is_date, is_inside, is_window, read_rate};
 use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
-    Agent, Constitution, Digest, Environment, Exchange, Generated, Level, LongPrompt, ModelPrice,
-    Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget, Script,
-    Source, Writes, scripts,
+    Agent, Constitution, Digest, Environment, Exchange, FINAL_VERIFY, Generated, Level, LongPrompt,
+    ModelPrice, Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget,
+    Script, Source, Work, Writes, scripts,
 };
 
 /// Checks what stands before the first table.
@@ -189,6 +189,20 @@ fn rule(keys: Vec<(String, RawParam)>) -> Result<Rule, String> {
         _ => return Err("the number `line`, from 1, is not where it must stand".to_owned()),
     };
     Ok(Rule { name: String::new(), kind, level, cite, line, params: params(keys)? })
+}
+
+/// Refuses rules that no node judges by.
+pub(super) fn check_judged(
+    nodes: &[Node],
+    constitution: Option<&Constitution>,
+) -> Result<(), LockError> {
+    let is_verify = |node: &Node| matches!(node.work, Work::Verify { .. });
+    let has_rules = constitution.is_some_and(|constitution| !constitution.rules.is_empty());
+    if has_rules && !nodes.iter().any(is_verify) {
+        let cause = format!("no node judges by its rules: `{FINAL_VERIFY}` is not there");
+        return Err(meaning("constitution", cause));
+    }
+    Ok(())
 }
 
 /// Reads what nodes without `writes` may not change: there where there is such a node.

@@ -449,6 +449,49 @@ fn a_plan_of_which_a_proof_fails_is_refused_with_the_way_that_shows_it() {
     assert!(read_kept(&text).is_ok(), "a run that goes on with it was admitted before");
 }
 
+/// The plan in which everything occurs, without its deploy: what is left is judged
+/// at the end.
+fn undeployed() -> Plan {
+    let mut plan = everything();
+    plan.nodes.truncate(9);
+    let place = NodeIndex::new(plan.nodes.len());
+    plan.nodes.push(Node {
+        name: crate::FINAL_VERIFY.to_owned(),
+        accept: crate::Accept::Succeeded,
+        needs: crate::ancestry::leaves(&plan.nodes),
+        ..everything().nodes[9].clone()
+    });
+    let owed =
+        crate::ancestry::owed(&plan.nodes, &[place], usize::MAX).expect("no bound").remove(0);
+    (plan.nodes[9].gates, plan.nodes[9].env) = (owed.gates, owed.env);
+    plan
+}
+
+#[test]
+fn rules_without_a_deploy_are_judged_by_the_last_node_and_no_other() {
+    let plan = undeployed();
+    let text = write(&plan);
+    assert_eq!(read(&text).map(|locked| locked.plan), Ok(plan.into()));
+    let from = text.find("[node.\"constitution:verify\"]").expect("there is one");
+    let last = &text[from..from + text[from..].find("\n\n").expect("it ends") + 2];
+    for (old, new, message) in [
+        (last, String::new(), "`[constitution]`: no node judges by its rules"),
+        (last, last.replace("constitution:verify", "verify"), "its `accept` is not `all`"),
+        (last, last.replace("accept = \"succeeded\"\n", ""), "it judges what succeeded"),
+        (
+            last,
+            last.replace("\"smoke\"]", "]").replace(", ]", "]"),
+            "nor does it judge all that is done",
+        ),
+        (last, last.replace("\"small\"]", "]").replace(", ]", "]"), "its `rules` are not those"),
+        (last, last.replace("gates = [\"unit\", ", "gates = ["), "its `gates` and `env` are not"),
+    ] {
+        assert_ne!(last, new, "nothing is altered: {message}");
+        let refusal = refusal(&resealed(&text.replacen(old, &new, 1)));
+        assert!(refusal.contains(message), "{refusal}");
+    }
+}
+
 #[test]
 fn what_a_deploy_cannot_say_is_refused() {
     for (old, new, message) in [
