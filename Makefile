@@ -37,7 +37,7 @@ faults:
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \
-	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile --bench exec --bench gateway --bench node
+	EUFM_TEST_CODEX="$$codex" $(CARGO) bench --locked --bench agent_overhead --bench compile --bench exec --bench gateway --bench node --bench review
 
 fuzz:
 	fuzz/run.sh

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are the result")]
 
 mod graph;
+mod layered;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use graph::{Result, milliseconds, needs, peak};
+use layered::spec;
 
 /// How many nodes the graphs have, and how often each is measured.
 const SIZES: &[(usize, usize)] = &[(1_000, 15), (10_000, 9), (100_000, 5)];
@@ -119,23 +121,6 @@ fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
 }
 
-fn spec(nodes: usize) -> String {
-    let mut text = HEAD.to_owned();
-    for node in 0..nodes {
-        let needs = needs(node, nodes).join(", ");
-        let task = format!(
-            "\ntask n{node} by builder {{\n  prompt = \"\"\"\n    \
-             Write part {node} of the system: read parts/{node}/README.md first, then change\n    \
-             only what it names. Keep the functions short, say in a comment why, and add\n    \
-             a test that fails without the change.\n    \"\"\"\n  needs  = [{needs}]\n  \
-             writes = [\"parts/{node}/**\"]\n  gates  = [unit]\n  \
-             budget {{ wall <= 15 min, attempts <= 2 }}\n}}\n"
-        );
-        text.push_str(&task);
-    }
-    text
-}
-
 fn ninja(nodes: usize) -> String {
     let mut text = "rule touch\n  command = touch $out\n\n".to_owned();
     for node in 0..nodes {
@@ -144,24 +129,3 @@ fn ninja(nodes: usize) -> String {
     }
     text
 }
-
-const HEAD: &str = r#"edition 1
-
-pipeline bench {
-  goal = "A layered graph"
-  base = "main"
-  budget { wall <= 6 h, parallel <= 4 }
-}
-
-agent builder is codex {
-  cli     = "0.169.0"
-  model   = "gpt-5.5"
-  network = none
-}
-
-gate unit is tests {
-  run     = ["python3", "-m", "pytest", "-q", "--junitxml=report.xml"]
-  report  = junit("report.xml")
-  require { pass_rate >= 85%, tests >= 1 }
-}
-"#;

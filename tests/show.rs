@@ -57,6 +57,7 @@ fn one_node_is_shown_in_full() {
     run(&["show", "other.lock"]).expect(2).says(&["other.lock: "]);
     project.write("plan.lock", project.read("plan.lock").replace("ENV=staging", "ENV=x"));
     run(&["show"]).expect(4).says(&["was altered"]);
+    run(&["show", "ship"]).expect(4).says(&["was altered"]);
     run(&["graph"]).expect(4);
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::exec::read_plan;
+use super::exec::{read_plan, read_to_show};
 use super::why::known;
 use crate::args::{GraphArgs, ShowArgs};
 use crate::exit::{ExitStatus, Failure};
@@ -14,10 +14,17 @@ use crate::render::views;
 /// Fails when there is no such plan or node.
 pub(crate) fn run(args: &ShowArgs) -> Result<ExitStatus, Failure> {
     let (path, node) = arguments(args);
-    let (locked, _) = read_plan(&path)?;
-    let node = match node {
-        Some(node) => Some(known(node, &locked.plan, &path)?),
-        None => None,
+    let (locked, node) = match node {
+        Some(node) if !args.json => {
+            let locked = read_to_show(&path)?;
+            let node = known(node, &locked.plan, &path)?;
+            (locked, Some(node))
+        }
+        node => {
+            let (locked, _) = read_plan(&path)?;
+            let node = node.map(|node| known(node, &locked.plan, &path)).transpose()?;
+            (locked, node)
+        }
     };
     match node {
         node if args.json => views::json(&locked, node),
