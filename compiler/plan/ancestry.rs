@@ -11,6 +11,20 @@ use crate::{EnvironmentIndex, GateIndex, Node, NodeIndex, Work};
 /// How many nodes are followed back at once.
 const BATCH: usize = u64::BITS as usize;
 
+/// What the name of a verify node adds to that of its deploy.
+const VERIFY: &str = "/verify";
+
+/// Returns how the verify node of a deploy is called. No other node is: a deploy is
+/// no group.
+#[must_use]
+pub fn verify_name(deploy: &str) -> String {
+    format!("{deploy}{VERIFY}")
+}
+
+/// What the node is called that judges what a run comes to where nothing is deployed.
+/// No task is: names of the language have no `:`.
+pub const FINAL_VERIFY: &str = "constitution:verify";
+
 /// What a verify node checks: what the results before it were checked with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owed {

@@ -9,6 +9,7 @@ pub mod diff;
 mod globs;
 pub mod id;
 pub mod lockfile;
+mod params;
 pub mod proof;
 pub mod protected;
 pub mod review;
@@ -17,7 +18,9 @@ pub mod scripts;
 pub mod units;
 pub mod writers;
 
+pub use ancestry::{FINAL_VERIFY, verify_name};
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
+pub use params::{ParamValue, Params};
 pub use protected::Protected;
 pub use scripts::Script;
 use serde::{Deserialize, Serialize};
@@ -237,43 +240,6 @@ pub struct Exchange {
     pub source: String,
 }
 
-/// Parameters of a kind, in the order of its schema.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Params(pub Vec<(String, ParamValue)>);
-
-/// A checked parameter in its canonical spelling.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ParamValue {
-    /// Text, a word, a number with its unit, or a located path.
-    Text(String),
-    /// A command, a list of globs, hosts or thresholds, or `NAME=value` of variables.
-    List(Vec<String>),
-}
-
-impl Params {
-    /// Returns a text parameter.
-    #[must_use]
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.get(key)? {
-            ParamValue::Text(text) => Some(text),
-            ParamValue::List(_) => None,
-        }
-    }
-
-    /// Returns a list parameter.
-    #[must_use]
-    pub fn list(&self, key: &str) -> Option<&[String]> {
-        match self.get(key)? {
-            ParamValue::List(list) => Some(list),
-            ParamValue::Text(_) => None,
-        }
-    }
-
-    fn get(&self, key: &str) -> Option<&ParamValue> {
-        self.0.iter().find_map(|(name, value)| (name == key).then_some(value))
-    }
-}
-
 /// A unit of work of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -364,20 +330,6 @@ pub enum Work {
         recovery: Recovery,
     },
 }
-
-/// What the name of a verify node adds to that of its deploy.
-const VERIFY: &str = "/verify";
-
-/// Returns how the verify node of a deploy is called. No other node is: a deploy is
-/// no group.
-#[must_use]
-pub fn verify_name(deploy: &str) -> String {
-    format!("{deploy}{VERIFY}")
-}
-
-/// What the node is called that judges what a run comes to where nothing is deployed.
-/// No task is: names of the language have no `:`.
-pub const FINAL_VERIFY: &str = "constitution:verify";
 
 impl Work {
     /// Returns the word for what a node does, as plan.lock and reports have it.
