@@ -118,6 +118,9 @@ fn a_compile_says_in_json_what_it_found_and_what_became_of_the_plan() {
         assert_eq!(codes(&document), [("specs/x.eufm", "W0601")]);
         assert_eq!(document["plan"]["state"], state);
         assert_eq!(document["plan"]["file"], "specs/plan.lock");
+        let proofs = document["proofs"].as_array().expect("what holds");
+        let wall = proofs.iter().find(|proof| proof["name"] == "wall").expect("it is said");
+        assert_eq!(wall["verdict"], "not_claimed");
         assert_eq!(ended.stderr, "");
     }
     project.write("specs/x.eufm", GOOD.replace("true", "false"));
@@ -126,7 +129,7 @@ fn a_compile_says_in_json_what_it_found_and_what_became_of_the_plan() {
     project.write("specs/x.eufm", BAD);
     let document = document(&compile(&[]).expect(3));
     assert_eq!(codes(&document), [("specs/x.eufm", "E0204")]);
-    assert_eq!(document["plan"], Value::Null);
+    assert_eq!((&document["plan"], &document["proofs"]), (&Value::Null, &Value::Null));
 }
 
 #[test]

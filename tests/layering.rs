@@ -242,6 +242,31 @@ fn plain_cargo_test_at_the_root_runs_every_member() {
     assert_eq!(of("default-members"), members);
 }
 
+#[test]
+fn the_page_of_proofs_has_each_and_names_functions_that_are_there() {
+    let page = read(&sources().join("docs/proofs.md"));
+    let sections: Vec<&str> = page.split("\n## `").skip(1).collect();
+    let heads: Vec<&str> =
+        sections.iter().filter_map(|section| section.split('`').next()).collect();
+    let names: Vec<&str> = eufm_plan::proof::names().collect();
+    assert_eq!(heads, names, "the sections of docs/proofs.md are the proofs in their order");
+    for section in sections {
+        let head = section.split('`').next().unwrap_or_default();
+        for part in ["**Claims**", "**From**", "**Rests on**\n- ", "**Does not prove**"] {
+            assert!(section.contains(part), "{head} of docs/proofs.md lacks {part}");
+        }
+        let lines = section.lines().filter_map(|line| line.strip_prefix("- "));
+        for line in lines {
+            let (functions, rest) = line.split_once(" (`").expect("a function and its file");
+            let file = rest.split('`').next().unwrap_or_default();
+            let text = read(&sources().join(file));
+            for function in functions.split(" and ").map(|name| name.trim_matches('`')) {
+                assert!(text.contains(&format!("fn {function}(")), "{file} has no {function}");
+            }
+        }
+    }
+}
+
 /// Reads the constants of cli/exit.rs: number and documentation, in order.
 fn statuses() -> Vec<(u32, String)> {
     let text = read(&sources().join("cli/exit.rs"));

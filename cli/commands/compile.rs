@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     }
     let Some(plan) = plan else {
         if args.json {
-            render::json::compiled(&findings, None);
+            render::json::compiled(&findings, None, None);
         }
         return Ok(ExitStatus::SPEC);
     };
@@ -40,7 +40,8 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     let settled = settle(&output, &lockfile::write(&plan), args.locked);
     if args.json {
         let state = settled.as_ref().map_or_else(|(state, _)| *state, |state| Some(*state));
-        render::json::compiled(&findings, state.map(|state| (output.as_path(), state)));
+        let file = state.map(|state| (output.as_path(), state));
+        render::json::compiled(&findings, Some(&plan), file);
     } else if let Ok(state) = settled {
         render::plan(&plan, &output, matches!(state, PlanState::Unchanged));
     }

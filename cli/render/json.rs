@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use eufm_grammar::{Diagnostic, Label, Position, Severity};
+use eufm_plan::Plan;
+use eufm_plan::proof::{Proof, Verdict, proofs};
 use serde::Serialize;
 
 use super::diagnostics::Findings;
@@ -23,6 +25,8 @@ struct Document<'a> {
     warnings: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proofs: Option<Vec<ProofEntry>>,
     findings: &'a [Finding],
 }
 
@@ -31,6 +35,14 @@ struct Document<'a> {
 struct PlanFile {
     file: String,
     state: PlanState,
+}
+
+/// What is known of one claim about every run of the plan.
+#[derive(Debug, Serialize)]
+struct ProofEntry {
+    name: &'static str,
+    verdict: Verdict,
+    claim: String,
 }
 
 /// What became of a plan.
@@ -117,23 +129,34 @@ impl Findings<'_> {
 
 /// Prints what a check found to standard output.
 pub(crate) fn checked(findings: &[Finding], specs: usize, errors: usize, warnings: usize) {
-    let plan = None;
+    let (plan, proofs) = (None, None);
     let (schema, command) = (SCHEMA, "check");
-    print(&Document { schema, command, specs, errors, warnings, plan, findings });
+    print(&Document { schema, command, specs, errors, warnings, plan, proofs, findings });
 }
 
-/// Prints what a compile found, and what became of the plan, to standard output.
-pub(crate) fn compiled(findings: &Findings<'_>, plan: Option<(&Path, PlanState)>) {
-    let file = |path: &Path| path.to_string_lossy().into_owned();
+/// Prints what a compile found, what holds for every run of the plan, and what became of
+/// it, to standard output.
+pub(crate) fn compiled(
+    findings: &Findings<'_>,
+    plan: Option<&Plan>,
+    file: Option<(&Path, PlanState)>,
+) {
+    let path = |path: &Path| path.to_string_lossy().into_owned();
     print(&Document {
         schema: SCHEMA,
         command: "compile",
         specs: 1,
         errors: findings.found.errors(),
         warnings: findings.found.warnings(),
-        plan: plan.map(|(path, state)| PlanFile { file: file(path), state }),
+        plan: file.map(|(file, state)| PlanFile { file: path(file), state }),
+        proofs: plan.map(entries_of),
         findings: &findings.entries(),
     });
+}
+
+fn entries_of(plan: &Plan) -> Vec<ProofEntry> {
+    let entry = |Proof { name, verdict, claim, .. }| ProofEntry { name, verdict, claim };
+    proofs(plan).into_iter().map(entry).collect()
 }
 
 fn print(document: &Document<'_>) {
@@ -183,9 +206,9 @@ mod tests {
     fn document(spec: Option<&'static str>) -> Value {
         let request = Request::of("x.eufm");
         let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(spec), &request, kinds));
-        let (sources, found) = match result {
-            Ok(Compiled { sources, diagnostics, .. }) => (sources, diagnostics),
-            Err(rejected) => (rejected.sources, rejected.diagnostics),
+        let (sources, found, compiled) = match result {
+            Ok(Compiled { sources, diagnostics, plan }) => (sources, diagnostics, plan),
+            Err(rejected) => (rejected.sources, rejected.diagnostics, None),
         };
         let shown = |path: &str| format!("specs/{path}");
         let findings = Findings { shown: &shown, spec: "x.eufm", sources: &sources, found: &found };
@@ -197,6 +220,7 @@ mod tests {
             errors: found.errors(),
             warnings: found.warnings(),
             plan: (!found.has_errors()).then_some(plan),
+            proofs: compiled.as_ref().map(entries_of),
             findings: &findings.entries(),
         };
         serde_json::from_str(&text(&document)).unwrap()

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use eufm_plan::proof::proofs;
-use eufm_plan::review::review;
+use eufm_plan::proof::{Proof, proofs};
+use eufm_plan::review::{estimate, review};
 use eufm_plan::{FINAL_VERIFY, NodeIndex, Plan, Work};
+
+use super::wrap::wrapped_at;
 
 /// How many nodes are listed; a larger plan is read in its file.
 const NODES_MAX: usize = 60;
@@ -44,9 +46,22 @@ fn text(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-/// Says what holds for every run of a plan, a line each.
+/// How many characters a line about a proof has at most, if its words allow it.
+const PROOF_WIDTH: usize = 100;
+
+/// Says what holds for every run of a plan: name, verdict, and the claim beside them.
 pub(super) fn proofs_of(plan: &Plan) -> Vec<String> {
-    proofs(plan).iter().map(|proof| format!("  {:<13} {proof}", proof.name)).collect()
+    let mut lines = vec!["proofs, for every run of this plan".to_owned()];
+    for Proof { name, verdict, claim, .. } in proofs(plan) {
+        let head = format!("  {name:<13} {:<12} ", verdict.word());
+        let gap = " ".repeat(head.len());
+        let text = wrapped_at(&claim, PROOF_WIDTH, &gap);
+        lines.extend(text.lines().enumerate().map(|(at, line)| match at {
+            0 => format!("{head}{}", line.trim_start()),
+            _ => line.to_owned(),
+        }));
+    }
+    lines
 }
 
 /// Says what a plan is for and what it comes to, before its nodes.
@@ -59,6 +74,7 @@ pub(super) fn head(plan: &Plan) -> Vec<String> {
     lines.push(format!("  nodes         {}", review.nodes));
     lines.push(format!("  cost          {}", review.cost));
     lines.push(format!("  time          {}", review.wall));
+    lines.push(format!("  estimate      {}", estimate(plan).line(plan)));
     lines.push(format!("  people        {}", review.people));
     let widened: &[String] = &review.capabilities;
     lines.push(list("  capabilities  ", widened, "nothing beyond the default sandbox"));

@@ -6,11 +6,16 @@ pub(super) const WIDTH: usize = 80;
 /// Breaks a paragraph between words into lines of at most [`WIDTH`] characters,
 /// each behind `indent`. What stands between backquotes is one word.
 pub(super) fn wrapped(paragraph: &str, indent: &str) -> String {
+    wrapped_at(paragraph, WIDTH, indent)
+}
+
+/// Breaks a paragraph as [`wrapped`] does, into lines of at most `width` characters.
+pub(super) fn wrapped_at(paragraph: &str, width: usize, indent: &str) -> String {
     let mut text = String::new();
     let mut line = 0;
     for word in words(paragraph) {
         let length = word.chars().count();
-        if line > 0 && line + 1 + length > WIDTH {
+        if line > 0 && line + 1 + length > width {
             text.push('\n');
             line = 0;
         }

@@ -29,9 +29,8 @@ use usage::Together;
 
 use crate::process::Command;
 
-/// What the runner itself may take of a run's memory: 64 MiB. It is set aside,
-/// and the rest is what the run's processes may have together.
-pub const RUNNER_BYTES: u64 = 64 << 20;
+// It is set aside, and the rest is what the run's processes may have together.
+pub use eufm_plan::proof::RUNNER_BYTES;
 
 /// The limits that every attempt and gate has, whatever its plan says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

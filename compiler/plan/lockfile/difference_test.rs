@@ -74,5 +74,6 @@ fn an_instance_that_comes_first_changes_nothing_of_the_others() {
     new.nodes.insert(0, Node { name: "story[\"new\"]/plan".to_owned(), ..plan.nodes[1].clone() });
     let (gone, come) = changed(&plan, &new);
     let table = write(&plan).split("[node.").nth(2).expect("a node").lines().count();
-    assert!(gone <= 5 && come <= table + 5, "{gone} lines go, {come} come");
+    // Lines that count nodes, among them those of what holds for all of them.
+    assert!(gone <= 7 && come <= table + 7, "{gone} lines go, {come} come");
 }

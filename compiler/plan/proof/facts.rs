@@ -10,10 +10,6 @@ pub(super) struct Facts<'p> {
     pub(super) plan: &'p Plan,
     /// Some node has an agent.
     pub(super) agents: bool,
-    /// Some agent has no cap on money of its own.
-    pub(super) uncapped: bool,
-    /// Memory is capped, of the run or of some node.
-    pub(super) memory: bool,
     /// Some node may write all but the protected files.
     pub(super) unprotected: bool,
     /// Some command runs in the user's checkout.
@@ -33,8 +29,6 @@ impl<'p> Facts<'p> {
         let mut facts = Self {
             plan,
             agents: false,
-            uncapped: false,
-            memory: plan.budget.memory.is_some(),
             unprotected: false,
             in_place: false,
             secrets: Vec::new(),
@@ -45,11 +39,7 @@ impl<'p> Facts<'p> {
             deploy: false,
         };
         for (at, node) in plan.nodes.iter().enumerate() {
-            if matches!(node.work, Work::Agent { .. }) {
-                facts.agents = true;
-                facts.uncapped |= node.budget.cost.is_none();
-            }
-            facts.memory |= node.budget.memory.is_some();
+            facts.agents |= matches!(node.work, Work::Agent { .. });
             facts.unprotected |= node.writes == Writes::Unprotected;
             facts.deploy |= matches!(node.work, Work::Deploy { .. });
             if let Some(command) = node.work.command() {

@@ -6,12 +6,14 @@
 //! not do yet, or what could not be decided within a bound, is not claimed. See
 //! docs/proofs.md. Unaware of specs, and of how the runner does it.
 
+mod attended;
 mod cost;
 pub(crate) mod deploy;
 mod facts;
 mod gates;
 mod memory;
 mod network;
+mod recovery;
 mod rules;
 mod secrets;
 mod taint;
@@ -21,8 +23,11 @@ mod writers;
 use std::collections::VecDeque;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::{Node, NodeIndex, Plan};
 use facts::Facts;
+pub use memory::RUNNER_BYTES;
 
 /// The proofs by name, in the order in which they are read; each says nothing of a
 /// plan that it does not concern.
@@ -37,7 +42,14 @@ const PROOFS: &[(&str, Prove)] = &[
     ("taint", taint::prove),
     ("network", network::prove),
     ("deploy", deploy::prove),
+    ("recovery", recovery::prove),
+    ("attended", attended::prove),
 ];
+
+/// Returns the names of the proofs, in their order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROOFS.iter().map(|(name, _)| *name)
+}
 
 /// Looks at a plan and says what holds.
 type Prove = fn(&Facts<'_>) -> Option<Finding>;
@@ -63,7 +75,8 @@ impl fmt::Display for Proof {
 }
 
 /// Whether a claim holds; what holds more is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It does not, and the witness shows it: there is no such plan.
     Fails,
@@ -157,7 +170,7 @@ fn way(
 const ENDS_NAMED: usize = 4;
 
 /// Names the nodes of a way; the middle of a long one is counted.
-fn shown_way(nodes: &[Node], way: &[NodeIndex]) -> String {
+pub(crate) fn shown_way(nodes: &[Node], way: &[NodeIndex]) -> String {
     let names = |part: &[NodeIndex]| {
         let names: Vec<&str> = part.iter().map(|it| nodes[it.get()].name.as_str()).collect();
         names.join(" -> ")

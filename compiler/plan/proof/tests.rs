@@ -13,10 +13,11 @@ fn claims(plan: &Plan, verdict: Verdict) -> Vec<&'static str> {
 fn only_what_this_version_holds_is_claimed() {
     assert_eq!(
         claims(&hello(), Verdict::Holds),
-        ["wall", "gates", "writers", "secrets", "network"]
+        ["wall", "gates", "writers", "secrets", "network", "attended"]
     );
-    assert_eq!(claims(&hello(), Verdict::NotClaimed), ["cost"]);
-    let holds = ["cost", "wall", "gates", "rules", "secrets", "taint", "deploy"];
+    assert_eq!(claims(&hello(), Verdict::NotClaimed), ["cost", "memory"]);
+    let holds =
+        ["cost", "wall", "gates", "rules", "secrets", "taint", "deploy", "recovery", "attended"];
     assert_eq!(claims(&everything(), Verdict::Holds), holds);
     assert_eq!(claims(&everything(), Verdict::Watched), ["memory"]);
     let not = ["writers", "network"];
@@ -61,20 +62,6 @@ fn rules_are_claimed_where_each_that_must_hold_is_judged_before_a_deploy() {
     assert!(!holds(&|plan| forget(plan, Level::Must)));
     let is_verify = |node: &crate::Node| matches!(node.work, Work::Verify { .. });
     assert!(!holds(&|plan| plan.nodes.retain(|node| !is_verify(node))));
-}
-
-#[test]
-fn cost_is_claimed_where_a_cap_covers_each_agent() {
-    let holds = |change: &dyn Fn(&mut Plan)| {
-        let mut plan = hello();
-        change(&mut plan);
-        claims(&plan, Verdict::Holds).contains(&"cost")
-    };
-    let cap = || crate::units::Money::parse("1 EUR");
-    assert!(!holds(&|plan| plan.nodes[0].budget.cost = cap()), "another agent has none");
-    assert!(holds(&|plan| plan.nodes.iter_mut().for_each(|node| node.budget.cost = cap())));
-    assert!(holds(&|plan| plan.budget.cost = cap()));
-    assert!(holds(&|plan| plan.nodes.retain(|node| matches!(node.work, Work::Command(_)))));
 }
 
 #[test]

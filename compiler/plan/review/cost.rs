@@ -20,15 +20,31 @@ pub(crate) struct Asked<'a> {
     caps: Vec<(u64, &'a str)>,
     /// How many caps are in another one.
     foreign: usize,
-    /// How many nodes with an agent have no cap of their own.
-    open: usize,
+    /// The nodes with an agent that have no cap of their own.
+    open: Group<'a>,
+}
+
+/// Which caps bound what a run costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cover {
+    /// That of the run.
+    Run,
+    /// Those of the nodes, all together.
+    Nodes,
 }
 
 impl<'a> Asked<'a> {
     /// Begins with what the run has, before its first node.
     pub(super) fn of(plan: &'a Plan) -> Self {
         let currency = plan.budget.cost.map(|cost| cost.currency);
-        Self { run: &plan.budget, currency, sum: 0, caps: Vec::new(), foreign: 0, open: 0 }
+        Self {
+            run: &plan.budget,
+            currency,
+            sum: 0,
+            caps: Vec::new(),
+            foreign: 0,
+            open: Group::default(),
+        }
     }
 
     pub(super) fn add(&mut self, node: &'a Node) {
@@ -38,7 +54,7 @@ impl<'a> Asked<'a> {
                 self.caps.push((cost.micros, &node.name));
             }
             Some(_) => self.foreign += 1,
-            None if matches!(node.work, Work::Agent { .. }) => self.open += 1,
+            None if matches!(node.work, Work::Agent { .. }) => self.open.add(&node.name),
             None => {}
         }
     }
@@ -50,13 +66,38 @@ impl<'a> Asked<'a> {
 
     /// Tells whether the sum bounds the run.
     fn is_whole(&self) -> bool {
-        self.open == 0 && self.foreign == 0
+        self.open.count == 0 && self.foreign == 0
     }
 
     /// Tells whether the nodes may ask for more than the run has.
     pub(crate) fn is_overcommitted(&self) -> bool {
         let cap = self.run.cost.filter(|cap| Some(cap.currency) == self.currency);
         cap.is_some_and(|cap| self.sum > u128::from(cap.micros))
+    }
+
+    /// Returns the most that the run can cost, and by which caps; `None` where none
+    /// bound it. Where both say the same it is the run's.
+    pub(crate) fn most(&self) -> Option<(String, Cover)> {
+        let sum = self.currency.filter(|_| self.is_whole()).map(|currency| (self.sum, currency));
+        let run = self.run.cost.map(|cap| (u128::from(cap.micros), cap.currency));
+        let ((micros, currency), cover) = match (run, sum) {
+            (Some(run), Some(sum)) if sum.0 < run.0 => (sum, Cover::Nodes),
+            (Some(run), _) => (run, Cover::Run),
+            (None, sum) => (sum?, Cover::Nodes),
+        };
+        Some((money(micros, currency), cover))
+    }
+
+    /// Returns what the nodes may ask for where that is more than the run has, with the
+    /// heaviest.
+    pub(crate) fn overcommitment(&self) -> Option<(String, Group<'a>)> {
+        let currency = self.currency.filter(|_| self.is_overcommitted())?;
+        Some((money(self.sum, currency), self.heaviest()))
+    }
+
+    /// Returns the nodes with an agent that have no cap of their own, if there are any.
+    pub(crate) fn open(&self) -> Option<&Group<'a>> {
+        Some(&self.open).filter(|open| open.count > 0)
     }
 
     /// Tells whether the sum bounds the run less than another one does.
@@ -80,14 +121,14 @@ impl<'a> Asked<'a> {
     fn caps_line(&self) -> String {
         let Some(currency) = self.currency else {
             let nothing = "nothing: no node has an agent";
-            return if self.open == 0 { nothing } else { "no cap" }.to_owned();
+            return if self.open.count == 0 { nothing } else { "no cap" }.to_owned();
         };
         let sum = money(self.sum, currency);
         let Some(cap) = self.run.cost.map(|cap| u128::from(cap.micros)) else {
             return if self.is_whole() {
                 format!("at most {sum} (the nodes' caps together)")
-            } else if self.open > 0 {
-                let open = super::counted(self.open, "agent node");
+            } else if self.open.count > 0 {
+                let open = super::counted(self.open.count, "agent node");
                 format!("no cap: {open} without one; the others may ask {sum}")
             } else {
                 format!("no cap: some may ask {sum}")

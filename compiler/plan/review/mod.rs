@@ -7,10 +7,13 @@
 
 mod chain;
 mod cost;
+mod estimate;
 mod reach;
 mod weak;
 
 pub use chain::critical_path;
+pub(crate) use cost::Cover;
+pub use estimate::{Estimate, estimate};
 pub(crate) use reach::network;
 
 use crate::{Node, OnFail, Plan, Recovery, Work};
@@ -161,7 +164,7 @@ impl<'a> People<'a> {
 }
 
 /// Counts things with their noun.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -170,13 +173,18 @@ const GROUP_MAX: usize = 3;
 
 /// Some nodes, of which the first few are named: a list of thousands is not read.
 #[derive(Debug, Default)]
-struct Group<'a> {
+pub(crate) struct Group<'a> {
     names: Vec<&'a str>,
     count: usize,
 }
 
 impl<'a> Group<'a> {
-    fn add(&mut self, name: &'a str) {
+    /// Tells whether nobody is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn add(&mut self, name: &'a str) {
         self.count += 1;
         if self.names.len() < GROUP_MAX {
             self.names.push(name);
