@@ -1,10 +1,12 @@
 //! Texts of a plan such that a difference between two is seen: what has no shape of
-//! its own is written as its number, and what is cut off is counted.
+//! its own, or the shape of a letter of ASCII, is written as its number, and what is
+//! cut off is counted.
 //!
 //! Whoever wants a change to be overlooked hides it behind a long text or in signs
 //! that nobody sees. Unaware of where a text is shown.
 
 use eufm_plan::lockfile::is_hidden;
+use unicode_security::skeleton;
 
 /// How much of a value is shown.
 const VALUE_MAX: usize = 160;
@@ -51,28 +53,59 @@ pub(super) fn values(before: &str, after: &str) -> (String, String) {
     (rest(&old), rest(&new))
 }
 
-/// Writes as its number what a reader could not see: hidden signs, line ends, and a
-/// blank at an end.
+/// Writes as its number what a reader could not see: hidden signs, line ends, a blank
+/// at an end, and what looks as if all of it were ASCII.
 fn plain(text: &str) -> String {
     let inner = text.trim_start_matches(' ');
     let mut shown = NUMBER_OF_BLANK.repeat(text.len() - inner.len());
-    shown.push_str(&plain_behind_blanks(inner));
+    shown.push_str(&numbered(inner, looks_like_ascii));
     shown
 }
 
-/// The same, with the blanks before a line as they are.
+/// The same of a line of a text: the blanks before it are seen, and words of another
+/// script may look like any; one that mixes scripts is none.
 fn plain_behind_blanks(text: &str) -> String {
+    let is_mixed = |word: &str| {
+        word.contains(|sign: char| sign.is_ascii_alphanumeric()) && looks_like_ascii(word)
+    };
+    numbered(text, is_mixed)
+}
+
+/// Tells whether nobody could tell a word, or a sign between words, from ASCII.
+fn looks_like_ascii(word: &str) -> bool {
+    skeleton(word).all(|sign| sign.is_ascii())
+}
+
+fn numbered(text: &str, is_alike: impl Fn(&str) -> bool) -> String {
     let inner = text.trim_end_matches(' ');
     let mut shown = String::with_capacity(text.len());
-    for sign in inner.chars() {
-        if is_hidden(sign) {
-            shown.push_str(&format!("<U+{:04X}>", u32::from(sign)));
-        } else {
-            shown.push(sign);
+    for part in parts(inner) {
+        let is_alike = !part.is_ascii() && is_alike(part);
+        for sign in part.chars() {
+            if is_hidden(sign) || (is_alike && !sign.is_ascii()) {
+                shown.push_str(&format!("<U+{:04X}>", u32::from(sign)));
+            } else {
+                shown.push(sign);
+            }
         }
     }
     shown.push_str(&NUMBER_OF_BLANK.repeat(text.len() - inner.len()));
     shown
+}
+
+/// Cuts a text into words and what stands between them, which is mostly one sign.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = match first.is_alphanumeric() {
+            true => rest.find(|sign: char| !sign.is_alphanumeric()).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        Some(part)
+    })
 }
 
 /// How a blank is written that nobody would see.
@@ -98,6 +131,23 @@ mod tests {
         assert_eq!(line("  - a \u{202e}\t "), "  - a <U+202E><U+0009><U+0020>");
         assert_eq!(line("   "), "<U+0020><U+0020><U+0020>");
         assert_eq!(name("a\u{fe0f}"), "a<U+FE0F>");
+    }
+
+    #[test]
+    fn what_looks_like_ascii_and_is_none_is_written_as_its_number() {
+        for (text, shown) in [
+            ("s\u{440}c/**", "s<U+0440>c/**"),
+            ("src\u{2215}x", "src<U+2215>x"),
+            ("\u{430}", "<U+0430>"),
+            ("caf\u{e9}/\u{6a21}\u{578b}", "caf\u{e9}/\u{6a21}\u{578b}"),
+            ("проверка/**", "проверка/**"),
+        ] {
+            assert_eq!(value(text), shown);
+            assert_eq!(name(text), shown);
+        }
+        // In a line of Russian an "а" is a word, and in none of English.
+        assert_eq!(line("а как, это’s"), "а как, это’s");
+        assert_eq!(line("\u{440}ush it"), "<U+0440>ush it");
     }
 
     #[test]
