@@ -44,7 +44,7 @@ fn refused(plan: &Plan, (first, second): (NodeIndex, NodeIndex), heads: &[Span])
 
 fn grown(
     plan: &Plan,
-    TooMany { node, before }: TooMany,
+    TooMany { node, before, .. }: TooMany,
     most: usize,
     heads: &[Span],
 ) -> Diagnostic {

@@ -4,12 +4,13 @@ use similar::{ChangeTag, TextDiff};
 
 use super::example::hello;
 use super::{read, write};
-use crate::{AgentIndex, Digest, Node, Plan, Work};
+use crate::{AgentIndex, Digest, Node, Plan, Work, Writes};
 
 /// A plan of 1,000 nodes, two of three are instances that are told the same.
 fn thousand() -> Plan {
     let mut plan = hello();
-    let node = plan.nodes[1].clone();
+    let writes = Writes::Globs(Vec::new());
+    let node = Node { writes, ..plan.nodes[1].clone() };
     let nodes = (0..1_000).map(|at| {
         let (name, thing) = match at % 3 {
             0 => (format!("n{at}"), format!("node {at}")),

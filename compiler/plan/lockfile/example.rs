@@ -4,6 +4,7 @@
 //! Unaware of what is tested.
 
 use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
+use crate::writers;
 use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
@@ -40,6 +41,16 @@ fn node(name: &str, work: Work) -> Node {
         budget: NodeBudget { attempts: 1, ..NodeBudget::default() },
         on_fail: OnFail::GoOn,
     }
+}
+
+/// Adds what a plan lacks for its writers to be in order, as the compiler does.
+pub(crate) fn in_order(mut plan: Plan) -> Plan {
+    let order = writers::order(&plan.nodes, &plan.generated, usize::MAX);
+    for (node, before) in plan.nodes.iter_mut().zip(order.expect("there is no bound").edges) {
+        node.after_writer.extend(before);
+        node.after_writer.sort_unstable();
+    }
+    plan
 }
 
 /// Two agents and a command: the plan of docs/plan-lock.md.

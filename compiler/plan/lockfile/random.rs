@@ -232,6 +232,22 @@ impl Builder<'_> {
         }
     }
 
+    /// Chooses what a node that writes is behind: the last that does, so that all are in
+    /// order, and some others.
+    fn writers_before(&mut self, nodes: &[Node], node: &Node) -> Vec<NodeIndex> {
+        if !node.is_writer() {
+            return Vec::new();
+        }
+        let may_be =
+            |at: &NodeIndex| nodes[at.get()].is_writer() && node.needs.binary_search(at).is_err();
+        let last = (0..nodes.len()).rev().map(NodeIndex::new);
+        let mut some = self.some_of(nodes.len(), NodeIndex::new);
+        some.extend(last.filter(|at| nodes[at.get()].is_writer()).take(1));
+        some.sort_unstable();
+        some.dedup();
+        some.into_iter().filter(may_be).collect()
+    }
+
     /// Puts a deploy behind its verify node, and maybe an approval between them.
     fn deploy(&mut self, nodes: &mut Vec<Node>, node: Node, rules: Option<&Constitution>) {
         let count = rules.map_or(0, |constitution| constitution.rules.len());
@@ -389,13 +405,7 @@ impl Builder<'_> {
                 omitted.push(name);
             } else {
                 let mut node = self.node(&nodes, counts, name);
-                if node.is_writer() {
-                    let may_be = |at: &NodeIndex| {
-                        nodes[at.get()].is_writer() && node.needs.binary_search(at).is_err()
-                    };
-                    let some = self.some_of(nodes.len(), NodeIndex::new);
-                    node.after_writer = some.into_iter().filter(may_be).collect();
-                }
+                node.after_writer = self.writers_before(&nodes, &node);
                 match node.work {
                     Work::Deploy { .. } => self.deploy(&mut nodes, node, constitution.as_ref()),
                     _ => nodes.push(node),

@@ -74,7 +74,13 @@ fn one_widening_takes_its_claim_away() {
         claims(&hello(), Verdict::Holds).iter().filter(gone).copied().collect::<Vec<_>>()
     };
     assert_eq!(open(&|plan| plan.budget.wall = None), ["wall"]);
-    assert_eq!(open(&|plan| plan.nodes[0].writes = Writes::Unprotected), [""; 0]);
+    let free = |plan: &mut Plan| plan.nodes[0].writes = Writes::Unprotected;
+    assert_eq!(open(&free), ["writers"]);
+    let ordered = |plan: &mut Plan| {
+        free(plan);
+        plan.nodes[1].after_writer = vec![NodeIndex::new(0)];
+    };
+    assert_eq!(open(&ordered), [""; 0]);
     let host = || vec!["a.example".to_owned()];
     assert_eq!(open(&|plan| plan.environments[0].network = host()), [""; 0]);
     let command = |plan: &mut Plan, change: &dyn Fn(&mut Command)| {

@@ -45,6 +45,8 @@ pub struct TooMany {
     pub node: NodeIndex,
     /// One that it is to wait for.
     pub before: NodeIndex,
+    /// Whether the work was enough so far: else the two may be in order all the same.
+    pub is_exact: bool,
 }
 
 /// Finds the edges that are lacking.
@@ -76,7 +78,8 @@ pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<O
                 walks.reach(before);
                 count += 1;
                 if count > most {
-                    return Err(TooMany { node, before });
+                    let is_exact = walks.has_left() && search.in_line.is_none();
+                    return Err(TooMany { node, before, is_exact });
                 }
                 let is_denied = denies(&nodes[before.get()], &nodes[node.get()]);
                 if is_denied && order.denied.len() < DENIED {

@@ -93,7 +93,8 @@ fn a_pair_of_which_one_denies_is_told_with_its_paths() {
 #[test]
 fn more_edges_than_there_may_be_are_an_error_that_names_two() {
     let nodes = [ordered(&[], &["a"]), ordered(&[], &["a"]), ordered(&[], &["a"])];
-    let too_many = TooMany { node: NodeIndex::new(2), before: NodeIndex::new(1) };
+    let (node, before) = (NodeIndex::new(2), NodeIndex::new(1));
+    let too_many = TooMany { node, before, is_exact: true };
     assert_eq!(order(&nodes, &[], 1), Err(too_many));
     assert!(order(&nodes, &[], 2).is_ok());
 }

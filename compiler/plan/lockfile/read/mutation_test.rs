@@ -12,7 +12,7 @@ use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 use super::{PART_BYTES, first_difference, read};
 use crate::ancestry::owed;
 use crate::diff::diff;
-use crate::lockfile::example::everything;
+use crate::lockfile::example::{everything, in_order};
 use crate::lockfile::write::{DIGEST_HEAD, DIGEST_LINE};
 use crate::lockfile::{after_nodes, node_table, tables_before_nodes, write};
 use crate::units::{Bytes, Millis, Money, Tokens};
@@ -34,6 +34,7 @@ fn forty() -> Plan {
     for story in ["search", "basket", "order", "mail"] {
         add_story(&mut plan, story);
     }
+    let mut plan = in_order(plan);
     add_release(&mut plan);
     while plan.nodes.len() < 40 {
         let mut node = plan.nodes[7].clone();
