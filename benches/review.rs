@@ -54,7 +54,7 @@ fn proofs(folder: &Path) -> Result<()> {
             least[1] = least[1].min(start.elapsed());
         }
         let [compile, proofs] = least;
-        let without = compile.saturating_sub(proofs * PROVEN).as_secs_f64();
+        let without = compile.saturating_sub(proofs).as_secs_f64();
         println!(
             "{nodes:>9} {:>12} {:>11} {:>16.2}",
             milliseconds(compile),
@@ -73,9 +73,6 @@ fn proofs(folder: &Path) -> Result<()> {
     }
     Ok(())
 }
-
-/// How often a compile proves its plan: to refuse it, to write it and to show it.
-const PROVEN: u32 = 3;
 
 /// Compares two plans: one of few differences, and one in which every node differs.
 fn comparison(folder: &Path) -> Result<()> {

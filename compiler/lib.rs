@@ -62,6 +62,7 @@ mod writers;
 
 use eufm_grammar::{Diagnostics, SourceMap};
 use eufm_plan::Plan;
+use eufm_plan::proof::Proof;
 use eufm_plan::schema::Catalog;
 
 pub use sources::Sources;
@@ -103,6 +104,8 @@ pub struct Setting {
 pub struct Compiled {
     /// What will be done; nothing for a file that is there to be used by others.
     pub plan: Option<Plan>,
+    /// What holds for every run of it.
+    pub proofs: Vec<Proof>,
     /// Warnings only.
     pub diagnostics: Diagnostics,
     /// The texts that the warnings point into.
@@ -154,7 +157,9 @@ fn run(
     if out.has_errors() {
         Err(Box::new(Rejected { diagnostics: out, sources: map }))
     } else {
-        Ok(Compiled { plan, diagnostics: out, sources: map })
+        let (plan, proofs) = plan.unzip();
+        let proofs = proofs.unwrap_or_default();
+        Ok(Compiled { plan, proofs, diagnostics: out, sources: map })
     }
 }
 

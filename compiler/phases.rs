@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use eufm_grammar::ast::{Edition, Item, Spec};
 use eufm_grammar::{Diagnostic, Diagnostics, SourceMap, Span};
+use eufm_plan::proof::Proof;
 use eufm_plan::schema::Catalog;
 use eufm_plan::units::Currency;
 use eufm_plan::{Digest, Origin, Plan, Source};
@@ -39,7 +40,8 @@ pub(crate) enum Purpose {
     Check,
 }
 
-/// Runs the phases; without a plan there is an error, or nothing to be planned.
+/// Runs the phases; without a plan there is an error, or nothing to be planned. The
+/// plan comes with its proofs.
 pub(crate) fn run(
     sources: &dyn Sources,
     request: &Request,
@@ -47,7 +49,7 @@ pub(crate) fn run(
     purpose: Purpose,
     map: &SourceMap,
     out: &mut Diagnostics,
-) -> Option<Plan> {
+) -> Option<(Plan, Vec<Proof>)> {
     let loaded = load(sources, &request.spec, map, out)?;
     let is_used_only = purpose == Purpose::Check && declares_only(&loaded.last()?.spec);
     // The digests of the texts are made beside the rest, as they depend on nothing else.
@@ -77,8 +79,8 @@ pub(crate) fn run(
         }
     };
     scripts::bind(&mut plan, &places, sources, out);
-    proven::check(&plan, &heads, &origins, out);
-    (!out.has_errors()).then_some(plan)
+    let proofs = proven::check(&plan, &heads, &origins, out);
+    (!out.has_errors()).then_some((plan, proofs))
 }
 
 fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {

@@ -8,13 +8,20 @@ use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::proof::{Proof, Verdict, proofs};
 use eufm_plan::{NodeIndex, Plan, Work};
 
-/// Reports what does not hold of a plan; `origins` says of each node which task it
+/// Reports what does not hold of a plan, and returns all its proofs; `origins` says of each node which task it
 /// comes from, and `heads` where these stand in the text, in plan order.
-pub(crate) fn check(plan: &Plan, heads: &[Span], origins: &[usize], out: &mut Diagnostics) {
+pub(crate) fn check(
+    plan: &Plan,
+    heads: &[Span],
+    origins: &[usize],
+    out: &mut Diagnostics,
+) -> Vec<Proof> {
     let place = |node: &NodeIndex| origins.get(node.get()).and_then(|task| heads.get(*task));
-    for proof in proofs(plan).iter().filter(|proof| proof.verdict == Verdict::Fails) {
+    let proofs = proofs(plan);
+    for proof in proofs.iter().filter(|proof| proof.verdict == Verdict::Fails) {
         out.push(finding(plan, proof, place));
     }
+    proofs
 }
 
 fn finding<'s>(

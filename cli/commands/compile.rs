@@ -20,9 +20,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     let (project, spec) = Project::of(&args.spec, args.root.as_deref())?;
     let request = Request { spec, settings: args.settings.clone() };
     let result = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
-    let (sources, found, plan) = match result {
-        Ok(compiled) => (compiled.sources, compiled.diagnostics, compiled.plan),
-        Err(rejected) => (rejected.sources, rejected.diagnostics, None),
+    let (sources, found, plan, proofs) = match result {
+        Ok(built) => (built.sources, built.diagnostics, built.plan, built.proofs),
+        Err(rejected) => (rejected.sources, rejected.diagnostics, None, Vec::new()),
     };
     let shown = |path: &str| project.shown(path);
     let findings =
@@ -37,13 +37,13 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::SPEC);
     };
     let output = args.output.clone().unwrap_or_else(|| args.spec.with_file_name("plan.lock"));
-    let settled = settle(&output, &lockfile::write(&plan), args.locked);
+    let settled = settle(&output, &lockfile::write_proven(&plan, &proofs), args.locked);
     if args.json {
         let state = settled.as_ref().map_or_else(|(state, _)| *state, |state| Some(*state));
         let file = state.map(|state| (output.as_path(), state));
-        render::json::compiled(&findings, Some(&plan), file);
+        render::json::compiled(&findings, Some(&proofs), file);
     } else if let Ok(state) = settled {
-        render::plan(&plan, &output, matches!(state, PlanState::Unchanged));
+        render::plan(&plan, &proofs, &output, matches!(state, PlanState::Unchanged));
     }
     settled.map(|_| ExitStatus::DONE).map_err(|(_, failure)| failure)
 }

@@ -6,8 +6,7 @@
 use std::path::Path;
 
 use eufm_grammar::{Diagnostic, Label, Position, Severity};
-use eufm_plan::Plan;
-use eufm_plan::proof::{Proof, Verdict, proofs};
+use eufm_plan::proof::{Proof, Verdict};
 use serde::Serialize;
 
 use super::diagnostics::Findings;
@@ -26,7 +25,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanFile>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    proofs: Option<Vec<ProofEntry>>,
+    proofs: Option<Vec<ProofEntry<'a>>>,
     findings: &'a [Finding],
 }
 
@@ -39,10 +38,10 @@ struct PlanFile {
 
 /// What is known of one claim about every run of the plan.
 #[derive(Debug, Serialize)]
-struct ProofEntry {
+struct ProofEntry<'a> {
     name: &'static str,
     verdict: Verdict,
-    claim: String,
+    claim: &'a str,
 }
 
 /// What became of a plan.
@@ -138,7 +137,7 @@ pub(crate) fn checked(findings: &[Finding], specs: usize, errors: usize, warning
 /// it, to standard output.
 pub(crate) fn compiled(
     findings: &Findings<'_>,
-    plan: Option<&Plan>,
+    proofs: Option<&[Proof]>,
     file: Option<(&Path, PlanState)>,
 ) {
     let path = |path: &Path| path.to_string_lossy().into_owned();
@@ -149,14 +148,16 @@ pub(crate) fn compiled(
         errors: findings.found.errors(),
         warnings: findings.found.warnings(),
         plan: file.map(|(file, state)| PlanFile { file: path(file), state }),
-        proofs: plan.map(entries_of),
+        proofs: proofs.map(entries_of),
         findings: &findings.entries(),
     });
 }
 
-fn entries_of(plan: &Plan) -> Vec<ProofEntry> {
-    let entry = |Proof { name, verdict, claim, .. }| ProofEntry { name, verdict, claim };
-    proofs(plan).into_iter().map(entry).collect()
+fn entries_of(proofs: &[Proof]) -> Vec<ProofEntry<'_>> {
+    proofs
+        .iter()
+        .map(|proof| ProofEntry { name: proof.name, verdict: proof.verdict, claim: &proof.claim })
+        .collect()
 }
 
 fn print(document: &Document<'_>) {
@@ -207,7 +208,9 @@ mod tests {
         let request = Request::of("x.eufm");
         let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(spec), &request, kinds));
         let (sources, found, compiled) = match result {
-            Ok(Compiled { sources, diagnostics, plan }) => (sources, diagnostics, plan),
+            Ok(Compiled { sources, diagnostics, proofs, .. }) => {
+                (sources, diagnostics, Some(proofs))
+            }
             Err(rejected) => (rejected.sources, rejected.diagnostics, None),
         };
         let shown = |path: &str| format!("specs/{path}");
@@ -220,7 +223,7 @@ mod tests {
             errors: found.errors(),
             warnings: found.warnings(),
             plan: (!found.has_errors()).then_some(plan),
-            proofs: compiled.as_ref().map(entries_of),
+            proofs: compiled.as_deref().map(entries_of),
             findings: &findings.entries(),
         };
         serde_json::from_str(&text(&document)).unwrap()

@@ -12,19 +12,19 @@ use super::wrap::wrapped_at;
 const NODES_MAX: usize = 60;
 
 /// Prints the plan to standard output, and where it lies to standard error.
-pub(crate) fn plan(plan: &Plan, path: &Path, same: bool) {
+pub(crate) fn plan(plan: &Plan, proofs: &[Proof], path: &Path, same: bool) {
     // Names and goals are the author's, and may hold any sign.
-    super::print(&eufm_runner::printable::lines(&text(plan)));
+    super::print(&eufm_runner::printable::lines(&text(plan, proofs)));
     let what = if same { "is unchanged" } else { "written; review it, then run `eufm exec`" };
     super::say(&format!("{} {what}", path.display()));
 }
 
 /// Prints a plan that there was none before.
 pub(crate) fn new_plan(plan: &Plan) {
-    super::print(&eufm_runner::printable::lines(&text(plan)));
+    super::print(&eufm_runner::printable::lines(&text(plan, &proofs(plan))));
 }
 
-fn text(plan: &Plan) -> String {
+fn text(plan: &Plan, proofs: &[Proof]) -> String {
     let mut lines = head(plan);
     lines.push(String::new());
     let width = plan.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
@@ -41,7 +41,7 @@ fn text(plan: &Plan) -> String {
         lines.push(format!("  … and {} more omitted", plan.omitted.len() - NODES_MAX));
     }
     lines.push(String::new());
-    lines.extend(proofs_of(plan));
+    lines.extend(proven(proofs));
     lines.push(String::new());
     lines.join("\n")
 }
@@ -50,12 +50,12 @@ fn text(plan: &Plan) -> String {
 const PROOF_WIDTH: usize = 100;
 
 /// Says what holds for every run of a plan: name, verdict, and the claim beside them.
-pub(super) fn proofs_of(plan: &Plan) -> Vec<String> {
+pub(super) fn proven(proofs: &[Proof]) -> Vec<String> {
     let mut lines = vec!["proofs, for every run of this plan".to_owned()];
-    for Proof { name, verdict, claim, .. } in proofs(plan) {
+    for Proof { name, verdict, claim, .. } in proofs {
         let head = format!("  {name:<13} {:<12} ", verdict.word());
         let gap = " ".repeat(head.len());
-        let text = wrapped_at(&claim, PROOF_WIDTH, &gap);
+        let text = wrapped_at(claim, PROOF_WIDTH, &gap);
         lines.extend(text.lines().enumerate().map(|(at, line)| match at {
             0 => format!("{head}{}", line.trim_start()),
             _ => line.to_owned(),

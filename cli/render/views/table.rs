@@ -2,10 +2,11 @@
 //!
 //! Unaware of what a node does beside its own row.
 
+use eufm_plan::proof::proofs;
 use eufm_plan::{Node, Plan};
 use eufm_runner::printable;
 
-use crate::render::plan::{head, proofs_of, work};
+use crate::render::plan::{head, proven, work};
 
 /// How wide a column may be.
 const WIDTH_MAX: usize = 44;
@@ -16,7 +17,7 @@ pub(super) fn emit(plan: &Plan) -> String {
     lines.push(String::new());
     lines.extend(rows(plan));
     lines.push(String::new());
-    lines.extend(proofs_of(plan));
+    lines.extend(proven(&proofs(plan)));
     lines.iter().map(|line| format!("{}\n", printable::lines(line).trim_end())).collect()
 }
 

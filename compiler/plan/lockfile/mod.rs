@@ -18,7 +18,9 @@ mod write;
 pub(crate) use items::spell_input;
 pub use read::{read, read_kept};
 pub use spelling::is_hidden;
-pub use write::{after_nodes, digest, node_table, tables_before_nodes, used_tables, write};
+pub use write::{
+    after_nodes, digest, node_table, tables_before_nodes, used_tables, write, write_proven,
+};
 
 use std::sync::Arc;
 

@@ -48,8 +48,17 @@ const NODE_BYTES: usize = 512;
 /// Panics when an index of the plan points outside it.
 #[must_use]
 pub fn write(plan: &Plan) -> String {
+    write_proven(plan, &proofs(plan))
+}
+
+/// Writes the plan.lock of a plan whose proofs are there already.
+///
+/// # Panics
+/// Panics as [`write()`] does.
+#[must_use]
+pub fn write_proven(plan: &Plan, proofs: &[Proof]) -> String {
     let mut text = String::with_capacity(NODE_BYTES * (plan.nodes.len() + 8));
-    pieces(plan, &proofs(plan), &mut |piece| text.push_str(piece));
+    pieces(plan, proofs, &mut |piece| text.push_str(piece));
     text
 }
 
