@@ -195,3 +195,6 @@ fn check_verify(node: &Node, is_whole: bool) -> Result<(), &'static str> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,6 +108,8 @@ pub(super) fn random(seed: u64) -> Plan {
         let spread = 2 + usize::try_from(seed % 3).expect("below 3");
         let needs = (0..at).filter(|_| chance.one_in(spread));
         own.needs = needs.map(NodeIndex::new).collect();
+        let writers = (0..at).map(NodeIndex::new).filter(|it| !own.needs.contains(it));
+        own.after_writer = writers.filter(|_| chance.one_in(4 * spread)).collect();
         if chance.one_in(6) {
             own.accept = Accept::Succeeded;
         }

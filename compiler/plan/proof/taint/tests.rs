@@ -97,6 +97,17 @@ fn an_approval_counts_only_where_nothing_goes_on_without_it() {
 }
 
 #[test]
+fn work_flows_along_the_order_of_writers_and_an_approval_does_not_hold_it_back() {
+    let mut plan = plan_of([(agent("a"), &[]), (approval("ok"), &[0]), (secret("s"), &[1])]);
+    plan.nodes[2].after_writer = vec![NodeIndex::new(0)];
+    assert_eq!(path(&plan), NONE, "the approval was asked about it");
+    plan.nodes[1].after_writer = std::mem::take(&mut plan.nodes[1].needs);
+    assert_eq!(path(&plan), ["a", "s"], "it may have been asked while `a` had failed");
+    plan.nodes[2].after_writer.clear();
+    assert_eq!(path(&plan), NONE);
+}
+
+#[test]
 fn an_input_is_looked_at_where_the_approval_has_it_too() {
     let mut plan = plan_of([(agent("a"), &[]), (approval("ok"), &[0]), (secret("s"), &[1])]);
     reads(&mut plan, 2, 0, InputPart::Answer);
@@ -296,7 +307,8 @@ fn night(plan: &Plan, fails: usize) -> Night {
     for (at, node) in nodes.iter().enumerate() {
         let needs = || node.needs.iter().map(|need| need.get());
         let runs = node.accept == Accept::Succeeded || needs().all(|need| succeeded[need]);
-        for need in needs().filter(|need| succeeded[*need]) {
+        // What merely writes before it may have failed.
+        for need in node.waits_for().map(NodeIndex::get).filter(|need| succeeded[*need]) {
             let (its_tree, its_seen) = (tree[need].clone(), seen[need].clone());
             night.base[at].extend(its_tree);
             seen[at].extend(its_seen);
