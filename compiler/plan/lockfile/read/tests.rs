@@ -625,7 +625,10 @@ fn ten_thousand_altered_bytes_are_all_refused() {
             1 => format!("{before}{}", &after[1..]),
             _ => format!("{before}{c}{}", &after[1..]),
         };
-        if altered != original && read(&altered).is_ok() {
+        // What `read` looks at first; where the alteration shows is not asked here.
+        let is_whole =
+            |text: &str| seal::check_opening(text).is_ok() && seal::check_digest(text).is_ok();
+        if altered != original && is_whole(&altered) {
             silent.push(altered.clone());
         }
         if round % 10 != 0 {
