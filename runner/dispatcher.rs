@@ -15,6 +15,7 @@ mod jobs;
 mod outage;
 mod payments;
 mod people;
+mod window;
 
 use crate::admission::{Admission, Answer as Room, Short, Ticket};
 use crate::clock::{ASKED_INTERVAL, Clock, awake, unix_seconds};
@@ -33,6 +34,7 @@ use crate::state::{Merge, Phase};
 use crate::steps::{self, Step};
 use crate::workers::Workers;
 use crate::workshop::{Answer, Message, StepError, Workshop};
+use window::Hours;
 
 /// How long the run may be silent before the reporter is told that time passed.
 const TICK: Duration = Duration::from_secs(15);
@@ -74,6 +76,8 @@ pub(crate) struct Dispatcher<'a> {
     patience: Patience,
     /// The outage of the provider, and when it began.
     away: Option<(Away, Instant)>,
+    /// When nodes may be started, where the plan says so.
+    hours: Option<Hours>,
     /// What was last said of the head of the line.
     held: Option<(NodeIndex, Short)>,
     reserve: Reserve,
@@ -144,6 +148,7 @@ impl<'a> Dispatcher<'a> {
     pub(crate) fn new(start: Start<'a>) -> Self {
         let clock = Clock::starting_at(start.scheduler.state().at_ms);
         let desk = Desk::new(start.shop.dir.clone());
+        let hours = Hours::of(start.shop.plan.window.as_ref());
         Self {
             shop: Arc::new(start.shop),
             scheduler: start.scheduler,
@@ -161,6 +166,7 @@ impl<'a> Dispatcher<'a> {
             heard: Instant::now(),
             patience: start.patience,
             away: None,
+            hours,
             held: None,
             reserve: start.reserve,
             disk_looked: Instant::now(),
@@ -196,6 +202,9 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn run_inner(&mut self, first: &[RunEvent], inbox: &Receiver<Message>) -> Result<(), RunError> {
+        if self.is_closed() {
+            self.follow_window();
+        }
         for event in first {
             self.take(&Event::Run(event.clone()))?;
         }
@@ -254,6 +263,7 @@ impl<'a> Dispatcher<'a> {
         }
         self.look_at_disk();
         self.look_at_outage();
+        self.look_at_window();
         if self.last_shown.elapsed() >= TICK {
             self.take(&Event::Run(RunEvent::Heartbeat))?;
             self.last_shown = Instant::now();
@@ -397,7 +407,8 @@ impl<'a> Dispatcher<'a> {
             // What was begun may have told a fact by itself.
             if self.due.is_empty() {
                 let held = self.scheduler.state().held as usize;
-                let waits = held > 0 || !self.line.is_empty() || self.is_up_to_people();
+                let has_no_room = !self.line.is_empty() || self.is_closed();
+                let waits = held > 0 || has_no_room || self.is_up_to_people();
                 self.clock.set_waiting(waits && self.steps == held);
                 return Ok(());
             }
@@ -476,6 +487,7 @@ impl<'a> Dispatcher<'a> {
             activity: &self.activity,
             held: self.held,
             away: self.away.as_ref().map(|(away, _)| away),
+            closed: self.hours.as_ref().and_then(Hours::words),
         };
         (view, &mut *self.reporter)
     }

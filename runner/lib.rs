@@ -88,6 +88,7 @@ pub mod supported;
 mod trial;
 pub mod verify;
 pub mod why;
+mod window;
 mod workers;
 mod workshop;
 

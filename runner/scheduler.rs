@@ -30,6 +30,8 @@ pub(crate) struct Scheduler {
     finishing: bool,
     /// Set when the runner is told to stop: nothing is started any more.
     draining: bool,
+    /// Set outside of the hours in which nodes may be started.
+    closed: bool,
 }
 
 impl Scheduler {
@@ -45,6 +47,7 @@ impl Scheduler {
             merging: false,
             finishing: false,
             draining: false,
+            closed: false,
         }
     }
 
@@ -111,6 +114,17 @@ impl Scheduler {
     /// Stops starting nodes; what runs is ended by the dispatcher.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Says whether nothing is to be started for the hour, and returns what is to be
+    /// done now. Questions to people are no start.
+    pub(crate) fn set_closed(&mut self, closed: bool) -> Vec<Action> {
+        self.closed = closed;
+        let mut actions = Vec::new();
+        if !closed {
+            self.fill(&mut actions);
+        }
+        actions
     }
 
     /// Forgets a start that did not come about.
@@ -185,7 +199,9 @@ impl Scheduler {
         for node in asking {
             actions.extend(self.ask(node));
         }
-        while self.state.busy as usize + self.starting.len() < self.parallel as usize {
+        while !self.closed
+            && self.state.busy as usize + self.starting.len() < self.parallel as usize
+        {
             let Some(node) = self.next_start() else { break };
             self.starting.insert(node);
             actions.push(Action::Start(node));

@@ -438,3 +438,32 @@ fn a_node_that_needs_all_others_is_not_looked_at_again_and_again() {
         assert_eq!(scheduler.state().finished, Some(Outcome::Done));
     });
 }
+
+#[test]
+fn outside_of_its_hours_a_run_starts_nothing_and_ends_what_runs() {
+    let sketch = |needs: &[usize]| Sketch { needs: needs.to_vec(), gates: 1, attempts: 2 };
+    let mut plan = plan_of(&[sketch(&[]), sketch(&[0]), sketch(&[])], 1);
+    plan.nodes[2].work = Work::Approval { ask: "Well?".to_owned() };
+    let mut scheduler = Scheduler::new(&plan);
+    assert!(scheduler.set_closed(true).is_empty());
+    let actions = scheduler.on(0, &Event::Run(opened())).unwrap();
+    assert_eq!(actions, [Action::Ask(NodeIndex::new(2))], "a question is no start");
+    assert!(!scheduler.waits_for_people(), "a node waits for the hour");
+    assert_eq!(scheduler.set_closed(false), [start(0)]);
+    assert!(scheduler.set_closed(true).is_empty());
+    // It was told to start before the hour was over.
+    let node = NodeIndex::new(0);
+    let (base, from) = (commit(1), commit(1));
+    let started = NodeEvent::Started { attempt: 1, start: 1, base, from, key: None };
+    let mut on = |event| scheduler.on(0, &Event::Node(node, event)).unwrap();
+    assert!(on(started).is_empty());
+    let exited = NodeEvent::Exited { ending: Ending::Completed, salvage: None };
+    assert_eq!(on(exited), [Action::Harvest(node)]);
+    let harvested = NodeEvent::Harvested { work: commit(2), changes: 1, ignored: Vec::new() };
+    assert!(matches!(on(harvested)[..], [Action::Judge(..)]));
+    let verdict = crate::gates::Verdict::Fail;
+    let (gate, reason) = (plan.gates[0].name.clone(), "no".to_owned());
+    let judged = NodeEvent::Judged { gate, verdict, reason, feedback: None, exceeded: None };
+    assert!(on(judged).is_empty(), "another try is a start");
+    assert_eq!(scheduler.set_closed(false), [start(0)]);
+}

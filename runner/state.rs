@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use eufm_plan::{Accept, GateIndex, NodeIndex, OnFail, Plan, Work};
+use eufm_plan::{GateIndex, NodeIndex, OnFail, Plan};
 use thiserror::Error;
 
 mod branch;
@@ -17,18 +17,20 @@ mod order;
 mod people;
 mod requests;
 mod rules;
+mod terms;
 mod worked;
 
 use crate::event::{Ending, Event, NodeEvent, Outcome, RunEvent};
 use crate::gates::Verdict;
 use crate::git::CommitId;
-use crate::ledger::{Account, Pace, Spent};
+use crate::ledger::{Account, Pace};
 use crate::limits::Facility;
 use crate::lists::Lists;
 pub(crate) use crate::node::{Failure, Feedback, GateAnswer, Merge, NodeRun, Phase};
 use crate::protections::Guarded;
 pub(crate) use rules::RuleAnswer;
 use rules::Rulebook;
+use terms::NodeRules;
 use worked::Worked;
 
 /// The state of a run.
@@ -95,40 +97,6 @@ pub struct RunState {
     last: Option<NodeIndex>,
     /// The verify node of each deploy.
     verifies: BTreeMap<NodeIndex, Option<NodeIndex>>,
-}
-
-/// What the plan says of a node, as far as it decides where the node goes.
-#[derive(Debug, Clone, Copy)]
-struct NodeRules {
-    attempts_max: u32,
-    on_fail: OnFail,
-    accept: Accept,
-    /// Nothing goes past it unless it succeeded, whatever `accept` says.
-    is_barrier: bool,
-    is_approval: bool,
-    /// Whether its agent resolves what its result contradicts: it has one, which
-    /// sees the whole.
-    reconciles: bool,
-    /// What its agent may use to do so.
-    own: Spent,
-}
-
-impl NodeRules {
-    fn of(node: &eufm_plan::Node) -> Self {
-        let is_approval = matches!(node.work, Work::Approval { .. });
-        Self {
-            attempts_max: node.budget.attempts,
-            on_fail: node.on_fail,
-            accept: node.accept,
-            is_barrier: is_approval || matches!(node.work, Work::Verify { .. }),
-            is_approval,
-            reconciles: matches!(node.work, Work::Agent { .. }) && node.reads.is_none(),
-            own: Spent {
-                micros: node.budget.cost.map_or(0, |cost| cost.micros),
-                tokens: node.budget.tokens.map_or(0, |tokens| tokens.0),
-            },
-        }
-    }
 }
 
 /// What identifies a run.

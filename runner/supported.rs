@@ -11,6 +11,7 @@ use eufm_plan::{Constitution, Node, NodeIndex, ParamValue, Params, Plan, Work};
 
 use crate::error::RunError;
 use crate::ledger::Tariffs;
+use crate::window::Window;
 use crate::{agents, gates, rules};
 
 /// How many rules are tried out: a pattern may take milliseconds, and a plan have
@@ -85,12 +86,8 @@ fn of_addresses(plan: &Plan) -> Option<String> {
 
 fn of_run(plan: &Plan) -> Vec<String> {
     let mut all = Vec::new();
-    let mut refuse = |is_given: bool, what: &str| {
-        if is_given {
-            all.push(what.to_owned());
-        }
-    };
-    refuse(plan.window.is_some(), "pipeline: `window`: the time of day is not looked at yet");
+    let window = plan.window.as_ref().and_then(|window| Window::read(window).err());
+    all.extend(window.map(|reason| format!("pipeline: `window`: {reason}")));
     all.extend(plan.constitution.iter().flat_map(of_constitution));
     all
 }
@@ -316,7 +313,7 @@ mod tests {
     fn each_thing_of_the_run_is_refused_with_its_place() {
         type Change = fn(&mut Plan);
         let changes: &[(Change, &str)] =
-            &[(|plan| plan.window = Some("22:00-06:00 UTC".to_owned()), "pipeline: `window`")];
+            &[(|plan| plan.window = Some("22:00-06:00 Mars".to_owned()), "pipeline: `window`")];
         for (change, place) in changes {
             let refused = refused(change);
             assert!(matches!(&refused[..], [one] if one.starts_with(place)), "{refused:?}");

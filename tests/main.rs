@@ -59,4 +59,5 @@ mod toolchains;
 mod tutorial;
 mod verify;
 mod why;
+mod window;
 mod writers;

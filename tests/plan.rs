@@ -248,7 +248,6 @@ fn a_plan_that_asks_for_more_than_this_version_does_is_refused_with_every_place(
     let spec = r#"edition 1
 pipeline more {
   base   = "main"
-  window = "22:00-06:00 UTC"
   budget { tokens <= 4M }
 }
 gate unit is tests {
@@ -266,7 +265,6 @@ command one {
     let project = Project::of_spec(spec);
     let places = [
         "this version of eufm cannot do what the plan asks for:",
-        "pipeline: `window`",
         "gate unit: `baseline`",
         "help: remove these from the spec and compile it again, or wait for",
     ];

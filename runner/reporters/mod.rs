@@ -50,6 +50,8 @@ pub struct View<'a> {
     pub away: Option<&'a Away>,
     /// The node that waits for room on the host, and what there is too little of.
     pub held: Option<(NodeIndex, Short)>,
+    /// Until when nothing is started for the hour, in words.
+    pub closed: Option<String>,
     /// What was spent and what may be, while that holds agents back.
     pub paced: Option<Paced>,
     /// What each running agent was last seen to do, by node.
@@ -317,8 +319,9 @@ fn status(view: &View<'_>) -> String {
     });
     let away = view.away.map(|away| format!("; {}", away_words(away))).unwrap_or_default();
     let paced = view.paced.map(|paced| paced_words(view.state, paced)).unwrap_or_default();
+    let closed = view.closed.as_ref().map(|words| format!("; {words}")).unwrap_or_default();
     printable::lines(&format!(
-        "{done} of {of} nodes done{failed}; {running}{waiting}{held}{paced}{away}{memory}"
+        "{done} of {of} nodes done{failed}; {running}{waiting}{closed}{held}{paced}{away}{memory}"
     ))
 }
 
@@ -342,6 +345,7 @@ mod tests {
             at_ms: 0,
             away: None,
             held: None,
+            closed: None,
             paced,
             activity: &activity,
         };

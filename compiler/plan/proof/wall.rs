@@ -8,8 +8,12 @@ pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     Some(facts.plan.budget.wall.map_or_else(
         || Finding::not_claimed("the run has no wall cap"),
         |wall| {
+            let waiting = match facts.plan.window {
+                Some(_) => ", waiting for its window excluded",
+                None => "",
+            };
             Finding::holds(format!(
-                "active at most {wall} by the runner's clock, then stops, resumable"
+                "active at most {wall} by the runner's clock{waiting}, then stops, resumable"
             ))
         },
     ))

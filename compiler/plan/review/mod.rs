@@ -56,15 +56,22 @@ pub fn review(plan: &Plan) -> Review {
     Review {
         nodes: kinds.line(plan.omitted.len()),
         cost: asked.line(),
-        wall: plan.budget.wall.map_or_else(
-            || "no cap: active until every node has ended".to_owned(),
-            |wall| format!("active at most {wall}, then stops, resumable"),
-        ),
+        wall: wall(plan),
         people: people.line(),
         capabilities: reach.entries(plan),
         weak: weak.entries(asked.is_capped()),
         waived: Vec::new(),
     }
+}
+
+/// Says how long the run may be active, and when it may start something.
+fn wall(plan: &Plan) -> String {
+    let wall = plan.budget.wall.map_or_else(
+        || "no cap: active until every node has ended".to_owned(),
+        |wall| format!("active at most {wall}, then stops, resumable"),
+    );
+    let window = plan.window.as_ref().map(|it| format!("; nothing is started outside of {it}"));
+    wall + &window.unwrap_or_default()
 }
 
 /// Adds up what the nodes of a plan may ask for.
