@@ -387,6 +387,17 @@ impl Builder<'_> {
         }
     }
 
+    fn generated(&mut self, environments: usize) -> Vec<Generated> {
+        let paths = self.keys(is_inside).into_iter();
+        let generated = |path| Generated {
+            path,
+            run: self.texts(1),
+            env: self.some_of(environments, EnvironmentIndex::new),
+            network: self.texts(0),
+        };
+        paths.map(generated).collect()
+    }
+
     fn plan(&mut self) -> Plan {
         let environments: Vec<_> =
             self.names().into_iter().map(|name| self.environment(name)).collect();
@@ -422,16 +433,9 @@ impl Builder<'_> {
             existing: self.texts(0),
             named: self.keys(is_inside),
         });
-        let paths = self.keys(is_inside);
-        let generated = |path| Generated {
-            path,
-            run: self.texts(1),
-            env: self.some_of(counts[0], EnvironmentIndex::new),
-            network: self.texts(0),
-        };
         let mut plan = Plan {
             scripts: Vec::new(),
-            generated: paths.into_iter().map(generated).collect(),
+            generated: self.generated(counts[0]),
             pipeline: "p".to_owned(),
             goal: self.maybe(Self::text),
             source: self.maybe(Self::path),
