@@ -84,22 +84,31 @@ pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Ow
     Ok(all)
 }
 
-/// Returns the approvals that a verify node waits for, each with it, that were not
-/// asked about all that it merges: it also waits for something that changes files
-/// and is not behind them.
+/// How many edges may be followed back to find the approvals that are passed by: some
+/// tenths of a second.
+pub(crate) const STEPS_MAX: usize = 1 << 25;
+
+/// Returns the approvals that the verify node of a deploy waits for, each with it, that
+/// were not asked about all that it merges: it also waits for something that changes
+/// files and is not behind them. `None` where that takes more than `steps` edges.
 #[must_use]
-pub(crate) fn passed_by(nodes: &[Node]) -> Vec<(NodeIndex, NodeIndex)> {
+pub(crate) fn passed_by(nodes: &[Node], steps: usize) -> Option<Vec<(NodeIndex, NodeIndex)>> {
     let mut pairs = Vec::new();
     for (position, node) in nodes.iter().enumerate() {
-        if matches!(node.work, Work::Verify { .. }) && node.needs.len() > 1 {
+        let is_deployed =
+            matches!(node.work, Work::Verify { .. }) && node.name != crate::FINAL_VERIFY;
+        if is_deployed && node.needs.len() > 1 {
             let asked = |need: &&NodeIndex| matches!(nodes[need.get()].work, Work::Approval { .. });
             let asked = node.needs.iter().filter(asked);
             pairs.extend(asked.map(|approval| (*approval, NodeIndex::new(position))));
         }
     }
     let (mut known, mut merged) = (Ancestors::new(nodes), Ancestors::new(nodes));
-    let mut passed = Vec::new();
+    let (mut passed, mut steps) = (Vec::new(), steps);
     for batch in pairs.chunks(BATCH) {
+        let taken = known.steps + merged.steps;
+        steps = steps.checked_sub(taken)?;
+        (known.steps, merged.steps) = (0, 0);
         let (approvals, verifies): (Vec<_>, Vec<_>) = batch.iter().copied().unzip();
         known.of(&approvals, &mut |_, bits| bits);
         let mut unknown = 0;
@@ -112,7 +121,7 @@ pub(crate) fn passed_by(nodes: &[Node]) -> Vec<(NodeIndex, NodeIndex)> {
         });
         passed.extend(bits(unknown).map(|bit| batch[bit]));
     }
-    passed
+    Some(passed)
 }
 
 /// Tells of each node whether it or an ancestor has a gate: ways back to nothing
@@ -134,11 +143,13 @@ struct Ancestors<'p> {
     bits: Vec<u64>,
     /// The nodes that have such bits.
     touched: Vec<usize>,
+    /// How many edges were followed.
+    steps: usize,
 }
 
 impl<'p> Ancestors<'p> {
     fn new(nodes: &'p [Node]) -> Self {
-        Self { nodes, bits: vec![0; nodes.len()], touched: Vec::new() }
+        Self { nodes, bits: vec![0; nodes.len()], touched: Vec::new(), steps: 0 }
     }
 
     /// Goes back from each of at most [`BATCH`] nodes and returns what was reached,
@@ -149,6 +160,7 @@ impl<'p> Ancestors<'p> {
         let mut open = BinaryHeap::new();
         let mut reach = |all: &mut [u64], open: &mut BinaryHeap<usize>, node: &Node, bits: u64| {
             for need in node.waits_for().map(NodeIndex::get) {
+                self.steps += 1;
                 if all[need] == 0 {
                     open.push(need);
                     self.touched.push(need);
@@ -253,6 +265,22 @@ mod tests {
             let gates: Vec<usize> = owed.gates.iter().map(|gate| gate.get()).collect();
             assert_eq!(gates, (0..at.min(90)).collect::<Vec<_>>(), "{at}");
         }
+    }
+
+    #[test]
+    fn too_many_approvals_to_tell_are_none_told() {
+        let mut nodes = nodes(&[(&[], &[]), (&[0], &[]), (&[], &[]), (&[1, 2], &[])]);
+        nodes[1].work = Work::Approval { ask: "Go on?".to_owned() };
+        nodes[3].work = Work::Verify { rules: Vec::new() };
+        let last = nodes[3].clone();
+        nodes.extend(std::iter::repeat_n(last, 100));
+        let passed = passed_by(&nodes, STEPS_MAX).expect("few");
+        assert_eq!((passed.len(), passed[0]), (101, (NodeIndex::new(1), NodeIndex::new(3))));
+        assert_eq!(passed_by(&nodes, 10), None);
+        // What judges the branch in the end deploys nothing.
+        nodes.truncate(4);
+        crate::FINAL_VERIFY.clone_into(&mut nodes[3].name);
+        assert_eq!(passed_by(&nodes, STEPS_MAX), Some(Vec::new()));
     }
 
     #[test]

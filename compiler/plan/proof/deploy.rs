@@ -6,7 +6,7 @@
 //! a deploy of another tree. Unaware of what gates, rules and deploys do.
 
 use super::{Facts, Finding, way};
-use crate::ancestry::{leaves, owed, passed_by};
+use crate::ancestry::{STEPS_MAX, leaves, owed, passed_by};
 use crate::{
     Accept, Constitution, FINAL_VERIFY, Node, NodeIndex, OnFail, Work, Writes, verify_name,
 };
@@ -20,7 +20,10 @@ pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     if let Err(Bypass { node, cause, witness }) = check(nodes, constitution) {
         return Some(Finding::fails(format!("`{}`: {cause}", name(node)), witness));
     }
-    let passed = passed_by(nodes);
+    let Some(passed) = passed_by(nodes, STEPS_MAX) else {
+        let claim = "the plan is too large to tell of all approvals what they are asked about";
+        return Some(Finding::not_claimed(claim));
+    };
     if let Some((approval, verify)) = passed.first() {
         let more = match passed.len() - 1 {
             0 => String::new(),

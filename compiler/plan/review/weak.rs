@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::ancestry::passed_by;
+use crate::ancestry::{STEPS_MAX, passed_by};
 use crate::{Agent, Node, NodeIndex, Overlap, Plan, QualityGate, Work, Writes};
 
 /// How a weakness is called, and whether a node has it.
@@ -103,7 +103,11 @@ impl<'a> Weak<'a> {
 /// Names the approvals that somebody gives before all that is deployed behind them
 /// is there.
 fn passed_approvals(plan: &Plan) -> Vec<String> {
-    let passed = passed_by(&plan.nodes);
+    let Some(passed) = passed_by(&plan.nodes, STEPS_MAX) else {
+        return vec![
+            "too many approvals to tell which are asked about what is deployed".to_owned(),
+        ];
+    };
     let name = |node: &NodeIndex| &plan.nodes[node.get()].name;
     let entry = |(approval, verify): &(NodeIndex, NodeIndex)| {
         let (approval, verify) = (name(approval), name(verify));
