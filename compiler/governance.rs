@@ -4,17 +4,19 @@
 //! checked.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use eufm_grammar::ast::{Declaration, Item};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::schema::KindSchema;
-use eufm_plan::{Constitution, Digest, Level, Rule};
+use eufm_plan::{Constitution, Digest, Level, Rule, UNMAPPED_MAX, Unmapped};
 
 use crate::actors::{Actor, Actors};
 use crate::environments::Environments;
 use crate::eval::Eval;
 use crate::fields::{Fields, Owner};
 use crate::names::listed_twice;
+use crate::norms::Document;
 use crate::scope::ScopeId;
 use crate::task::EnvironmentId;
 use crate::value::Kind;
@@ -22,6 +24,9 @@ use crate::vocabulary as words;
 use crate::wording::{Suggester, quoted, with_article};
 use crate::world::World;
 use crate::{functions, hosts, typed};
+
+/// How much of a sentence is shown that no rule cites, in characters.
+const UNMAPPED_CHARS_MAX: usize = 160;
 
 /// Reads the spec's constitution.
 pub(crate) fn constitution<'a>(
@@ -54,8 +59,13 @@ pub(crate) fn constitution<'a>(
             return None;
         }
     };
+    let document = Document::read(text);
+    if let Some((part, line)) = document.unfilled {
+        eval.out.push(unfilled(&path, part, line, item.name.span));
+    }
     let mut names: BTreeMap<&str, Span> = BTreeMap::new();
     let mut found: BTreeMap<&str, Rule> = BTreeMap::new();
+    let mut cited = Vec::new();
     for inner in &item.items {
         let Item::Declaration(rule) = inner else {
             misplaced(inner, eval.out);
@@ -77,13 +87,44 @@ pub(crate) fn constitution<'a>(
         }
         names.insert(rule.name.text, rule.name.span);
         let actor = rules.inner(rule, world.spec(), kinds, world, eval.out);
-        if let Some(read) = self::rule(&actor, rule, text, &path, &mut eval) {
+        if let Some((read, place)) = self::rule(&actor, rule, (&document, &path), &mut eval) {
             found.insert(rule.name.text, read);
+            cited.push(place);
         }
     }
     let digest = Digest::of(text.as_bytes());
     let rules = found.into_values().collect();
-    Some(Constitution { path, digest, rules })
+    let mut unmapped = document.besides(&cited);
+    let unmapped_more = u32::try_from(unmapped.len().saturating_sub(UNMAPPED_MAX));
+    unmapped.truncate(UNMAPPED_MAX);
+    let unmapped = unmapped.into_iter();
+    let unmapped = unmapped.map(|(line, text)| Unmapped { line, text: shortened(&text) });
+    Some(Constitution {
+        path,
+        digest,
+        unmapped: unmapped.collect(),
+        unmapped_more: unmapped_more.unwrap_or(u32::MAX),
+        rules,
+    })
+}
+
+/// Cuts a long sentence off, and says so.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(UNMAPPED_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{} …", text[..end].trim_end()),
+    }
+}
+
+fn unfilled(path: &str, part: &str, line: u32, place: Span) -> Diagnostic {
+    let message = format!(
+        "{} is a template that was not filled in: line {line} has {}",
+        quoted(path),
+        quoted(part)
+    );
+    Diagnostic::error("E0520", message)
+        .at(place, "not filled in")
+        .help("write what holds for the project in its place")
 }
 
 fn misplaced(item: &Item<'_>, out: &mut Diagnostics) {
@@ -125,10 +166,9 @@ fn document<'a>(
 fn rule<'a>(
     actor: &Actor<'a>,
     item: &'a Declaration<'a>,
-    text: &str,
-    path: &str,
+    (document, path): (&Document<'_>, &str),
     eval: &mut Eval<'_, 'a, '_>,
-) -> Option<Rule> {
+) -> Option<(Rule, Range<usize>)> {
     let schema = actor.schema?;
     let said = |key: &str, eval: &mut Eval<'_, 'a, '_>| {
         let layer = actor.layers.iter().find(|layer| layer.fields.get(key).is_some())?;
@@ -170,7 +210,7 @@ fn rule<'a>(
     };
     let span = cite.span;
     let cite = typed::full_text("cite", cite, eval.out)?;
-    let Some(line) = line_of(&cite, text) else {
+    let Some(place) = document.find(&cite) else {
         let finding = Diagnostic::error(
             "E0509",
             format!("{} does not stand in {}", quoted(&cite), quoted(path)),
@@ -180,36 +220,15 @@ fn rule<'a>(
         eval.out.push(finding);
         return None;
     };
-    Some(Rule {
+    let rule = Rule {
         name: item.name.text.to_owned(),
         kind: schema.name.to_owned(),
         level: level?,
         cite: cite.split_whitespace().collect::<Vec<_>>().join(" "),
-        line,
+        line: document.line(&place),
         params: actor.params.clone(),
-    })
-}
-
-/// Returns the line on which words begin; any blanks may stand between them.
-fn line_of(words: &str, text: &str) -> Option<u32> {
-    let wanted: Vec<&str> = words.split_whitespace().collect();
-    let mut have: Vec<(&str, u32)> = Vec::new();
-    for (number, line) in (1_u32..).zip(text.lines()) {
-        have.extend(line.split_whitespace().map(|word| (word, number)));
-    }
-    let (first, last) = (wanted.first()?, wanted.last()?);
-    // The first and the last word may be a part of one, as before a period.
-    have.windows(wanted.len()).find_map(|part| {
-        let fits = part.iter().zip(&wanted).enumerate().all(|(at, ((word, _), wanted))| {
-            match (at == 0, at + 1 == part.len()) {
-                (true, true) => word.contains(wanted),
-                (true, false) => word.ends_with(first),
-                (false, true) => word.starts_with(last),
-                (false, false) => word == wanted,
-            }
-        });
-        fits.then(|| part.first().map(|(_, line)| *line)).flatten()
-    })
+    };
+    Some((rule, place))
 }
 
 /// A file that is made again after each merge.
@@ -285,24 +304,4 @@ pub(crate) fn generated<'a>(
         }
     }
     files.into_values().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_found_over_line_ends_and_beside_signs() {
-        let text =
-            "# Rules\n\n- **Secrets MUST NOT\n  be committed.** Ever.\n- Small: below 800 lines.\n";
-        for (cite, line) in [
-            ("Secrets MUST NOT be committed", Some(3)),
-            ("below 800 lines", Some(5)),
-            ("800", Some(5)),
-            ("Secrets MUST be committed", None),
-            ("", None),
-        ] {
-            assert_eq!(line_of(cite, text), line, "{cite}");
-        }
-    }
 }

@@ -408,6 +408,8 @@ fn rules_cite_the_constitution() {
     let constitution = plan.constitution.unwrap();
     assert_eq!((constitution.path.as_str(), constitution.rules.len()), ("docs/constitution.md", 1));
     assert!(constitution.rules[0].line >= 1);
+    let unmapped: Vec<_> = constitution.unmapped.iter().map(ToString::to_string).collect();
+    assert_eq!(unmapped, ["3: Secrets MUST NOT be committed.", "5: Existing tests MUST stay."]);
     assert!(wrong(spec("below 900 lines"))[0].starts_with("E0509"));
     assert!(wrong(spec("below 800 lines").replace("FR-001", "FR-009"))[0].starts_with("E0511"));
     assert!(

@@ -32,6 +32,7 @@ mod meter;
 mod modules;
 mod money;
 mod names;
+mod norms;
 mod params;
 mod paths;
 mod phases;

@@ -906,5 +906,11 @@ fn constitution() -> Constitution {
         ("small", "max_diff", Level::Should),
     ];
     let (path, digest) = ("c.md".to_owned(), Digest::of(b"words"));
-    Constitution { path, digest, rules: rules.into_iter().map(rule).collect() }
+    Constitution {
+        unmapped: Vec::new(),
+        unmapped_more: 0,
+        path,
+        digest,
+        rules: rules.into_iter().map(rule).collect(),
+    }
 }

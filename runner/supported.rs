@@ -225,7 +225,13 @@ mod tests {
                 change(&mut rule);
                 plan.nodes[0].work = Work::Verify { rules: vec![RuleIndex::new(0)] };
                 let (path, digest) = ("c.md".to_owned(), Digest::of(b""));
-                plan.constitution = Some(Constitution { path, digest, rules: vec![rule] });
+                plan.constitution = Some(Constitution {
+                    unmapped: Vec::new(),
+                    unmapped_more: 0,
+                    path,
+                    digest,
+                    rules: vec![rule],
+                });
             })
         };
         assert_eq!(verified(&|_| {}), [""; 0]);

@@ -5,6 +5,7 @@
 //! Unaware of the grammar, of sources and of the runner. See docs/plan-lock.md.
 
 pub mod ancestry;
+mod constitution;
 pub mod diff;
 mod globs;
 pub mod id;
@@ -19,11 +20,12 @@ pub mod units;
 pub mod writers;
 
 pub use ancestry::{FINAL_VERIFY, verify_name};
+pub use constitution::{Constitution, Level, Rule, UNMAPPED_MAX, Unmapped};
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 pub use params::{ParamValue, Params};
 pub use protected::Protected;
 pub use scripts::Script;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use units::{Bytes, Millis, Money, Price, Rate, Tokens};
 
 /// A reviewed unit of execution: nodes in plan order with all they refer to.
@@ -122,58 +124,6 @@ pub struct QualityGate {
     pub kind: String,
     /// The parameters in the order of the kind's schema.
     pub params: Params,
-}
-
-/// A document of rules, and how each is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constitution {
-    /// The document, relative to the root.
-    pub path: String,
-    /// The digest of its text; exec compares it with the base commit's.
-    pub digest: Digest,
-    /// The rules, sorted by name.
-    pub rules: Vec<Rule>,
-}
-
-/// One rule of a constitution, bound to a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Its name in the spec.
-    pub name: String,
-    /// The check, a name of the runner's `RULES`.
-    pub kind: String,
-    /// How binding it is.
-    pub level: Level,
-    /// The words of the document that it checks.
-    pub cite: String,
-    /// The line of the document on which these words begin, from 1.
-    pub line: u32,
-    /// The parameters in the order of the kind's schema.
-    pub params: Params,
-}
-
-/// How binding a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Nothing is deployed against it.
-    Must,
-    /// A breach is reported.
-    Should,
-    /// A breach is noted.
-    May,
-}
-
-impl Level {
-    /// Returns its word in specs and in plan.lock.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Must => "must",
-            Self::Should => "should",
-            Self::May => "may",
-        }
-    }
 }
 
 /// A file that belongs to no node and is made again after each merge.

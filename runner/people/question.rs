@@ -150,6 +150,8 @@ pub(crate) mod tests {
         assert_eq!(words(&command, &rule, None), "Does the rule reviewed hold?");
         let role = ("role".to_owned(), ParamValue::Text("security-reviewer".to_owned()));
         plan.constitution = Some(Constitution {
+            unmapped: Vec::new(),
+            unmapped_more: 0,
             path: "docs/constitution.md".to_owned(),
             digest: Digest::of(b""),
             rules: vec![Rule {

@@ -175,6 +175,8 @@ mod tests {
             params: Params::default(),
         };
         plan.constitution = Some(Constitution {
+            unmapped: Vec::new(),
+            unmapped_more: 0,
             path: "c.md".to_owned(),
             digest: Digest::of(b"words"),
             rules: vec![

@@ -133,6 +133,8 @@ looser! {
     Constitution "other rules"
     /// A rule is gone.
     Rule "rule dropped"
+    /// The document of rules asks for something that no rule cites.
+    Unmapped "line without a rule"
     /// A rule binds less.
     Level "level lowered"
     /// A rule checks something else; whether it checks less no machine can judge.

@@ -116,7 +116,30 @@ pub(super) fn constitution(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     let other = |before: &Option<String>, _: &Option<String>| before.as_ref().and(looser);
     at.value("path", (&old.0, &new.0), Clone::clone, other);
     at.value("digest", (&old.1, &new.1), Clone::clone, other);
+    unmapped(pairs, out);
     rules(pairs, out);
+}
+
+/// Compares the sentences that no rule cites by their words: those of a document
+/// that has one line more are the same.
+fn unmapped(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
+    let of = |plan: &Plan| {
+        let constitution = plan.constitution.as_ref();
+        let unmapped = constitution.map_or(&[][..], |it| &it.unmapped);
+        let texts: Vec<String> = unmapped.iter().map(|it| it.text.clone()).collect();
+        let lines: Vec<String> = unmapped.iter().map(|it| it.line.to_string()).collect();
+        (texts, lines, constitution.map_or(0, |it| it.unmapped_more))
+    };
+    let (old, new) = (of(pairs.before), of(pairs.after));
+    // Where there was none, less was asked for.
+    let looser = pairs.before.constitution.as_ref().map(|_| Looser::Unmapped);
+    let mut at = At { out, part: Part::Constitution, name: "" };
+    at.list("unmapped", (&old.0, &new.0), |_| None, |_| looser);
+    if old.0 == new.0 {
+        at.value("lines of unmapped", (&old.1, &new.1), |lines| Some(joined(lines)), |_, _| None);
+    }
+    let more = |old: &u32, new: &u32| looser.filter(|_| new > old);
+    at.value("unmapped_more", (&old.2, &new.2), |more| Some(more.to_string()), more);
 }
 
 fn rules(pairs: &Pairs<'_>, out: &mut Vec<Change>) {

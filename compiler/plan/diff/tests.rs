@@ -159,6 +159,10 @@ const LOOSENED: &[(&str, Looser, Alter)] = &[
         it.nodes[SHIP].needs = vec![NodeIndex::new(RELEASE)];
     }),
     ("a level lower", Looser::Level, |it| rules(it)[1].level = Level::Should),
+    ("a line without a rule", Looser::Unmapped, |it| {
+        let line = crate::Unmapped { line: 9, text: "Logs MUST be kept.".to_owned() };
+        it.constitution.as_mut().expect("it has one").unmapped.push(line);
+    }),
     ("a script that is bound no more", Looser::Script, |it| it.scripts.clear()),
     ("a generated file more", Looser::Writes, |it| {
         let path = "src/main.rs".to_owned();
@@ -344,6 +348,9 @@ fn what_cannot_be_judged_is_an_escalation_each_way() {
 
 /// What loosens nothing, nor does its reverse.
 const NEUTRAL: &[(&str, Alter)] = &[
+    ("a line without a rule elsewhere", |it| {
+        it.constitution.as_mut().expect("it has one").unmapped[0].line = 8;
+    }),
     ("pipeline", |it| it.pipeline = "other".to_owned()),
     ("goal", |it| it.goal = None),
     ("source", |it| it.source = Some("docs/other.md".to_owned())),

@@ -9,7 +9,7 @@ use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice, Node,
     NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
-    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Work, Writes,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Unmapped, Work, Writes,
 };
 
 fn text(key: &str, value: &str) -> (String, ParamValue) {
@@ -230,6 +230,8 @@ fn constitution() -> Constitution {
     Constitution {
         path: "docs/constitution.md".to_owned(),
         digest: Digest::of(b"# Constitution\n"),
+        unmapped: vec![Unmapped { line: 7, text: "Every endpoint MUST be documented.".to_owned() }],
+        unmapped_more: 0,
         rules: vec![
             rule("may_be", "human", Level::May, 3, vec![text("role", "maintainer")]),
             rule("rules.no_secrets", "secrets", Level::Must, 12, Vec::new()),

@@ -16,8 +16,8 @@ use crate::{
     Accept, Agent, AgentIndex, Command, Constitution, Digest, Environment, EnvironmentIndex,
     Exchange, FINAL_VERIFY, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice,
     Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
-    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, Work, Writes, scripts,
-    verify_name,
+    QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, UNMAPPED_MAX, Unmapped,
+    Work, Writes, scripts, verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -339,7 +339,19 @@ impl Builder<'_> {
             params: self.params(),
         };
         let rules = names.into_iter().map(rule).collect();
-        Constitution { path: self.path(), digest: Digest::of(self.text().as_bytes()), rules }
+        let mut line = 0;
+        let mut sentence = |it: &mut Self| {
+            line += 1 + u32::try_from(it.below(9)).expect("below 9");
+            Unmapped { line, text: it.text() }
+        };
+        let (count, more) = self.one(&[(0, 0), (2, 0), (UNMAPPED_MAX, 7)]);
+        Constitution {
+            path: self.path(),
+            digest: Digest::of(self.text().as_bytes()),
+            unmapped: (0..count).map(|_| sentence(self)).collect(),
+            unmapped_more: more,
+            rules,
+        }
     }
 
     fn model(&mut self, model: String) -> ModelPrice {

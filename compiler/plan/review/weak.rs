@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::ancestry::{STEPS_MAX, passed_by};
-use crate::{Agent, Node, NodeIndex, Overlap, Plan, QualityGate, Work, Writes};
+use crate::{Agent, Node, NodeIndex, Overlap, Plan, QualityGate, Rule, Unmapped, Work, Writes};
 
 /// How a weakness is called, and whether a node has it.
 type Weakness = (&'static str, fn(&Node) -> bool);
@@ -95,6 +95,7 @@ impl<'a> Weak<'a> {
             weak.push(format!("{} more gates: nodes may add to what they run", gates - NAMED_MAX));
         }
         weak.extend(passed_approvals(self.plan));
+        weak.extend(rules(self.plan));
         weak.extend(self.plan.agents.iter().filter_map(unpinned_model));
         weak
     }
@@ -118,6 +119,25 @@ fn passed_approvals(plan: &Plan) -> Vec<String> {
     if passed.len() > NAMED_MAX {
         let more = passed.len() - NAMED_MAX;
         entries.push(format!("{more} more deploys: an approval is asked about another tree"));
+    }
+    entries
+}
+
+/// Names what a constitution asks for and nothing checks: rules that a person is
+/// asked about, and sentences that no rule cites.
+fn rules(plan: &Plan) -> Vec<String> {
+    let Some(constitution) = &plan.constitution else { return Vec::new() };
+    let role = |rule: &Rule| {
+        let role = rule.params.text("role")?;
+        Some(format!("rule {}: no check, it is the word of a person ({role})", rule.name))
+    };
+    let mut entries: Vec<String> = constitution.rules.iter().filter_map(role).collect();
+    let unmapped = &constitution.unmapped;
+    let entry = |it: &Unmapped| format!("constitution line {}: no rule covers it", it.line);
+    entries.extend(unmapped.iter().take(NAMED_MAX).map(entry));
+    let rest = unmapped.len().saturating_sub(NAMED_MAX) + constitution.unmapped_more as usize;
+    if rest > 0 {
+        entries.push(format!("{rest} more lines of the constitution: no rule covers them"));
     }
     entries
 }
@@ -224,7 +244,7 @@ fn is_agent(node: &Node) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lockfile::example::hello;
+    use crate::lockfile::example::{everything, hello};
     use crate::units::Millis;
 
     fn weaknesses(plan: &Plan) -> Vec<String> {
@@ -284,6 +304,26 @@ mod tests {
         {
             assert_eq!(reaches_below(glob, "tests/"), reaches, "{glob}");
         }
+    }
+
+    #[test]
+    fn what_a_constitution_asks_for_and_nothing_checks_is_weak() {
+        let mut plan = everything();
+        let weak = weaknesses(&plan);
+        for entry in [
+            "rule may_be: no check, it is the word of a person (maintainer)",
+            "constitution line 7: no rule covers it",
+        ] {
+            assert!(weak.contains(&entry.to_owned()), "{weak:?}");
+        }
+        let constitution = plan.constitution.as_mut().expect("it has one");
+        let line = constitution.unmapped[0].clone();
+        constitution.unmapped = vec![line; 30];
+        constitution.unmapped_more = 5;
+        let weak = weaknesses(&plan);
+        let entry = "15 more lines of the constitution: no rule covers them".to_owned();
+        assert!(weak.contains(&entry), "{weak:?}");
+        assert_eq!(weak.iter().filter(|it| it.starts_with("constitution line")).count(), 20);
     }
 
     #[test]

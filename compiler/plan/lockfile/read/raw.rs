@@ -52,6 +52,10 @@ pub(super) enum RawParam {
 pub(super) struct RawConstitution {
     pub(super) path: String,
     pub(super) digest: Digest,
+    #[serde(default)]
+    pub(super) unmapped: Vec<String>,
+    #[serde(default)]
+    pub(super) unmapped_more: u32,
 }
 
 #[derive(Deserialize)]

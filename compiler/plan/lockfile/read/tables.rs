@@ -18,7 +18,7 @@ use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Agent, Constitution, Digest, Environment, Exchange, FINAL_VERIFY, Generated, Level, LongPrompt,
     ModelPrice, Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget,
-    Script, Source, Work, Writes, scripts,
+    Script, Source, UNMAPPED_MAX, Unmapped, Work, Writes, scripts,
 };
 
 /// Checks what stands before the first table.
@@ -151,7 +151,7 @@ pub(super) fn constitution(
 ) -> Result<Option<Constitution>, LockError> {
     check_labels("rule", &rules)?;
     check_sorted("rule", &rules)?;
-    let Some(RawConstitution { path, digest }) = raw else {
+    let Some(RawConstitution { path, digest, unmapped, unmapped_more }) = raw else {
         return match rules.0.into_iter().next() {
             Some((name, _)) => {
                 let cause = "there is no `[constitution]` that it could belong to".to_owned();
@@ -170,7 +170,32 @@ pub(super) fn constitution(
             .map(|rule| Rule { name, ..rule })
     };
     let rules = rules.0.into_iter().map(rule).collect::<Result<_, _>>()?;
-    Ok(Some(Constitution { path, digest, rules }))
+    let unmapped =
+        self::unmapped(unmapped, unmapped_more).map_err(|cause| meaning("constitution", cause))?;
+    Ok(Some(Constitution { path, digest, unmapped, unmapped_more, rules }))
+}
+
+/// Reads the sentences that no rule cites; the error is the cause.
+fn unmapped(raw: Vec<String>, more: u32) -> Result<Vec<Unmapped>, String> {
+    if raw.len() > UNMAPPED_MAX || (more > 0 && raw.len() < UNMAPPED_MAX) {
+        let count = raw.len();
+        return Err(format!("`unmapped` has {count} entries and {more} more, not {UNMAPPED_MAX}"));
+    }
+    let mut before = 1;
+    let sentence = |entry: String| {
+        let (line, text) = entry.split_once(": ").unwrap_or_default();
+        match line.parse() {
+            Ok(line) if line >= before => {
+                before = line;
+                Ok(Unmapped { line, text: text.to_owned() })
+            }
+            _ => Err(format!(
+                "`unmapped` has `{}`, not a line of the document behind the one before",
+                entry.escape_debug()
+            )),
+        }
+    };
+    raw.into_iter().map(sentence).collect()
 }
 
 /// Reads a rule without its name; the error is the cause.

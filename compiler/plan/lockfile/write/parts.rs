@@ -61,6 +61,11 @@ impl Writer {
         self.line(format_args!("\n[constitution]"));
         self.string("path", &constitution.path);
         self.plain("digest", constitution.digest);
+        let unmapped: Vec<String> = constitution.unmapped.iter().map(ToString::to_string).collect();
+        self.list_if("unmapped", &unmapped);
+        if constitution.unmapped_more > 0 {
+            self.line(format_args!("unmapped_more = {}", constitution.unmapped_more));
+        }
         for rule in &constitution.rules {
             self.table("rule", &rule.name);
             self.string("kind", &rule.kind);
