@@ -69,6 +69,10 @@ pub(crate) fn run(
     let places = scripts::Places::of(&graph.spec);
     let mut plan = lower::lower(graph, origin);
     writers::insert(&mut plan, most, &heads, out);
+    if out.has_errors() {
+        // Without the order that is lacking nothing of the plan can be proven.
+        return None;
+    }
     let modules = loaded.iter().filter_map(|file| file.place.file());
     plan.protected = protected::of(&plan, &request.spec, modules);
     let origins = match verify::insert(&mut plan, most) {
