@@ -171,7 +171,7 @@ fn gates_that_each_result_passed_are_asked_again_about_the_whole() {
         "gate alone is command { run = [\"sh\", \"-c\", \"! test -f one || ! test -f two\"] }";
     let spec = project
         .read("spec.eufm")
-        .replace("writes = [\"**\"]", "writes = [\"**\"], gates = [alone]");
+        .replace("writes = [\"**\"]", "writes = [\"**\"], overlap = merge, gates = [alone]");
     project.write("spec.eufm", format!("{spec}{gate}\n"));
     project.compile().expect(0);
     project.exec().run().expect(1).shows(&["gate alone pass", "gate alone fail"]);
