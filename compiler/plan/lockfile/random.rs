@@ -467,13 +467,18 @@ impl Builder<'_> {
             exchange: self.exchange(),
             origin: self.origin(),
         };
-        let named: Vec<String> = scripts::named(&plan).into_keys().collect();
+        self.bind(&mut plan);
+        plan
+    }
+
+    /// Binds some of the files that checks and deploys run.
+    fn bind(&mut self, plan: &mut Plan) {
+        let named: Vec<String> = scripts::named(plan).into_keys().collect();
         for path in named {
             if self.below(3) == 1 {
                 let digest = Digest::of(self.text().as_bytes());
                 plan.scripts.push(Script { path, digest });
             }
         }
-        plan
     }
 }

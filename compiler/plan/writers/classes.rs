@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _, ParallelSliceMut as _};
+
 use crate::globs::{Generated, Language, SPECIAL, fold, meeting};
 use crate::{Node, NodeIndex};
 
@@ -29,35 +31,40 @@ pub(super) const ALL: Class = 0;
 
 /// The globs of a plan.
 pub(super) struct Classes {
-    /// The classes of each node that writes; of one in [`ALL`] no other counts.
+    /// Where the list of each node ends.
     ends: Vec<u32>,
+    /// The classes of each node that writes; of one in [`ALL`] no other counts.
     of: Vec<Class>,
-    /// For each class those that it meets, itself among them, ascending. Those of
-    /// [`ALL`] are not listed, and it in no list.
-    pub(super) meets: Vec<Vec<Class>>,
+    /// For each class the others that it meets, ascending. Those of [`ALL`] are not
+    /// listed, and it in no list.
+    meets: Vec<Vec<Class>>,
 }
 
 impl Classes {
     pub(super) fn of(nodes: &[Node], generated: &Generated<'_>) -> Self {
-        let mut known: BTreeMap<&str, Class> = BTreeMap::new();
-        let mut globs: Vec<&str> = vec!["**"];
-        let (mut of, mut ends) = (Vec::new(), Vec::with_capacity(nodes.len()));
-        let end = |of: &Vec<Class>| u32::try_from(of.len()).expect("invariant: below 2^32 globs");
+        // Each glob with where it stands among all.
+        let mut listed: Vec<(&str, u32)> = Vec::new();
+        let mut ends = Vec::with_capacity(nodes.len());
         for node in nodes {
+            let at = count(listed.len());
             match node.writes.globs() {
                 _ if !node.is_writer() => {}
-                None => of.push(ALL),
-                Some(list) => of.extend(list.iter().map(|glob| {
-                    *known.entry(glob).or_insert_with(|| {
-                        globs.push(glob);
-                        Class::try_from(globs.len() - 1).expect("invariant: below 2^32 globs")
-                    })
-                })),
+                None => listed.push(("", at)),
+                Some(list) => {
+                    listed.extend((at..).zip(list).map(|(at, glob)| (glob.as_str(), at)));
+                }
             }
-            ends.push(end(&of));
+            ends.push(count(listed.len()));
         }
-        let found = Found::of(&globs, generated);
-        Self::of_found(found, &of, &ends)
+        listed.par_sort_unstable();
+        let (mut globs, mut of) = (vec![""], vec![ALL; listed.len()]);
+        for (glob, at) in listed {
+            if globs.last() != Some(&glob) {
+                globs.push(glob);
+            }
+            of[at as usize] = count(globs.len() - 1);
+        }
+        Self::of_found(Found::of(&globs, generated), &of, &ends)
     }
 
     /// Leaves out what writes nothing that counts, and all beside [`ALL`].
@@ -67,26 +74,29 @@ impl Classes {
         let mut start = 0;
         for &end in all_ends {
             let own = &all[start as usize..end as usize];
-            let first = of.len();
             if own.iter().any(|class| found.is_all[*class as usize]) {
                 of.push(ALL);
             } else {
-                of.extend(own.iter().filter(|class| !found.meets[**class as usize].is_empty()));
-                of[first..].sort_unstable();
-                // A glob that is listed twice.
-                let mut kept = first;
-                for at in first..of.len() {
-                    if at == first || of[at] != of[kept - 1] {
-                        of[kept] = of[at];
-                        kept += 1;
-                    }
-                }
-                of.truncate(kept);
+                let mut own: Vec<Class> = own.to_vec();
+                own.retain(|class| found.counts[*class as usize]);
+                own.sort_unstable();
+                own.dedup();
+                of.extend(own);
             }
-            ends.push(u32::try_from(of.len()).expect("invariant: no more than before"));
+            ends.push(count(of.len()));
             start = end;
         }
         Self { ends, of, meets: found.meets }
+    }
+
+    /// Returns how many classes there are.
+    pub(super) fn len(&self) -> usize {
+        self.meets.len()
+    }
+
+    /// Returns the others that a class meets, apart from [`ALL`].
+    pub(super) fn met(&self, class: Class) -> &[Class] {
+        &self.meets[class as usize]
     }
 
     /// Returns the classes of a node.
@@ -95,10 +105,11 @@ impl Classes {
         &self.of[start as usize..self.ends[node.get()] as usize]
     }
 
-    /// Tells whether something meets a class.
+    /// Tells whether a node meets a class.
     pub(super) fn meets(&self, node: NodeIndex, class: Class) -> bool {
-        let meets =
-            |own: &Class| *own == ALL || self.meets[class as usize].binary_search(own).is_ok();
+        let meets = |own: &Class| {
+            *own == ALL || *own == class || self.met(class).binary_search(own).is_ok()
+        };
         self.at(node).iter().any(meets)
     }
 }
@@ -133,6 +144,8 @@ struct Found<'a> {
     globs: &'a [&'a str],
     generated: &'a Generated<'a>,
     meets: Vec<Vec<Class>>,
+    /// What matches some path that counts.
+    counts: Vec<bool>,
     /// What counts as [`ALL`].
     is_all: Vec<bool>,
     languages: BTreeMap<Class, Option<Language>>,
@@ -147,6 +160,7 @@ impl<'a> Found<'a> {
             globs,
             generated,
             meets: vec![Vec::new(); globs.len()],
+            counts: vec![false; globs.len()],
             is_all: vec![false; globs.len()],
             languages: BTreeMap::new(),
             pairs: PAIRS,
@@ -154,11 +168,11 @@ impl<'a> Found<'a> {
             bytes: BYTES,
         };
         found.is_all[ALL as usize] = true;
-        let mut entries: Vec<Entry> = (1..globs.len()).filter_map(|at| found.entry(at)).collect();
-        entries.sort_unstable_by(|a, b| {
-            let name = |entry: &Entry| globs[entry.class as usize];
-            (&a.folders, name(a)).cmp(&(&b.folders, name(b)))
-        });
+        let all = 1..globs.len();
+        let entries = all.into_par_iter().filter_map(|at| entry(globs[at], count(at), generated));
+        let mut entries: Vec<Entry> = entries.collect();
+        // Classes are in the order of their globs, so most are sorted already.
+        entries.sort_by(|a, b| a.folders.cmp(&b.folders));
         let mut open: Vec<Open> = Vec::new();
         for entry in &entries {
             while open.last().is_some_and(|above| !is_below(&entry.folders, &above.folders)) {
@@ -168,26 +182,6 @@ impl<'a> Found<'a> {
         }
         found.meets.iter_mut().for_each(|meets| meets.sort_unstable());
         found
-    }
-
-    /// Says where a glob lies; `None`: it matches no path that counts.
-    fn entry(&self, at: usize) -> Option<Entry> {
-        let (glob, class) = (self.globs[at], Class::try_from(at).ok()?);
-        let special = glob.split('/').position(|part| part.contains(SPECIAL));
-        let mut parts = glob.split('/');
-        let (kind, count) = match special {
-            None if self.generated.has(glob) || !is_path(glob) => return None,
-            None => (Kind::Literal, usize::MAX),
-            Some(at) if parts.nth(at) == Some("**") => (Kind::Deep, at),
-            Some(at) => (Kind::Other, at),
-        };
-        // The least sign ends a folder, so that what lies below comes right behind it.
-        let mut folders = String::with_capacity(glob.len() + 1);
-        for part in glob.split('/').take(count) {
-            folders.extend(part.chars().map(fold));
-            folders.push('\0');
-        }
-        Some(Entry { folders, kind, class })
     }
 
     /// Compares a glob with those in the folders above it and in its own.
@@ -217,7 +211,7 @@ impl<'a> Found<'a> {
                 return;
             }
         }
-        self.note(class, class);
+        self.counts[class as usize] = true;
         if open.last().is_none_or(|last| last.folders != entry.folders) {
             let folders = entry.folders.clone();
             open.push(Open { folders, plain: Vec::new(), others: Vec::new() });
@@ -237,9 +231,7 @@ impl<'a> Found<'a> {
             Some(left) => {
                 self.pairs = left;
                 self.meets[class as usize].push(other);
-                if class != other {
-                    self.meets[other as usize].push(class);
-                }
+                self.meets[other as usize].push(class);
             }
         }
     }
@@ -265,6 +257,32 @@ impl<'a> Found<'a> {
             self.languages.insert(class, language);
         }
     }
+}
+
+/// Says where a glob lies; `None`: it matches no path that counts.
+fn entry(glob: &str, class: Class, generated: &Generated<'_>) -> Option<Entry> {
+    let special = glob.split('/').position(|part| part.contains(SPECIAL));
+    let (kind, parts) = match special {
+        None if generated.has(glob) || !is_path(glob) => return None,
+        None => (Kind::Literal, usize::MAX),
+        Some(at) if glob.split('/').nth(at) == Some("**") => (Kind::Deep, at),
+        Some(at) => (Kind::Other, at),
+    };
+    // The least sign ends a folder, so that what lies below comes right behind it.
+    let mut folders = String::with_capacity(glob.len() + 1);
+    for part in glob.split('/').take(parts) {
+        match part.is_ascii() {
+            true => folders.extend(part.bytes().map(|byte| char::from(byte.to_ascii_lowercase()))),
+            false => folders.extend(part.chars().map(fold)),
+        }
+        folders.push('\0');
+    }
+    Some(Entry { folders, kind, class })
+}
+
+/// Counts what there are fewer than 2^32 of in a plan of 256 MiB.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).expect("invariant: fewer than 2^32 globs in a plan")
 }
 
 /// Tells whether one text of folders lies within another.

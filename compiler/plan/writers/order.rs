@@ -15,11 +15,11 @@ use crate::{Generated as Made, Node, NodeIndex, Overlap};
 
 /// The most steps along edges of all walks together. Without any left an edge is
 /// given without a look: the order is right, but may not be the least.
-const STEPS: usize = 50_000_000;
+const STEPS: usize = 40_000_000;
 
 /// The most nodes that are looked at. Without any left all that write are put in one
 /// line: more order than is needed, never less.
-const LOOKS: usize = 20_000_000;
+const LOOKS: usize = 40_000_000;
 
 /// How many pairs that are denied are told.
 const DENIED: usize = 20;
@@ -50,18 +50,21 @@ pub struct TooMany {
 }
 
 /// Finds the edges that are lacking.
+///
+/// Where nothing may be lacking there are twice the steps: what the compiler had enough
+/// for is enough to prove, and the edges it gave without a look are found at once.
 pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<Order, TooMany> {
     let generated = Generated::of(generated.iter().map(|made| made.path.as_str()));
     let classes = Classes::of(nodes, &generated);
     let mut search = Search {
         nodes,
-        members: vec![Members::default(); classes.meets.len()],
+        members: vec![Members::default(); classes.len()],
         classes: &classes,
         before: Vec::new(),
         looks: LOOKS,
         in_line: None,
     };
-    let mut walks = Walks::new(nodes, STEPS);
+    let mut walks = Walks::new(nodes, if most == 0 { 2 * STEPS } else { STEPS });
     let mut order = Order { edges: vec![Vec::new(); nodes.len()], ..Order::default() };
     let mut count = 0;
     for node in (0..nodes.len()).map(NodeIndex::new) {
@@ -151,7 +154,7 @@ impl Search<'_> {
         let last = self.members[class as usize].last;
         found.extend(last);
         let between = self.behind(last);
-        let meets = self.met(class);
+        let meets = self.classes.met(class);
         if class == ALL || between.len() <= meets.len() {
             let counts = |other: &&NodeIndex| {
                 let runs_beside = merges && self.merges(**other);
@@ -162,7 +165,7 @@ impl Search<'_> {
         }
         let before = found.len();
         let is_behind = |other: &NodeIndex| last.is_none_or(|last| *other > last);
-        for other in meets.iter().chain([&ALL]) {
+        for other in meets.iter().chain([&class, &ALL]) {
             let members = &self.members[*other as usize];
             found.extend(members.last.filter(is_behind));
             if !merges {
@@ -171,11 +174,6 @@ impl Search<'_> {
             }
         }
         meets.len() + found.len() - before
-    }
-
-    /// Returns the classes that one meets, apart from [`ALL`].
-    fn met(&self, class: Class) -> &[Class] {
-        &self.classes.meets[class as usize]
     }
 
     /// Returns the writers behind one, all of them without any.
@@ -203,7 +201,7 @@ impl Search<'_> {
                 lasts.extend(all.filter(|other| self.merges(**other)));
                 continue;
             }
-            let meets = self.met(*class).iter().chain([&ALL]);
+            let meets = self.classes.met(*class).iter().chain([class, &ALL]);
             lasts.extend(meets.filter_map(|it| self.members[*it as usize].merging.last()));
         }
         // With nothing left to look at, the next node begins the line.

@@ -64,6 +64,7 @@ fn those_that_may_write_one_file_are_put_in_order_of_the_plan() {
             vec![(0, 2), (1, 2), (2, 3)],
         ),
         (vec![merge(&["a"]), ordered(&[], &["a", "b"]), merge(&["b"])], vec![(0, 1), (1, 2)]),
+        (vec![merge(&["*/b"]), ordered(&[], &["*/b"]), ordered(&[], &["a"])], vec![(0, 1), (1, 2)]),
     ] {
         let writes = || nodes.iter().map(|node| node.writes.globs()).collect::<Vec<_>>();
         assert_eq!(edges(&nodes, &[]), expected, "{:?}", writes());

@@ -55,9 +55,10 @@ impl<'a> Walks<'a> {
     /// Tells whether a node is reached; each that is asked for stands before the one
     /// asked before. Without steps left the answer is no.
     pub(super) fn reaches(&mut self, node: NodeIndex, added: &[Vec<NodeIndex>]) -> bool {
-        while let Some(&next) = self.open.peek()
-            && next > node
+        while self.by[node.get()] != self.walk
             && self.has_left()
+            && let Some(&next) = self.open.peek()
+            && next > node
         {
             self.open.pop();
             self.pass(next, added);
