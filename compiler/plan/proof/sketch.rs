@@ -3,7 +3,9 @@
 //! Unaware of what is proven of them.
 
 use crate::lockfile::example::hello;
-use crate::{Accept, AgentIndex, Command, Input, InputPart, Node, NodeIndex, Plan, Work, Writes};
+use crate::{
+    Accept, AgentIndex, Command, Input, InputPart, Node, NodeIndex, Overlap, Plan, Work, Writes,
+};
 
 /// How many random graphs each proof is compared with its oracle on.
 pub(super) const GRAPHS: u64 = 10_000;
@@ -112,6 +114,9 @@ pub(super) fn random(seed: u64) -> Plan {
         own.after_writer = writers.filter(|_| chance.one_in(4 * spread)).collect();
         if chance.one_in(6) {
             own.accept = Accept::Succeeded;
+        }
+        if chance.one_in(8) {
+            own.overlap = Overlap::Merge;
         }
         for need in own.needs.clone() {
             if chance.one_in(6) {

@@ -10,7 +10,7 @@ mod exposure;
 mod trace;
 
 use super::{Facts, Finding, shown_way};
-use crate::NodeIndex;
+use crate::{Node, NodeIndex, Overlap, Work};
 use exposure::Exposure;
 
 /// How many steps over edges the proof may take: some 16 batches of nodes with
@@ -43,6 +43,9 @@ fn within(facts: &Facts<'_>, steps: usize) -> Finding {
             nodes[at].name
         ));
     }
+    if let Some(claim) = merges_apart(facts, &mut exposure) {
+        return Finding::not_claimed(claim);
+    }
     let is_behind = |node: &NodeIndex| exposure.has_agent_before(node.get());
     Finding::holds(match facts.secrets.iter().any(is_behind) {
         true => {
@@ -51,6 +54,33 @@ fn within(facts: &Facts<'_>, steps: usize) -> Finding {
         }
         false => "no agent stands before a node with secrets",
     })
+}
+
+/// Says which node with secrets starts from a merge of results that were looked at one by
+/// one, where an agent may have to resolve what they contradict each other in: nobody
+/// looks at that. Only those that say so meet in a merge; all others are in order.
+fn merges_apart(facts: &Facts<'_>, exposure: &mut Exposure<'_>) -> Option<String> {
+    let nodes = &facts.plan.nodes;
+    let resolves = |node: &&Node| {
+        let is_agent = matches!(node.work, Work::Agent { .. });
+        is_agent && node.overlap == Overlap::Merge && node.is_writer()
+    };
+    let resolver = nodes.iter().find(resolves)?;
+    for secret in &facts.secrets {
+        match exposure.is_covered_by_one(*secret) {
+            None => return Some("the plan is too large for it to be decided".to_owned()),
+            Some(true) => {}
+            Some(false) => {
+                return Some(format!(
+                    "`{}` starts from a merge of what was looked at one by one, and `{}` says \
+                     `merge`: nobody is asked about what an agent makes of a conflict",
+                    nodes[secret.get()].name,
+                    resolver.name
+                ));
+            }
+        }
+    }
+    None
 }
 
 fn fails(facts: &Facts<'_>, exposure: &Exposure<'_>, node: NodeIndex, more: usize) -> Finding {

@@ -156,6 +156,68 @@ impl<'p> Exposure<'p> {
         is_whole
     }
 
+    /// Tells whether one approval without which a node does not start was asked about all
+    /// that agents made for it, so that what it starts from was looked at as a whole;
+    /// also where there is nothing of the kind. `None` without steps left.
+    pub(super) fn is_covered_by_one(&mut self, node: NodeIndex) -> Option<bool> {
+        if self.nodes[node.get()].work.is_in_place() || self.covers(None, node)? {
+            return Some(true);
+        }
+        for approval in self.nearest_approvals(node)? {
+            if self.covers(Some(approval), node)? {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
+    /// Returns the approvals without which a node does not start and between which and
+    /// the node no other stands; an approval before one of them was asked about less.
+    fn nearest_approvals(&mut self, node: NodeIndex) -> Option<Vec<NodeIndex>> {
+        let nodes = self.nodes;
+        let mut found = Vec::new();
+        self.marks.clear();
+        self.pass(&nodes[node.get()], 0, 1, 0)?;
+        while let Some(at) = self.marks.open.pop() {
+            match nodes[at].work {
+                Work::Approval { .. } => found.push(NodeIndex::new(at)),
+                _ => self.pass(&nodes[at], 0, 1, 0)?,
+            }
+        }
+        Some(found)
+    }
+
+    /// Tells whether each way back from a node to an agent leads through what an approval
+    /// was asked about.
+    fn covers(&mut self, approval: Option<NodeIndex>, node: NodeIndex) -> Option<bool> {
+        let nodes = self.nodes;
+        self.marks.clear();
+        if let Some(approval) = approval {
+            self.marks.mark(approval, 0, 0, 1);
+        }
+        for need in nodes[node.get()].waits_for() {
+            self.marks.mark(need, 1, 0, 0);
+        }
+        while self.marks.reached > 0 {
+            let Some(at) = self.marks.open.pop() else { break };
+            let own = &nodes[at];
+            self.marks.reached -= usize::from(self.marks.reach[at] != 0);
+            let shown = self.marks.shown[at];
+            let reach = self.marks.reach[at] & !shown;
+            if reach != 0 && matches!(own.work, Work::Agent { .. }) {
+                return Some(false);
+            }
+            self.steps = self.steps.checked_sub(1 + own.waits_for().count())?;
+            for need in own.waits_for().filter(|need| self.has_agent[need.get()]) {
+                self.marks.mark(need, reach, 0, 0);
+            }
+            for need in own.needs.iter().filter(|_| own.accept == Accept::All) {
+                self.marks.mark(*need, 0, 0, shown);
+            }
+        }
+        Some(true)
+    }
+
     /// Goes back from at most [`BATCH`] nodes; `None` without steps left.
     fn walk(&mut self, from: &[NodeIndex]) -> Option<Walk<'p>> {
         let nodes = self.nodes;
