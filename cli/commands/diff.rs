@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use eufm_plan::diff::diff;
+use eufm_plan::diff::diff_proven;
 use eufm_plan::lockfile::{self, LockError, Locked};
+use eufm_plan::proof::{Proof, proofs};
 
 use crate::args::DiffArgs;
 use crate::exit::{ExitStatus, Failure};
@@ -36,17 +37,18 @@ pub(crate) fn run(args: &DiffArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::of_comparison(diff.is_escalated(), is_same))
 }
 
-/// A plan, and how its file is called.
-type Named = (String, Locked);
+/// A plan with its proofs, and how its file is called.
+type Named = (String, (Locked, Vec<Proof>));
 
 fn compared((file, before): Named, (other, after): Named) -> Compared {
+    let ((before, proven), (after, proven_now)) = (before, after);
     let side = |file, locked: &Locked| Side {
         file,
         pipeline: locked.plan.pipeline.clone(),
         digest: locked.digest,
     };
     Compared {
-        diff: diff(&before.plan, &after.plan),
+        diff: diff_proven((&before.plan, &proven), (&after.plan, &proven_now)),
         before: side(file, &before),
         after: side(other, &after),
     }
@@ -77,11 +79,15 @@ fn read(path: &Path, name: String) -> Result<Named, Failure> {
 
 /// Reads the text of a plan. What another version of eufm derived from its plan may
 /// be worded otherwise; here it is derived anew for both sides.
-fn locked(text: &str) -> Result<Locked, LockError> {
-    match lockfile::read(text) {
+fn locked(text: &str) -> Result<(Locked, Vec<Proof>), LockError> {
+    match lockfile::read_proven(text) {
         Err(error @ LockError::NotCanonical { .. }) => lockfile::read_kept(text)
             .ok()
             .filter(|kept| kept.plan.origin.compiler != env!("CARGO_PKG_VERSION"))
+            .map(|kept| {
+                let proofs = proofs(&kept.plan);
+                (kept, proofs)
+            })
             .ok_or(error),
         read => read,
     }
@@ -110,7 +116,7 @@ fn for_git(args: &DiffArgs) -> Result<ExitStatus, Failure> {
         }
         (Ok(None), Ok(Some((_, after)))) => {
             render::diff::line(&format!("{path} is new"));
-            render::new_plan(&after.plan);
+            render::new_plan(&after.0.plan);
         }
         (Ok(_), Ok(None)) => render::diff::line(&format!("{path} is removed")),
         (old, new) => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::change::{At, Change, Looser, Part};
 use crate::Plan;
-use crate::proof::proofs;
+use crate::proof::Proof;
 use crate::review::{Review, review};
 
 /// One line of the glance at a plan, before and after.
@@ -91,10 +91,9 @@ pub(super) fn sums(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
 }
 
 /// Notes the claims that hold less than they did.
-pub(super) fn lost_proofs(before: &Plan, after: &Plan, out: &mut Vec<Change>) {
-    let new = proofs(after);
-    for old in proofs(before) {
-        let Some(now) = new.iter().find(|proof| proof.name == old.name) else { continue };
+pub(super) fn lost_proofs(before: &[Proof], after: &[Proof], out: &mut Vec<Change>) {
+    for old in before {
+        let Some(now) = after.iter().find(|proof| proof.name == old.name) else { continue };
         if now.verdict < old.verdict {
             let claims = (Some(old.to_string()), Some(now.to_string()));
             At { out, part: Part::Proof, name: old.name }.note(

@@ -27,6 +27,7 @@ pub use change::{Change, Looser, Part};
 use serde::Serialize;
 pub use text::{Line, Sign};
 
+use crate::proof::{Proof, proofs};
 use crate::{NodeIndex, Plan};
 use change::At;
 use pairs::Pairs;
@@ -73,10 +74,21 @@ impl Diff {
 /// Compares two plans.
 #[must_use]
 pub fn diff(before: &Plan, after: &Plan) -> Diff {
+    // Of equal ones nothing is asked.
+    let proven = |plan| if before == after { Vec::new() } else { proofs(plan) };
+    diff_proven((before, &proven(before)), (after, &proven(after)))
+}
+
+/// Compares two plans whose proofs are there already.
+#[must_use]
+pub fn diff_proven(
+    (before, proven): (&Plan, &[Proof]),
+    (after, proven_now): (&Plan, &[Proof]),
+) -> Diff {
     let (mut found, mut added, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     if before != after {
         let pairs = Pairs::of(before, after);
-        compare(&pairs, &mut found);
+        compare(&pairs, (proven, proven_now), &mut found);
         let named = |node: &crate::Node| Named { name: node.name.clone(), kind: node.work.kind() };
         let is_new = |at: &usize| pairs.partner_before(NodeIndex::new(*at)).is_none();
         added = (0..after.nodes.len()).filter(is_new).map(|at| named(&after.nodes[at])).collect();
@@ -92,7 +104,7 @@ pub fn diff(before: &Plan, after: &Plan) -> Diff {
 }
 
 /// Notes all differences, in the order of plan.lock, but for nodes that came or went.
-fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
+fn compare(pairs: &Pairs<'_>, (proven, proven_now): (&[Proof], &[Proof]), out: &mut Vec<Change>) {
     let (before, after) = (pairs.before, pairs.after);
     // A new part of plans is compared here or nowhere: without `..` this does not compile.
     let Plan {
@@ -130,7 +142,7 @@ fn compare(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
     unseen::compare(pairs, out);
     money::prices(before, after, out);
     money::exchange(before, after, out);
-    bounds::lost_proofs(before, after, out);
+    bounds::lost_proofs(proven, proven_now, out);
     whole::origin(origin, &after.origin, out);
 }
 

@@ -16,7 +16,7 @@ mod texts;
 mod write;
 
 pub(crate) use items::spell_input;
-pub use read::{read, read_kept};
+pub use read::{read, read_kept, read_proven};
 pub use spelling::is_hidden;
 pub use write::{
     after_nodes, digest, node_table, tables_before_nodes, used_tables, write, write_proven,

@@ -22,8 +22,8 @@ use super::write::first_difference;
 use super::{LockError, Locked};
 use crate::id::is_name;
 use crate::proof::deploy::{self, Bypass};
-use crate::proof::{Verdict, proofs};
-use crate::{Agent, Environment, Plan, QualityGate};
+use crate::proof::{Proof, Verdict, proofs};
+use crate::{Agent, Digest, Environment, Plan, QualityGate};
 use names::Names;
 use nodes::Nodes;
 use whole::{BeforeNodes, RawPart};
@@ -42,7 +42,17 @@ const WHOLE_BYTES: usize = 4 << 20;
 /// Fails on every text but one that [`super::write()`] gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
-    read_by(text, read_in_parts)
+    read_proven(text).map(|(locked, _)| locked)
+}
+
+/// Reads a plan.lock, and returns the proofs that hold for its plan with it: they are
+/// made to read it.
+///
+/// # Errors
+/// Fails as [`read`] does.
+pub fn read_proven(text: &str) -> Result<(Locked, Vec<Proof>), LockError> {
+    let ((plan, proofs), digest) = read_by(text, read_in_parts)?;
+    Ok((Locked { plan: Arc::new(plan), digest }, proofs))
 }
 
 /// Reads a plan.lock that a run keeps beside its journal, whichever version
@@ -52,20 +62,21 @@ pub fn read(text: &str) -> Result<Locked, LockError> {
 /// # Errors
 /// Fails on a text whose bytes are not those of its digest, or that is no plan.
 pub fn read_kept(text: &str) -> Result<Locked, LockError> {
-    read_by(text, plan)
+    let (plan, digest) = read_by(text, plan)?;
+    Ok(Locked { plan: Arc::new(plan), digest })
 }
 
-fn read_by(
+fn read_by<T>(
     text: &str,
-    read: fn(&str, usize) -> Result<Plan, LockError>,
-) -> Result<Locked, LockError> {
+    read: fn(&str, usize) -> Result<T, LockError>,
+) -> Result<(T, Digest), LockError> {
     seal::check_opening(text)?;
     let digest = seal::check_digest(text).map_err(|error| with_place(error, text))?;
-    let plan = match read(text, PART_BYTES) {
+    let read = match read(text, PART_BYTES) {
         Err(_) if text.len() <= WHOLE_BYTES => read(text, usize::MAX)?,
         read => read?,
     };
-    Ok(Locked { plan: Arc::new(plan), digest })
+    Ok((read, digest))
 }
 
 /// Says of an altered text where that shows, if it does.
@@ -86,9 +97,9 @@ fn with_place(error: LockError, text: &str) -> LockError {
 }
 
 /// Reads about `bytes` at a time, and refuses a plan of which a proof fails. Which
-/// text is refused does not depend on them;
-/// what is said of one with several mistakes may.
-fn read_in_parts(text: &str, bytes: usize) -> Result<Plan, LockError> {
+/// text is refused does not depend on them; what is said of one with several mistakes
+/// may.
+fn read_in_parts(text: &str, bytes: usize) -> Result<(Plan, Vec<Proof>), LockError> {
     let plan = plan(text, bytes)?;
     let proofs = proofs(&plan);
     if let Some(failed) = proofs.iter().find(|proof| proof.verdict == Verdict::Fails) {
@@ -96,7 +107,7 @@ fn read_in_parts(text: &str, bytes: usize) -> Result<Plan, LockError> {
         return Err(names::meaning("proof".to_owned(), cause));
     }
     match first_difference(&plan, &proofs, text) {
-        None => Ok(plan),
+        None => Ok((plan, proofs)),
         Some(line) => Err(LockError::NotCanonical { line, is: form::quotable(text, line) }),
     }
 }
