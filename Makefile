@@ -7,13 +7,14 @@ CARGO ?= cargo
 target = $(shell $(CARGO) metadata --format-version 1 --no-deps --locked \
 	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 
-.PHONY: help demo hello test faults bench fuzz lint install
+.PHONY: help demo hello test faults mutants bench fuzz lint install
 
 help:
 	@echo "make demo     play specs/webhook, a whole night: the real Codex CLI, with scripted replies of the model"
 	@echo "make hello    play specs/hello, the first page of the tutorial"
 	@echo "make test     run all tests, those with the real Codex CLI included"
 	@echo "make faults   kill a run at each of its system calls, and fail each write: hours"
+	@echo "make mutants  alter the proofs and what they rest on, and list what no test sees: hours"
 	@echo "make bench    measure what a run costs beside the agents' own time"
 	@echo "make fuzz     run each fuzz target for FUZZ_SECONDS, 60 if not given"
 	@echo "make lint     check format, lints, docs and dependencies"
@@ -34,6 +35,9 @@ faults:
 	scripts/install-tools.sh >/dev/null && \
 	EUFM_FAULTS="$${EUFM_FAULTS:-all}" $(CARGO) test --locked --test eufm -- faults::
 	EUFM_FAULTS="$${EUFM_FAULTS:-all}" $(CARGO) test --locked -p eufm-runner --lib -- gateway::bill_test
+
+mutants:
+	scripts/mutants.sh
 
 bench:
 	codex=$$(scripts/install-tools.sh) && \
