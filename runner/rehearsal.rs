@@ -200,10 +200,10 @@ fn attempt(
             let ruling = steps::judge_gate(shop, gate, &bench)?.ok_or(StepError::Left)?;
             let log = Some(steps::gate_log(gate, &logs));
             let unstarted = unstarted(gate, &ruling);
-            let ran = unstarted.is_none() && ruling.finish.status().is_some();
+            let ran = unstarted.is_none() && ruling.evidence.finish.status().is_some();
             let (verdict, reason) = match unstarted {
                 Some(said) => (Verdict::Unknown, said),
-                None => (ruling.judgement.verdict, ruling.judgement.reason),
+                None => on_base(gate, ruling)?,
             };
             Trial { gate: name, environments, verdict, reason, ran, log }
         }
@@ -216,6 +216,16 @@ fn attempt(
     };
     place.remove()?;
     Ok(trial)
+}
+
+/// Returns what a gate comes to on the base: what fails there has failed before.
+fn on_base(gate: &QualityGate, ruling: Ruling) -> Result<(Verdict, String), StepError> {
+    let (kind, _) = steps::gate_command(gate)?;
+    let Ruling { mut judgement, evidence, .. } = ruling;
+    if kind.is_compared(gate, &evidence) {
+        judgement = kind.compare(gate, &evidence, &kind.baseline(gate, &evidence));
+    }
+    Ok((judgement.verdict, judgement.reason))
 }
 
 /// Returns what bubblewrap said where it could not start the gate's program: it

@@ -61,10 +61,6 @@ pub fn refusals(plan: &Plan) -> Vec<String> {
         let schema = gates::kind(&gate.kind).map(gates::GateKind::schema);
         let of = unknown_params(schema, &gate.params);
         all.extend(of.map(|what| format!("gate {}: {what}", gate.name)));
-        if gate.params.text("baseline").is_some_and(|baseline| baseline != "none") {
-            let what = "tests are not compared with those of the base commit yet";
-            all.push(format!("gate {}: `baseline`: {what}", gate.name));
-        }
     }
     for node in &plan.nodes {
         of_node(plan, node, &mut all);
@@ -189,7 +185,7 @@ mod tests {
     use eufm_plan::units::{Bytes, Money, Rate, Tokens};
     use eufm_plan::{
         Agent, Command, Constitution, Digest, Environment, EnvironmentIndex, Input, InputPart,
-        Level, NodeIndex, QualityGate, Rule, RuleIndex,
+        Level, NodeIndex, Rule, RuleIndex,
     };
 
     use super::*;
@@ -365,10 +361,6 @@ mod tests {
                 "agent a: `effort`: there is no such parameter yet"
             ]
         );
-        let params = Params(vec![text("baseline", "no_new_failures"), text("network", "none")]);
-        let gate = QualityGate { name: "unit".to_owned(), kind: "tests".to_owned(), params };
-        let refused_gate = refused(|plan| plan.gates[0] = gate);
-        assert!(matches!(&refused_gate[..], [one] if one.starts_with("gate unit: `baseline`: ")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::reach::Reach;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::secrets::Secrets;
+use crate::steps::Baselines;
 use crate::store::RunDir;
 
 /// What the steps of one run share.
@@ -51,6 +52,8 @@ pub(crate) struct Workshop {
     pub cache: Cache,
     /// Whether they are taken over.
     pub takes_results: bool,
+    /// What gates came to on trees that nodes began with.
+    pub baselines: Baselines,
     /// Makes sandboxes.
     pub sandbox: Sandbox,
     /// How the limits on what runs are held.
@@ -132,6 +135,7 @@ impl Workshop {
             dir: site.dir,
             cache: site.cache,
             takes_results: site.takes_results,
+            baselines: Baselines::default(),
             sandbox: admitted.sandbox,
             limits,
             gateway: None,

@@ -140,3 +140,47 @@ fn a_gate_that_hangs_is_ended_by_the_budget() {
     assert!([1, 5].contains(&done.code()), "{}{}", done.stdout, done.stderr);
     project.nothing_is_left();
 }
+
+/// Two tests: one of `a.txt`, one of `b.txt`. Notes how often it ran.
+const TWO: &str = r#"import os, sys
+names = [name for name in "ab" if os.path.exists(name + ".txt")]
+bad = [name for name in names if open(name + ".txt").read().strip() != "good"]
+cases = [f"<testcase name='{name}'>{'<failure/>' if name in bad else ''}</testcase>" for name in names]
+if not os.path.exists("broken"):
+    open("report.xml", "w").write("<testsuite>" + "".join(cases) + "</testsuite>")
+sys.exit(bool(bad))
+"#;
+
+const COMPARED: &str = r#"tests {
+  run      = ["python3", "tests/check.py"]
+  report   = junit("report.xml")
+  baseline = no_new_failures
+  require { pass_rate >= 50%, tests >= 1 }
+}"#;
+
+#[test]
+fn tests_that_failed_before_may_fail_and_no_others() {
+    let files = [("tests/check.py", TWO), ("a.txt", "good\n"), ("b.txt", "bad\n")];
+    let project = gated(&files, "echo made > made.txt", COMPARED);
+    let passed = "gate unit pass: 1 of 1 test passed (100%), 1 that failed before";
+    project.exec().run().expect(0).shows(&[passed]);
+    project.nothing_is_left();
+
+    let project = gated(&files, "echo bad > a.txt; echo good > b.txt", COMPARED);
+    let failed = "gate unit fail: 1 of 2 tests passed (50%); 1 did not fail before; failed: a";
+    project.exec().run().expect(1).shows(&[failed]);
+    project.nothing_is_left();
+}
+
+#[test]
+fn a_base_whose_tests_cannot_be_told_excuses_nothing() {
+    let files = [("tests/check.py", TWO), ("a.txt", "good\n"), ("b.txt", "bad\n"), ("broken", "")];
+    let project = gated(&files, "rm broken", COMPARED);
+    project.exec().run().expect(1).shows(&[
+        "gate unit unknown: 1 of 2 tests passed (50%)",
+        "cannot be told: report.xml was not written",
+    ]);
+    let project = gated(&files, "rm broken; echo good > b.txt", COMPARED);
+    project.exec().run().expect(0).shows(&["gate unit pass: 2 of 2 tests passed"]);
+    project.nothing_is_left();
+}

@@ -250,27 +250,22 @@ pipeline more {
   base   = "main"
   budget { tokens <= 4M }
 }
-gate unit is tests {
-  run      = ["make", "test"]
-  report   = junit("report.xml")
-  baseline = no_new_failures
-  require { pass_rate >= 85% }
-}
-command one {
-  run    = ["true"]
-  writes = ["a"]
-  gates  = [unit]
-}
+environment one { keep = ["target"] }
+environment two { keep = ["target/debug"] }
+command first { run = ["true"] }
+command second { inputs = [first.stdout], run = ["true"], in_place = true }
+command third { run = ["true"], env = [one, two] }
 "#;
     let project = Project::of_spec(spec);
     let places = [
         "this version of eufm cannot do what the plan asks for:",
-        "gate unit: `baseline`",
+        "second: `inputs` with `in_place`",
+        "third: `env`: one keeps target and two keeps target/debug",
         "help: remove these from the spec and compile it again, or wait for",
     ];
     project.exec().run().expect(8).says(&places);
     assert!(!project.state().exists(), "state was written");
     assert_eq!(project.git(&["for-each-ref", "refs/heads/eufm", "refs/eufm"]), "");
     // What is refused is said when the plan is made, too.
-    project.compile().expect(0).shows(&["exec refuses", "gate unit: `baseline`"]);
+    project.compile().expect(0).shows(&["exec refuses", "second: `inputs`"]);
 }

@@ -40,8 +40,9 @@ impl Dispatcher<'_> {
             }
             Action::Judge(node, gate) => {
                 let work = run(node).work.clone()?;
+                let (start, base) = (run(node).start, run(node).base.clone()?);
                 let rest_ms = self.rest_of_node(node);
-                Some((node, Step::Judge { gate, start: run(node).start, work, rest_ms }))
+                Some((node, Step::Judge { gate, start, base, work, rest_ms }))
             }
             Action::Rule(node, rule) => {
                 let work = run(node).work.clone()?;

@@ -6,10 +6,12 @@
 //! expanded, depth is bounded, and time and memory are linear in its size.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::is_shown;
@@ -25,6 +27,31 @@ pub(super) struct Counts {
     pub(super) skipped: u64,
     /// The names of the first failed cases, at most [`NAMES_MAX`].
     pub(super) failed_names: Vec<String>,
+    /// The cases that failed and are known to.
+    pub(super) known: u64,
+    /// All cases that failed, by their ids.
+    pub(super) failing: Failing,
+}
+
+/// Cases that failed: how many of each class and name. Of these a digest is kept, so
+/// that a report of long names is held once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failing(BTreeMap<CaseId, u32>);
+
+/// The beginning of the digest of a case's class and name.
+type CaseId = [u8; 16];
+
+impl Failing {
+    fn add(&mut self, case: CaseId) {
+        *self.0.entry(case).or_default() += 1;
+    }
+
+    /// Takes one out, if it is there.
+    fn take(&mut self, case: CaseId) -> bool {
+        let Some(left) = self.0.get_mut(&case).filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
+    }
 }
 
 /// Why a report cannot be counted.
@@ -60,10 +87,18 @@ const DEPTH_MAX: usize = 128;
 /// # Errors
 /// Fails when it is not one whole, well-formed JUnit report.
 pub(super) fn count(report: &[u8]) -> Result<Counts, JunitError> {
+    count_beside(report, &Failing::default())
+}
+
+/// Counts the cases of a report; those that fail and are known to do so count apart.
+///
+/// # Errors
+/// Fails when it is not one whole, well-formed JUnit report.
+pub(super) fn count_beside(report: &[u8], known: &Failing) -> Result<Counts, JunitError> {
     let mut reader = Reader::from_reader(report);
     // An empty element is then a start and an end, like any other.
     reader.config_mut().expand_empty_elements = true;
-    let mut counter = Counter::default();
+    let mut counter = Counter { known: known.clone(), ..Counter::default() };
     loop {
         let event = reader.read_event();
         let at = reader.buffer_position();
@@ -107,6 +142,8 @@ struct Counter<'a> {
     open: Vec<Element>,
     case: Option<(BytesStart<'a>, Outcome)>,
     has_root: bool,
+    /// What is known to fail and has not been seen yet.
+    known: Failing,
     counts: Counts,
 }
 
@@ -162,6 +199,12 @@ impl<'a> Counter<'a> {
             Outcome::Passed => self.counts.passed += 1,
             Outcome::Skipped => self.counts.skipped += 1,
             Outcome::Failed => {
+                let id = case_id(&tag);
+                self.counts.failing.add(id);
+                if self.known.take(id) {
+                    self.counts.known += 1;
+                    return;
+                }
                 self.counts.failed += 1;
                 if self.counts.failed_names.len() < NAMES_MAX {
                     self.counts.failed_names.push(case_name(&tag));
@@ -194,6 +237,15 @@ fn case_name(tag: &BytesStart<'_>) -> String {
     whole.chars().filter(|&c| is_shown(c)).take(NAME_CHARS_MAX).collect()
 }
 
+/// Returns what tells a case from others, whatever its suite is called.
+fn case_id(tag: &BytesStart<'_>) -> CaseId {
+    let part = |key| attribute(tag, key).unwrap_or_default().into_owned();
+    let digest = Sha256::digest(format!("{}\0{}", part("classname"), part("name")));
+    let mut id = CaseId::default();
+    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    id
+}
+
 /// Returns an attribute with its predefined entities resolved, if they can be.
 fn attribute<'t>(tag: &'t BytesStart<'_>, key: &str) -> Option<Cow<'t, str>> {
     let mut attributes = tag.attributes();
@@ -213,7 +265,33 @@ mod tests {
 
     fn counts(passed: u64, failed: u64, skipped: u64, names: &[&str]) -> Counts {
         let failed_names = names.iter().map(|&name| name.to_owned()).collect();
-        Counts { passed, failed, skipped, failed_names }
+        Counts { passed, failed, skipped, failed_names, ..Counts::default() }
+    }
+
+    /// Counts without the ids of the failed cases.
+    fn count(report: &[u8]) -> Result<Counts, JunitError> {
+        super::count(report).map(|counts| Counts { failing: Failing::default(), ..counts })
+    }
+
+    #[test]
+    fn what_is_known_to_fail_counts_apart_as_often_as_it_is_known() {
+        let report =
+            |cases: &str| format!("<testsuites><testsuite>{cases}</testsuite></testsuites>");
+        let bad = |class: &str, name: &str| {
+            format!("<testcase classname='{class}' name='{name}'><failure/></testcase>")
+        };
+        let before =
+            report(&[bad("a", "x"), bad("a", "x"), bad("b", "x"), bad("", "a::x")].concat());
+        let known = super::count(before.as_bytes()).expect("a report").failing;
+        let now = [bad("a", "x"), bad("b", "x"), bad("c", "x"), "<testcase name='y'/>".to_owned()];
+        let counts = count_beside(report(&now.concat()).as_bytes(), &known).expect("a report");
+        assert_eq!((counts.passed, counts.failed, counts.known), (1, 1, 2));
+        assert_eq!(counts.failed_names, ["c::x"]);
+        let thrice = report(&bad("a", "x").repeat(3));
+        let counts = count_beside(thrice.as_bytes(), &known).expect("a report");
+        assert_eq!((counts.failed, counts.known), (1, 2), "one more than before");
+        let counts = count_beside(before.as_bytes(), &known).expect("a report");
+        assert_eq!((counts.failed, counts.known), (0, 4));
     }
 
     fn refusal(report: &str) -> String {

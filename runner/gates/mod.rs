@@ -12,6 +12,7 @@ use std::fmt;
 
 use eufm_plan::QualityGate;
 use eufm_plan::schema::{KindSchema, Need, Param, ParamType};
+pub use junit::Failing;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -52,7 +53,29 @@ pub trait GateKind: Sync {
 
     /// Judges what the command left behind.
     fn judge(&self, gate: &QualityGate, evidence: &Evidence) -> Judgement;
+
+    /// Tells whether the judgement depends on what the command leaves on the tree that
+    /// the node began with.
+    fn is_compared(&self, _gate: &QualityGate, _evidence: &Evidence) -> bool {
+        false
+    }
+
+    /// Says what of that the judgement depends on.
+    ///
+    /// # Errors
+    /// Fails with the reason when nobody can tell.
+    fn baseline(&self, _gate: &QualityGate, _evidence: &Evidence) -> Baseline {
+        Ok(Failing::default())
+    }
+
+    /// Judges what the command left behind, beside what failed before.
+    fn compare(&self, gate: &QualityGate, evidence: &Evidence, _baseline: &Baseline) -> Judgement {
+        self.judge(gate, evidence)
+    }
 }
+
+/// Which tests fail on the tree that a node began with, or why nobody can tell.
+pub type Baseline = Result<Failing, String>;
 
 /// What a gate's command left behind.
 #[derive(Debug, Clone)]

@@ -9,10 +9,10 @@ use eufm_plan::QualityGate;
 use eufm_plan::schema::{KindSchema, Need, Param, ParamType, Threshold, ThresholdUnit};
 use eufm_plan::units::{Percent, parse_count};
 
-use super::junit::{Counts, NAMES_MAX, count};
+use super::junit::{Counts, NAMES_MAX, count, count_beside};
 use super::{
-    CWD, Evidence, GateError, GateKind, Judgement, NETWORK, REPORT_BYTES_MAX, RUN, VARS, Verdict,
-    cwd, run,
+    Baseline, CWD, Evidence, Failing, GateError, GateKind, Judgement, NETWORK, REPORT_BYTES_MAX,
+    RUN, VARS, Verdict, cwd, run,
 };
 
 /// The kind `tests`.
@@ -37,8 +37,8 @@ const SCHEMA: KindSchema = KindSchema {
             name: "baseline",
             ty: ParamType::Word(&["none", "no_new_failures"]),
             need: Need::Default("none"),
-            doc: "no_new_failures: a test that fails on the base commit too does not count as \
-                  failed; none: every failed test counts.",
+            doc: "no_new_failures: a test that fails on what the node begins with too does not \
+                  count, and any other that fails fails the gate; none: every failed test counts.",
         },
         Param {
             name: "require",
@@ -68,28 +68,75 @@ impl GateKind for Tests {
     }
 
     fn judge(&self, gate: &QualityGate, evidence: &Evidence) -> Judgement {
+        self.compare(gate, evidence, &Ok(Failing::default()))
+    }
+
+    fn is_compared(&self, gate: &QualityGate, evidence: &Evidence) -> bool {
+        let has_failed = |failing: &Failing| *failing != Failing::default();
+        is_compared(gate) && self.baseline(gate, evidence).as_ref().is_ok_and(has_failed)
+    }
+
+    fn baseline(&self, gate: &QualityGate, evidence: &Evidence) -> Baseline {
+        let run = run(gate).map_err(|error| error.to_string())?;
+        Ok(self.whole(gate, run, evidence)?.failing)
+    }
+
+    fn compare(&self, gate: &QualityGate, evidence: &Evidence, baseline: &Baseline) -> Judgement {
         let parameters = Required::of(gate).and_then(|required| Ok((required, run(gate)?)));
         let (required, run) = match parameters {
             Ok(parameters) => parameters,
             Err(error) => return Judgement::new(Verdict::Unknown, error.to_string()),
         };
-        // A run that was cut off tells nothing about the tests it did not come to.
-        let Some(status) = evidence.finish.status() else {
-            return Judgement::new(Verdict::Fail, evidence.finish.to_string());
-        };
-        let path = self.report(gate).unwrap_or_default();
-        let counts = match read(&path, evidence) {
-            Ok(counts) => counts,
+        let all = match self.whole(gate, run, evidence) {
+            Ok(all) => all,
             Err(reason) => return Judgement::new(Verdict::Fail, reason),
         };
-        let broken_off =
-            broken_off(run, status, &counts).map(|why| format!("{}: {why}", evidence.finish));
-        let (verdict, reason) = match broken_off.or_else(|| required.shortfall(&counts)) {
+        let known = match baseline {
+            Ok(known) => known,
+            Err(reason) => {
+                let reason = format!(
+                    "{}; which of them fail without the node's work too cannot be told: {reason}",
+                    with_names(summary(&all), &all)
+                );
+                return Judgement::new(Verdict::Unknown, reason);
+            }
+        };
+        let report = evidence.report.as_deref().unwrap_or_default();
+        let counts = match count_beside(report, known) {
+            Ok(counts) => counts,
+            Err(error) => return Judgement::new(Verdict::Fail, error.to_string()),
+        };
+        let new = (is_compared(gate) && counts.failed > 0)
+            .then(|| format!("{}; {} did not fail before", summary(&counts), counts.failed));
+        let (verdict, reason) = match new.or_else(|| required.shortfall(&counts)) {
             None => (Verdict::Pass, summary(&counts)),
             Some(reason) => (Verdict::Fail, with_names(reason, &counts)),
         };
         Judgement { verdict, reason, measured: measured(&counts) }
     }
+}
+
+impl Tests {
+    /// Counts the cases of a test run that came to its end; else says why it did not.
+    fn whole(
+        &self,
+        gate: &QualityGate,
+        run: &[String],
+        evidence: &Evidence,
+    ) -> Result<Counts, String> {
+        // A run that was cut off tells nothing about the tests it did not come to.
+        let status = evidence.finish.status().ok_or_else(|| evidence.finish.to_string())?;
+        let counts = read(&self.report(gate).unwrap_or_default(), evidence)?;
+        match broken_off(run, status, &counts) {
+            None => Ok(counts),
+            Some(why) => Err(with_names(format!("{}: {why}", evidence.finish), &counts)),
+        }
+    }
+}
+
+/// Tells whether tests that fail on what the node begins with do not count.
+fn is_compared(gate: &QualityGate) -> bool {
+    gate.params.text("baseline") == Some("no_new_failures")
 }
 
 fn read(path: &str, evidence: &Evidence) -> Result<Counts, String> {
@@ -135,9 +182,10 @@ impl Required {
         let ran = counts.passed + counts.failed;
         // No tests found is never a pass, whatever the plan says.
         if ran == 0 {
-            return Some(match counts.skipped {
-                0 => "no tests were found".to_owned(),
-                skipped => format!("no tests ran, {skipped} were skipped"),
+            return Some(match (counts.known, counts.skipped) {
+                (0, 0) => "no tests were found".to_owned(),
+                (0, skipped) => format!("no tests ran, {skipped} were skipped"),
+                (known, _) => format!("no tests ran but {known} that failed before"),
             });
         }
         let mut missed = Vec::new();
@@ -180,9 +228,15 @@ fn summary(counts: &Counts) -> String {
         0 => String::new(),
         skipped => format!(", {skipped} skipped"),
     };
+    let known = match counts.known {
+        0 => String::new(),
+        known => format!(", {known} that failed before"),
+    };
     match rate(counts) {
-        Some(rate) => format!("{} of {} passed ({rate}){skipped}", counts.passed, plural(ran)),
-        None => format!("no tests ran{skipped}"),
+        Some(rate) => {
+            format!("{} of {} passed ({rate}){skipped}{known}", counts.passed, plural(ran))
+        }
+        None => format!("no tests ran{skipped}{known}"),
     }
 }
 
@@ -253,6 +307,54 @@ mod unit {
         let judgement =
             Tests.judge(&gate(run, &["pass_rate >= 50%"]), &Evidence { finish, report });
         (judgement.verdict, judgement.reason)
+    }
+
+    /// Judges by a gate that is compared, beside what failed before.
+    fn compared(require: &[&str], report: Option<Vec<u8>>, before: &Baseline) -> (Verdict, String) {
+        let mut gate = gate(&["./check"], require);
+        let word = ParamValue::Text("no_new_failures".to_owned());
+        gate.params.0.push(("baseline".to_owned(), word));
+        let evidence = Evidence { finish: Finish::Exited(Exit::Status(1)), report };
+        assert!(Tests.is_compared(&gate, &evidence));
+        let judgement = Tests.compare(&gate, &evidence, before);
+        (judgement.verdict, judgement.reason)
+    }
+
+    #[test]
+    fn a_test_that_failed_before_does_not_count_and_any_other_fails_the_gate() {
+        let evidence =
+            |status, report| Evidence { finish: Finish::Exited(Exit::Status(status)), report };
+        let plain = gate(&["./check"], REQUIRE);
+        let before = Tests.baseline(&plain, &evidence(1, report(5, 3, 0)));
+        assert!(!Tests.is_compared(&plain, &evidence(1, report(5, 3, 0))), "every test counts");
+        assert_eq!(
+            compared(REQUIRE, report(5, 3, 0), &before),
+            (Verdict::Pass, "5 of 5 tests passed (100%), 3 that failed before".to_owned()),
+        );
+        let (verdict, reason) = compared(REQUIRE, report(96, 4, 0), &before);
+        assert_eq!(verdict, Verdict::Fail, "although 98% passed");
+        let said = "96 of 97 tests passed (98.96%), 3 that failed before; 1 did not fail before; \
+                    failed: c::bad3";
+        assert_eq!(reason, said);
+        // The thresholds hold for the rest.
+        let (verdict, reason) = compared(REQUIRE, report(2, 3, 0), &before);
+        assert_eq!(
+            (verdict, reason.ends_with("3 tests required")),
+            (Verdict::Fail, true),
+            "{reason}"
+        );
+        let (verdict, reason) = compared(&["tests >= 1"], report(0, 2, 0), &before);
+        assert_eq!((verdict, &*reason), (Verdict::Fail, "no tests ran but 2 that failed before"));
+    }
+
+    #[test]
+    fn what_failed_before_and_cannot_be_told_is_unknown() {
+        let cut = Evidence { finish: Finish::TimedOut, report: report(5, 3, 0) };
+        let before = Tests.baseline(&gate(&["./check"], REQUIRE), &cut);
+        let (verdict, reason) = compared(REQUIRE, report(5, 1, 0), &before);
+        assert_eq!(verdict, Verdict::Unknown);
+        assert!(reason.ends_with("cannot be told: the command timed out"), "{reason}");
+        assert!(reason.contains("failed: c::bad0"), "{reason}");
     }
 
     const REQUIRE: &[&str] = &["pass_rate >= 85%", "tests >= 3"];

@@ -43,8 +43,8 @@ pub(crate) struct Bench<'a> {
 pub(crate) struct Ruling {
     /// What its kind makes of it.
     pub judgement: Judgement,
-    /// How its command ended.
-    pub finish: Finish,
+    /// What its command left behind.
+    pub evidence: Evidence,
     /// The end of its output.
     pub output: Vec<u8>,
 }
@@ -86,7 +86,7 @@ pub(crate) fn judge(
     let Some((finish, output)) = run_command(shop, gate, bench, run)? else { return Ok(None) };
     let report = report.map(|(folder, path)| read_report(&folder, &path));
     let evidence = Evidence { finish, report: report.transpose()?.flatten() };
-    Ok(Some(Ruling { judgement: kind.judge(gate, &evidence), finish, output }))
+    Ok(Some(Ruling { judgement: kind.judge(gate, &evidence), evidence, output }))
 }
 
 fn run_command(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use eufm_plan::{GateIndex, NodeIndex};
 
+use super::baseline::{self, Comparison};
 use super::gate::{self, Bench, Ruling};
 use super::place::Place;
 use crate::clock::awake;
@@ -23,9 +24,8 @@ pub(crate) const LIMIT_DEFAULT: Duration = Duration::from_secs(60 * 60);
 pub(super) fn perform(
     shop: &Workshop,
     node: NodeIndex,
-    index: GateIndex,
-    start: u32,
-    work: &CommitId,
+    (index, start): (GateIndex, u32),
+    (base, work): (&CommitId, &CommitId),
     rest_ms: Option<u64>,
 ) -> Result<(), StepError> {
     let gate = &shop.plan.gates[index.get()];
@@ -43,8 +43,11 @@ pub(super) fn perform(
             let memory = shop.node(node).budget.memory.map(|bytes| bytes.0);
             let bench = Bench { place: &place, outfit: &outfit, logs: &logs, pulse, limit, memory };
             let ruling = gate::judge(shop, gate, &bench)?;
-            ruling.map(|Ruling { judgement, finish, output }| {
-                (judgement, exceeded(finish, rest_ms), output)
+            let limit = limit.saturating_sub(awake().saturating_sub(began));
+            let comparison = Comparison { node, index, start, base, limit };
+            let ruling = ruling.map(|ruling| baseline::compare(shop, &comparison, ruling));
+            ruling.transpose()?.flatten().map(|Ruling { judgement, evidence, output }| {
+                (judgement, exceeded(evidence.finish, rest_ms), output)
             })
         }
         Err(Unready::Failed(failure)) => {

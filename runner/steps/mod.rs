@@ -5,6 +5,7 @@
 //! Unaware of what follows from the fact.
 
 mod ask;
+mod baseline;
 mod commit;
 mod deploy;
 mod gate;
@@ -22,6 +23,7 @@ mod take;
 mod verify;
 
 pub(crate) use ask::AskJob;
+pub(crate) use baseline::Baselines;
 pub(crate) use gate::{
     Bench, Ruling, command as gate_command, judge as judge_gate, log as gate_log,
 };
@@ -72,6 +74,8 @@ pub(crate) enum Step {
         gate: GateIndex,
         /// Which start made the work.
         start: u32,
+        /// What the node began with.
+        base: CommitId,
         /// The work.
         work: CommitId,
         /// How long the node may still run, in milliseconds.
@@ -242,8 +246,8 @@ pub(crate) fn perform(
         Step::Harvest { start, attempt, base } => {
             harvest::perform(shop, node, start, attempt, &base, stamp)
         }
-        Step::Judge { gate, start, work, rest_ms } => {
-            judge::perform(shop, node, gate, start, &work, rest_ms)
+        Step::Judge { gate, start, base, work, rest_ms } => {
+            judge::perform(shop, node, (gate, start), (&base, &work), rest_ms)
         }
         Step::Rule(job) => rule::perform(shop, node, &job),
         Step::Commit(job) => commit::perform(shop, node, &job, stamp),

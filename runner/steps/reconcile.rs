@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use eufm_plan::NodeIndex;
+use eufm_plan::{GateIndex, NodeIndex};
 
+use super::baseline::{self, Comparison};
 use super::gate::{self, Bench};
 use super::generate::{self, Made};
 use super::place::Place;
@@ -129,10 +130,9 @@ fn gated(
     work: &CommitId,
 ) -> Result<Option<String>, StepError> {
     for index in &shop.node(node).gates {
-        let gate = &shop.plan.gates[index.get()];
         let folder = shop.scratch(node, job.start, &format!("merge-gate{}", index.get()));
         let bench = Place::make(shop, &folder, work)?;
-        let told = rejected(shop, node, (gate, &bench, work));
+        let told = rejected(shop, node, job, (*index, &bench, work));
         bench.remove()?;
         if let Some(told) = told? {
             return Ok(Some(told));
@@ -279,8 +279,10 @@ fn judged(
 fn rejected(
     shop: &Workshop,
     node: NodeIndex,
-    (gate, place, work): (&eufm_plan::QualityGate, &Place, &CommitId),
+    job: &ReconcileJob,
+    (index, place, work): (GateIndex, &Place, &CommitId),
 ) -> Result<Option<String>, StepError> {
+    let gate = &shop.plan.gates[index.get()];
     let wall = shop.node(node).budget.wall;
     let limit = wall.map_or(super::GATE_LIMIT_DEFAULT, eufm_plan::units::Millis::to_std);
     let outfit = match super::outfit(shop, node, work, place, Some(limit)) {
@@ -294,6 +296,11 @@ fn rejected(
     let memory = shop.node(node).budget.memory.map(|bytes| bytes.0);
     let bench = Bench { place, outfit: &outfit, logs: &logs, pulse, limit, memory };
     let Some(ruling) = gate::judge(shop, gate, &bench)? else { return Err(StepError::Left) };
+    // Beside what is merged already.
+    let comparison = Comparison { node, index, start: job.start, base: &job.head, limit };
+    let Some(ruling) = baseline::compare(shop, &comparison, ruling)? else {
+        return Err(StepError::Left);
+    };
     if ruling.judgement.verdict.is_pass() {
         return Ok(None);
     }

@@ -88,7 +88,7 @@ fn run(shop: &Workshop, node: NodeIndex, rule: &Rule, job: &RuleJob) -> Result<R
             let memory = memory.map(|bytes| bytes.0);
             let bench = Bench { place: &place, outfit: &outfit, logs: &logs, pulse, limit, memory };
             match gate::judge(shop, &as_gate(rule), &bench)? {
-                Some(ruling) => Ran::Came(Outcome::Ran(ruling.finish)),
+                Some(ruling) => Ran::Came(Outcome::Ran(ruling.evidence.finish)),
                 None => Ran::Stopped,
             }
         }

@@ -284,6 +284,15 @@ impl Builder<'_> {
         nodes.push(Node { needs, accept, writes, budget, reads: None, gates: Vec::new(), ..node });
     }
 
+    fn protected(&mut self, nodes: &[Node]) -> Option<Protected> {
+        let is_open = nodes.iter().any(|node| node.writes == Writes::Unprotected);
+        is_open.then(|| Protected {
+            paths: self.texts(0),
+            existing: self.texts(0),
+            named: self.keys(is_inside),
+        })
+    }
+
     /// Puts a node at the end that judges all.
     fn judge(&mut self, nodes: &mut Vec<Node>, counts: [usize; 3], rules: usize) {
         let node = self.node(&[], counts, FINAL_VERIFY.to_owned());
@@ -439,12 +448,7 @@ impl Builder<'_> {
         if rules > 0 && !nodes.iter().any(|node| matches!(node.work, Work::Deploy { .. })) {
             self.judge(&mut nodes, counts, rules);
         }
-        let is_open = nodes.iter().any(|node| node.writes == Writes::Unprotected);
-        let protected = is_open.then(|| Protected {
-            paths: self.texts(0),
-            existing: self.texts(0),
-            named: self.keys(is_inside),
-        });
+        let protected = self.protected(&nodes);
         let mut plan = Plan {
             scripts: Vec::new(),
             generated: self.generated(counts[0]),
