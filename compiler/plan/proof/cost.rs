@@ -39,12 +39,12 @@ pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::sketch::{Chance, GRAPHS, agent, approval, command, plan_of};
-    use super::super::{Verdict, proofs};
+    use super::super::{Verdict, proof as prove_one};
     use crate::units::{Currency, Money};
     use crate::{Node, Plan};
 
     fn cost(plan: &Plan) -> (Verdict, String) {
-        let proof = proofs(plan).into_iter().find(|proof| proof.name == "cost");
+        let proof = prove_one(plan, "cost");
         let proof = proof.expect("it is always said");
         (proof.verdict, proof.claim)
     }

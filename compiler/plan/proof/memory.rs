@@ -108,12 +108,12 @@ fn runs(node: &Node) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::sketch::{Chance, GRAPHS, agent, approval, command, plan_of};
-    use super::super::{Proof, Verdict, proofs};
+    use super::super::{Proof, Verdict, proof as prove_one};
     use super::*;
     use crate::units::Bytes;
 
     fn memory(plan: &Plan) -> Option<Proof> {
-        proofs(plan).into_iter().find(|proof| proof.name == "memory")
+        prove_one(plan, "memory")
     }
 
     fn capped(node: Node, mib: u64) -> Node {

@@ -67,12 +67,12 @@ impl Does {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proofs;
+    use super::super::proof as prove_one;
     use super::super::sketch::{agent, command, in_place, node, plan_of, secret};
     use crate::{Command, Plan, Recovery, Work};
 
     fn recovery(plan: &Plan) -> Option<String> {
-        let proof = proofs(plan).into_iter().find(|proof| proof.name == "recovery");
+        let proof = prove_one(plan, "recovery");
         proof.map(|proof| proof.to_string())
     }
 

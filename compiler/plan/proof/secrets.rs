@@ -67,11 +67,11 @@ mod tests {
     use super::super::sketch::{
         Chance, GRAPHS, agent, approval, command, names, plan_of, secret, writer,
     };
-    use super::super::{Proof, Verdict, proofs};
+    use super::super::{Proof, Verdict, proof as prove_one};
     use crate::{Node, Plan, Work, Writes};
 
     fn secrets(plan: &Plan) -> Proof {
-        let proof = proofs(plan).into_iter().find(|proof| proof.name == "secrets");
+        let proof = prove_one(plan, "secrets");
         proof.expect("it is always said")
     }
 

@@ -2,7 +2,7 @@
 //! oracle over the closed graph.
 
 use super::super::sketch::{Chance, GRAPHS, agent, approval, command, names, node, plan_of};
-use super::super::{Proof, Verdict, proofs};
+use super::super::{Proof, Verdict, proof as prove_one};
 use crate::{
     Accept, Command, EnvironmentIndex, GateIndex, Node, NodeIndex, Plan, Recovery, Work, Writes,
 };
@@ -22,7 +22,7 @@ fn gated(mut node: Node, gates: &[usize]) -> Node {
 }
 
 fn proof(plan: &Plan) -> Option<Proof> {
-    proofs(plan).into_iter().find(|proof| proof.name == "deploy")
+    prove_one(plan, "deploy")
 }
 
 /// Work, its verify node, an approval and the deploy.

@@ -7,12 +7,12 @@ use super::super::sketch::{
     Chance, GRAPHS, agent, approval, command, in_place, names, plan_of, random, reads, secret,
     writer,
 };
-use super::super::{Proof, Verdict, proofs};
+use super::super::{Proof, Verdict, proof as prove_one};
 use super::*;
 use crate::{Accept, Input, InputPart, Node, Overlap, Plan, Work};
 
 fn taint(plan: &Plan) -> Option<Proof> {
-    proofs(plan).into_iter().find(|proof| proof.name == "taint")
+    prove_one(plan, "taint")
 }
 
 /// Returns the counter-path; empty where it holds.
