@@ -203,6 +203,29 @@ fn a_long_way_is_told_by_its_ends_and_many_nodes_are_counted() {
     );
 }
 
+/// More commands carry the work on than are looked behind for the shortest way; what is
+/// told is a way of the plan all the same.
+#[test]
+fn a_way_through_very_many_commands_is_told_too() {
+    for carriers in [1, 62, 63, 64, 65, 200] {
+        let chain = |at: usize| Node {
+            name: format!("n{at}"),
+            needs: at.checked_sub(1).map(NodeIndex::new).into_iter().collect(),
+            ..if at == 0 {
+                agent("a")
+            } else if at > carriers {
+                secret("s")
+            } else {
+                writer("w")
+            }
+        };
+        let plan = Plan { nodes: (0..carriers + 2).map(chain).collect(), ..plan_of([]) };
+        let way = taint(&plan).expect("there is a secret").witness;
+        let whole: Vec<NodeIndex> = (0..carriers + 2).map(NodeIndex::new).collect();
+        assert_eq!(way, whole, "{carriers}");
+    }
+}
+
 /// A hundred thousand nodes, of which a thousand have secrets behind approvals that
 /// all agents before them were looked at by.
 #[test]
