@@ -252,6 +252,8 @@ fn a_large_plan_is_decided() {
     }
     let mut plan = Plan { nodes, ..plan_of([]) };
     assert_eq!(taint(&plan).expect("one").verdict, Verdict::Holds);
+    plan.nodes.iter_mut().for_each(|node| node.overlap = Overlap::Merge);
+    assert_eq!(taint(&plan).expect("one").verdict, Verdict::Holds, "one approval saw each merge");
     // The first approval fewer, and what it stood before has a way to the first secret.
     plan.nodes[97].work = command("c").work;
     assert_eq!(path(&plan)[..], ["n0_96", "ok0", "s0"]);
