@@ -141,9 +141,9 @@ fn a_gate_that_hangs_is_ended_by_the_budget() {
     project.nothing_is_left();
 }
 
-/// Two tests: one of `a.txt`, one of `b.txt`. Notes how often it ran.
+/// A test of each of `a.txt`, `b.txt` and `c.txt` that is there.
 const TWO: &str = r#"import os, sys
-names = [name for name in "ab" if os.path.exists(name + ".txt")]
+names = [name for name in "abc" if os.path.exists(name + ".txt")]
 bad = [name for name in names if open(name + ".txt").read().strip() != "good"]
 cases = [f"<testcase name='{name}'>{'<failure/>' if name in bad else ''}</testcase>" for name in names]
 if not os.path.exists("broken"):
@@ -182,5 +182,30 @@ fn a_base_whose_tests_cannot_be_told_excuses_nothing() {
     ]);
     let project = gated(&files, "rm broken; echo good > b.txt", COMPARED);
     project.exec().run().expect(0).shows(&["gate unit pass: 2 of 2 tests passed"]);
+    project.nothing_is_left();
+}
+
+#[test]
+fn what_a_node_began_with_excuses_it_and_the_base_commit_excuses_the_whole() {
+    let files = [("tests/check.py", TWO), ("a.txt", "good\n"), ("b.txt", "bad\n")];
+    let files = [&files[..], &[("c.txt", "good\n")]].concat();
+    let project = gated(&files, "echo made > made.txt", COMPARED);
+    let spec = project.read("spec.eufm");
+    let spec = spec.replace("command work {", "command work {\n  needs = [breaks]");
+    let spec = format!(
+        "{spec}command breaks {{ run = [\"sh\", \"-c\", \"echo bad > a.txt\"], writes = [\"a.txt\"] \
+         }}\ndeploy ship {{ needs = [work], run = [\"true\"] }}\n"
+    );
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    project.exec().run().expect(1);
+    let reason = |node: &str| {
+        let judged = project.facts(node, "judged");
+        judged[0]["reason"].as_str().expect("a reason").to_owned()
+    };
+    assert_eq!(reason("work"), "1 of 1 test passed (100%), 2 that failed before");
+    let whole = "1 of 2 tests passed (50%), 1 that failed before; 1 did not fail before; failed: a";
+    assert_eq!(reason("ship/verify"), whole);
+    assert!(project.facts("ship", "started").is_empty());
     project.nothing_is_left();
 }
