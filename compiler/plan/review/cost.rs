@@ -137,7 +137,11 @@ impl<'a> Asked<'a> {
         let most = money(cap, currency);
         if self.sum > cap {
             let (asks, heaviest) = (amount(self.sum), self.heaviest());
-            format!("at most {most} (run cap); nodes may ask {asks}: overcommitted by {heaviest}")
+            let each = amount(cap / self.caps.len().max(1) as u128);
+            format!(
+                "at most {most} (run cap); nodes may ask {asks}: overcommitted by {heaviest}; caps \
+                 of {each} each would fit"
+            )
         } else if self.is_whole() && self.sum < cap {
             format!("at most {sum} (the nodes' caps together; run cap {})", amount(cap))
         } else {
@@ -206,7 +210,8 @@ mod tests {
             (
                 "1 EUR",
                 ["0.5 EUR", "1.5 EUR", ""],
-                "at most 1.00 EUR (run cap); nodes may ask 2.00: overcommitted by readme, greet",
+                "at most 1.00 EUR (run cap); nodes may ask 2.00: overcommitted by readme, greet; caps of \
+                 0.50 each would fit",
             ),
             ("", ["0.5 EUR", "1.5 EUR", ""], "at most 2.00 EUR (the nodes' caps together)"),
             (

@@ -8,6 +8,7 @@
 mod chain;
 mod cost;
 mod estimate;
+mod guarded;
 mod reach;
 mod weak;
 
@@ -41,7 +42,7 @@ pub struct Review {
 #[must_use]
 pub fn review(plan: &Plan) -> Review {
     let mut kinds = Kinds::default();
-    let mut people = People::default();
+    let mut people = People::of(plan);
     let mut asked = cost::Asked::of(plan);
     let mut reach = reach::Reached::default();
     let mut weak = weak::Weak::of(plan);
@@ -135,9 +136,19 @@ struct People<'a> {
     approvals: Group<'a>,
     escalations: Group<'a>,
     killed: Group<'a>,
+    /// Rules that are the word of a person.
+    rules: Group<'a>,
 }
 
 impl<'a> People<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let mut people = Self::default();
+        let rules = plan.constitution.iter().flat_map(|it| &it.rules);
+        let asked = rules.filter(|rule| rule.params.text("role").is_some());
+        asked.for_each(|rule| people.rules.add(&rule.name));
+        people
+    }
+
     fn add(&mut self, node: &'a Node) {
         match node.work {
             Work::Approval { .. } => self.approvals.add(&node.name),
@@ -150,8 +161,8 @@ impl<'a> People<'a> {
     }
 
     fn line(&self) -> String {
-        let Self { approvals, escalations, killed } = self;
-        if [approvals, escalations, killed].iter().all(|group| group.count == 0) {
+        let Self { approvals, escalations, killed, rules } = self;
+        if [approvals, escalations, killed, rules].iter().all(|group| group.count == 0) {
             return "never asked: a node fails when its attempts are used up, a gate does not \
                     pass or a merge conflicts"
                 .to_owned();
@@ -161,10 +172,16 @@ impl<'a> People<'a> {
             count => format!("{}: {approvals}", counted(count, "approval")),
         }];
         if escalations.count > 0 {
-            parts.push(format!("asked when attempts are used up: {escalations}"));
+            parts.push(format!(
+                "asked when attempts or a cap are used up, or a conflict is not resolved: \
+                 {escalations}"
+            ));
         }
         if killed.count > 0 {
             parts.push(format!("asked when it was killed in the middle: {killed}"));
+        }
+        if rules.count > 0 {
+            parts.push(format!("asked whether a rule holds: {rules}"));
         }
         parts.join("; ")
     }
@@ -234,14 +251,16 @@ mod tests {
         assert!(review(&hello()).people.starts_with("never asked"));
         assert_eq!(
             review(&everything()).people,
-            "2 approvals: look, release; asked when attempts are used up: schema; asked when it \
-             was killed in the middle: ship"
+            "2 approvals: look, release; asked when attempts or a cap are used up, or a conflict \
+             is not resolved: schema; asked when it was killed in the middle: ship; asked whether \
+             a rule holds: may_be"
         );
         let mut plan = hello();
         plan.nodes.iter_mut().for_each(|node| node.on_fail = OnFail::Escalate);
         assert_eq!(
             review(&plan).people,
-            "no approval; asked when attempts are used up: greet, readme, smoke"
+            "no approval; asked when attempts or a cap are used up, or a conflict is not \
+             resolved: greet, readme, smoke"
         );
         let fourth = Node { name: "more".to_owned(), ..plan.nodes[0].clone() };
         plan.nodes.push(fourth);

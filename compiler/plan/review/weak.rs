@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::guarded::Guarded;
 use crate::ancestry::{STEPS_MAX, passed_by};
 use crate::{Agent, Node, NodeIndex, Overlap, Plan, QualityGate, Rule, Unmapped, Work, Writes};
 
@@ -36,6 +37,8 @@ pub(super) struct Weak<'a> {
     /// What gates run and nodes may add to, by gate and place, with the first nodes
     /// and how many there are.
     added: BTreeMap<(&'a str, Cow<'a, str>), Named<'a>>,
+    /// What decides, with the nodes that may change it.
+    guarded: Guarded<'a>,
 }
 
 impl<'a> Weak<'a> {
@@ -44,7 +47,7 @@ impl<'a> Weak<'a> {
         let has_wall = plan.budget.wall.is_some();
         let counts = |(weakness, _): &&Weakness| !has_wall || *weakness != OWN_WALL;
         let found = WEAKNESSES.iter().filter(counts).map(|known| (known, Vec::new(), 0));
-        Self { plan, found: found.collect(), added: BTreeMap::new() }
+        Self { plan, found: found.collect(), added: BTreeMap::new(), guarded: Guarded::of(plan) }
     }
 
     pub(super) fn add(&mut self, node: &'a Node) {
@@ -56,6 +59,7 @@ impl<'a> Weak<'a> {
                 }
             }
         }
+        self.guarded.add(node);
         if let Some((gate, place)) = adds_to_gate(self.plan, node) {
             let (names, count) = self.added.entry((gate.name.as_str(), place)).or_default();
             *count += 1;
@@ -94,6 +98,7 @@ impl<'a> Weak<'a> {
         if gates > NAMED_MAX {
             weak.push(format!("{} more gates: nodes may add to what they run", gates - NAMED_MAX));
         }
+        weak.extend(self.guarded.entries());
         weak.extend(passed_approvals(self.plan));
         weak.extend(rules(self.plan));
         weak.extend(self.plan.agents.iter().filter_map(unpinned_model));
@@ -205,7 +210,7 @@ fn place<'a>(gate: &QualityGate, argument: &'a str) -> Cow<'a, str> {
 
 /// Tells whether a glob may match something below a folder; a wildcard within
 /// a segment counts as a match.
-fn reaches_below(glob: &str, folder: &str) -> bool {
+pub(super) fn reaches_below(glob: &str, folder: &str) -> bool {
     let mut segments = glob.split('/');
     for name in folder.trim_end_matches('/').split('/').filter(|name| *name != ".") {
         match segments.next() {
