@@ -8,7 +8,7 @@
 //!
 //! Up to 64 nodes are followed back at once, a bit for each. Unaware of secrets.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::{Accept, Input, Node, NodeIndex, Work};
 
@@ -159,32 +159,29 @@ impl<'p> Exposure<'p> {
     /// Tells whether one approval without which a node does not start was asked about all
     /// that agents made for it, so that what it starts from was looked at as a whole;
     /// also where there is nothing of the kind. `None` without steps left.
+    ///
+    /// Tried are the approvals between which and the node no other stands, the last first;
+    /// an approval before one of them was asked about less.
     pub(super) fn is_covered_by_one(&mut self, node: NodeIndex) -> Option<bool> {
-        if self.nodes[node.get()].work.is_in_place() || self.covers(None, node)? {
+        let nodes = self.nodes;
+        if nodes[node.get()].work.is_in_place() || self.covers(None, node)? {
             return Some(true);
         }
-        for approval in self.nearest_approvals(node)? {
-            if self.covers(Some(approval), node)? {
-                return Some(true);
+        let mut known = BTreeSet::new();
+        let mut open = BinaryHeap::from([node]);
+        while let Some(at) = open.pop() {
+            let own = &nodes[at.get()];
+            if matches!(own.work, Work::Approval { .. }) {
+                if self.covers(Some(at), node)? {
+                    return Some(true);
+                }
+                continue;
             }
+            self.steps = self.steps.checked_sub(1 + own.needs.len())?;
+            let firm = own.needs.iter().filter(|_| own.accept == Accept::All);
+            open.extend(firm.copied().filter(|need| known.insert(*need)));
         }
         Some(false)
-    }
-
-    /// Returns the approvals without which a node does not start and between which and
-    /// the node no other stands; an approval before one of them was asked about less.
-    fn nearest_approvals(&mut self, node: NodeIndex) -> Option<Vec<NodeIndex>> {
-        let nodes = self.nodes;
-        let mut found = Vec::new();
-        self.marks.clear();
-        self.pass(&nodes[node.get()], 0, 1, 0)?;
-        while let Some(at) = self.marks.open.pop() {
-            match nodes[at].work {
-                Work::Approval { .. } => found.push(NodeIndex::new(at)),
-                _ => self.pass(&nodes[at], 0, 1, 0)?,
-            }
-        }
-        Some(found)
     }
 
     /// Tells whether each way back from a node to an agent leads through what an approval
