@@ -8,10 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use eufm_plan::ancestry::leaves;
 use eufm_plan::units::Rate;
 use eufm_plan::{
-    Accept, AgentIndex, Constitution, Digest, Level, NodeIndex, OnFail, Params, Plan, Rule,
-    RuleIndex, Work,
+    Accept, AgentIndex, Constitution, Digest, FINAL_VERIFY, Level, NodeIndex, OnFail, Params, Plan,
+    Rule, RuleIndex, Work,
 };
 
 use crate::event::{Action, Ending, Event, NodeEvent, Outcome, RunEvent};
@@ -156,6 +157,11 @@ fn is_barrier(plan: &Plan, node: NodeIndex) -> bool {
     is_approval(plan, node) || is_verify(plan, node)
 }
 
+/// Tells whether a node judges what the run comes to.
+fn is_last(plan: &Plan, node: NodeIndex) -> bool {
+    plan.nodes[node.get()].name == FINAL_VERIFY
+}
+
 fn is_verify(plan: &Plan, node: NodeIndex) -> bool {
     matches!(plan.nodes[node.get()].work, Work::Verify { .. })
 }
@@ -249,10 +255,20 @@ impl Result {
                 if nodes[position].merge == Merge::Left {
                     nodes[position].merge = Merge::Waiting;
                 }
-                outcome = outcome.worse(attempt_all(plan, fate, position, &mut nodes));
+                if !is_last(plan, NodeIndex::new(position)) {
+                    outcome = outcome.worse(attempt_all(plan, fate, position, &mut nodes));
+                }
             }
             for position in 0..nodes.len() {
                 let node = NodeIndex::new(position);
+                if is_last(plan, node) {
+                    // It judges the branch as it is now, each time.
+                    (nodes[position].phase, nodes[position].work) = (Phase::Pending, None);
+                    outcome = outcome.worse(attempt_all(plan, fate, position, &mut nodes));
+                    let is_done = nodes[position].phase == Phase::Committed;
+                    nodes[position].merge = if is_done { Merge::Done } else { Merge::Left };
+                    continue;
+                }
                 let left = |need: &NodeIndex| {
                     let need = &nodes[need.get()];
                     need.phase == Phase::Committed && need.merge == Merge::Left
@@ -298,6 +314,9 @@ impl Result {
 /// Tells whether a node may begin, once all it needs has come to its end.
 fn may_begin(plan: &Plan, position: usize, is_committed: impl Fn(NodeIndex) -> bool) -> bool {
     let planned = &plan.nodes[position];
+    if is_last(plan, NodeIndex::new(position)) {
+        return (0..position).map(NodeIndex::new).any(is_committed);
+    }
     let mut needs = planned.needs.iter();
     match planned.accept {
         Accept::All => needs.all(|need| is_committed(*need)),
@@ -357,10 +376,11 @@ fn approve(fate: Fate, node: NodeIndex, course: &mut Course) -> Outcome {
 /// Tries a node as often as its budget of attempts allows.
 fn attempt_round(plan: &Plan, fate: Fate, node: NodeIndex, course: &mut Course) -> Outcome {
     let planned = &plan.nodes[node.get()];
-    if course.tried == 0 && fate.is_unmergeable(node) {
+    let is_new = course.tried == 0 && !is_last(plan, node);
+    if is_new && fate.is_unmergeable(node) {
         return Outcome::Failed;
     }
-    if course.tried == 0 && fate.is_cached(node) {
+    if is_new && fate.is_cached(node) {
         course.phase = Phase::Committed;
         course.work = Some(fate.work(node, 0));
         return Outcome::Done;
@@ -481,7 +501,11 @@ impl<'a> World<'a> {
             Event::Node(node, NodeEvent::Committed { .. } | NodeEvent::Cached { .. }) => {
                 assert!(self.committed.insert(*node), "{node:?} is committed twice");
             }
-            Event::Run(RunEvent::Reopened) => self.last_merge = None,
+            Event::Run(RunEvent::Reopened) => {
+                self.last_merge = None;
+                // It judges anew.
+                self.committed.retain(|node| !is_last(self.plan, *node));
+            }
             Event::Node(node, NodeEvent::Answered(answer)) => {
                 if is_approval(self.plan, *node) && answer.decision == Decision::Approve {
                     assert!(self.committed.insert(*node), "{node:?} is committed twice");
@@ -548,7 +572,10 @@ impl<'a> World<'a> {
             assert!(!self.steps.iter().any(|step| step.node == node), "{node:?} has two steps");
             let run = self.scheduler.state().node(node);
             let (attempt, start, base) = match action {
-                Action::Start(_) => (run.attempt, run.start + 1, run.base.clone()),
+                Action::Start(_) => {
+                    let base = self.scheduler.state().starts_from(node).cloned();
+                    (run.attempt, run.start + 1, base)
+                }
                 _ => (run.tried, run.start, run.base.clone()),
             };
             self.steps.push(Step { action: *action, node, attempt, start, base, told: 0 });
@@ -874,6 +901,16 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
                 node.work = Work::Verify { rules };
             }
         }
+    }
+    // In every other of these the last node judges what the run comes to.
+    if plan.constitution.is_some() && ruled.one_in(2) && size > 0 {
+        let needs = leaves(&plan.nodes[..size - 1]);
+        let node = &mut plan.nodes[size - 1];
+        (node.name, node.needs) = (FINAL_VERIFY.to_owned(), needs);
+        node.work = Work::Verify { rules: (0..4).map(RuleIndex::new).collect() };
+        (node.accept, node.on_fail) = (Accept::Succeeded, OnFail::GoOn);
+        node.budget.attempts = 1;
+        node.after_writer.clear();
     }
     // In every other plan some nodes have agents, and these are paced.
     if seed.is_multiple_of(2) {

@@ -130,8 +130,12 @@ impl RunState {
         let waits = Lists::of_both(before);
         let all = (0..plan.nodes.len()).map(NodeIndex::new);
         let count = |length: usize| u32::try_from(length).expect("invariant: below 2^32 nodes");
+        let last = last::of(plan);
+        // Whoever judges what the run comes to waits for all, even where that is nothing.
+        let missing =
+            |node: NodeIndex| count(waits.at(node).len()).max(u32::from(last == Some(node)));
         Self {
-            nodes: all.clone().map(|node| NodeRun::new(count(waits.at(node).len()))).collect(),
+            nodes: all.clone().map(|node| NodeRun::new(missing(node))).collect(),
             busy: 0,
             running: 0,
             held: 0,
@@ -151,7 +155,7 @@ impl RunState {
             closed: false,
             finished: None,
             at_ms: 0,
-            newly_ready: all.filter(|node| waits.at(*node).is_empty()).collect(),
+            newly_ready: all.filter(|node| missing(*node) == 0).collect(),
             newly_asking: Vec::new(),
             unmerged: Vec::new(),
             ended: Vec::new(),
@@ -162,7 +166,7 @@ impl RunState {
             gate_names: plan.gates.iter().map(|gate| gate.name.clone()).collect(),
             book: Rulebook::of(plan),
             rules: plan.nodes.iter().map(NodeRules::of).collect(),
-            last: last::of(plan),
+            last,
             verifies: deploys::verifies(plan),
         }
     }
