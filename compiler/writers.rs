@@ -5,7 +5,7 @@
 //! nothing is. Unaware of globs.
 
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
-use eufm_plan::writers::{Order, TooMany, meet, order};
+use eufm_plan::writers::{Order, TooMany, Unknown, meet, order};
 use eufm_plan::{NodeIndex, Overlap, Plan};
 
 use crate::wording::quoted;
@@ -18,28 +18,38 @@ pub(crate) fn insert(plan: &mut Plan, most: usize, heads: &[Span], out: &mut Dia
         Err(too_many) => return out.push(grown(plan, too_many, most, heads)),
     };
     for pair in denied {
-        out.push(refused(plan, pair, heads));
+        if let Some(finding) = refused(plan, pair, heads) {
+            out.push(finding);
+        }
     }
     for (node, before) in plan.nodes.iter_mut().zip(edges) {
         node.after_writer = before;
     }
 }
 
-fn refused(plan: &Plan, (first, second): (NodeIndex, NodeIndex), heads: &[Span]) -> Diagnostic {
+/// Says which file two may write of which one says `deny`; `None`: on a closer look
+/// there is none, and the order beyond need does no harm.
+fn refused(
+    plan: &Plan,
+    (first, second): (NodeIndex, NodeIndex),
+    heads: &[Span],
+) -> Option<Diagnostic> {
     let (one, other) = (&plan.nodes[first.get()], &plan.nodes[second.get()]);
     let names = format!("{} and {}", quoted(&one.name), quoted(&other.name));
     let path = match meet(one, other, &plan.generated) {
-        Some(meeting) => format!("the same file, {meeting}"),
-        None => "the same file, as far as their globs can be compared".to_owned(),
+        Ok(meeting) => format!("the same file, {}", meeting?),
+        Err(Unknown) => "the same file, as far as their globs can be compared".to_owned(),
     };
     let says = |overlap| match overlap {
         Overlap::Deny => "says overlap = deny",
         Overlap::Order | Overlap::Merge => "does not wait for it",
     };
-    Diagnostic::error("E0514", format!("{names} may write {path}, and neither waits for the other"))
+    let message = format!("{names} may write {path}, and neither waits for the other");
+    let finding = Diagnostic::error("E0514", message)
         .at(heads[second.get()], says(other.overlap))
         .at(heads[first.get()], says(one.overlap))
-        .help("let one need the other, let their `writes` not meet, or take `overlap = deny` away")
+        .help("let one need the other, let their `writes` not meet, or take `overlap = deny` away");
+    Some(finding)
 }
 
 fn grown(

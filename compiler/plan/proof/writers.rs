@@ -57,7 +57,7 @@ fn named(plan: &Plan, (one, other): (NodeIndex, NodeIndex)) -> String {
 fn path(plan: &Plan, (one, other): (NodeIndex, NodeIndex)) -> String {
     let meeting = meet(&plan.nodes[one.get()], &plan.nodes[other.get()], &plan.generated);
     let unknown = || "as far as their globs can be compared".to_owned();
-    meeting.map_or_else(unknown, |meeting| meeting.to_string())
+    meeting.ok().flatten().map_or_else(unknown, |meeting| meeting.to_string())
 }
 
 /// Names the first nodes of which one only writes before the other.

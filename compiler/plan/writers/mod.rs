@@ -61,32 +61,36 @@ impl fmt::Display for Meeting {
     }
 }
 
-/// Looks for paths by which two nodes may write the same file; `None` where there
-/// are none, or where it would take too much to find them.
-#[must_use]
-pub fn meet(one: &Node, other: &Node, generated: &[Made]) -> Option<Meeting> {
+/// Looks for paths by which two nodes may write the same file.
+///
+/// # Errors
+/// Fails where that would take too much: then they may.
+pub fn meet(one: &Node, other: &Node, generated: &[Made]) -> Result<Option<Meeting>, Unknown> {
     let generated = Generated::of(generated.iter().map(|made| made.path.as_str()));
     let all = ["**".to_owned()];
     let ones = one.writes.globs().unwrap_or(&all);
     let others = other.writes.globs().unwrap_or(&all);
-    let mut languages = others.iter().map(|glob| Language::of(glob, &generated));
-    let mut known: Vec<Option<Language>> = Vec::new();
-    let mut left = COMPARED;
+    if ones.len().saturating_mul(others.len()) > COMPARED {
+        return Err(Unknown);
+    }
+    let others: Vec<_> = others.iter().map(|glob| Language::of(glob, &generated)).collect();
+    let mut is_known = true;
     for one in ones {
         let one = Language::of(one, &generated);
-        for at in 0..others.len() {
-            if at == known.len() {
-                known.push(languages.next().flatten());
+        for other in &others {
+            let found = one.as_ref().zip(other.as_ref()).and_then(|(a, b)| meeting(a, b));
+            if let Some(Some(Witness { one, other })) = found {
+                return Ok(Some(Meeting { one, other }));
             }
-            left = left.checked_sub(1)?;
-            let (Some(one), Some(other)) = (&one, &known[at]) else { continue };
-            if let Some(Some(Witness { one, other })) = meeting(one, other) {
-                return Some(Meeting { one, other });
-            }
+            is_known &= found.is_some();
         }
     }
-    None
+    if is_known { Ok(None) } else { Err(Unknown) }
 }
+
+/// Nobody can tell within the bounds whether two nodes may write the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown;
 
 /// Tells whether a node and another one may run together although they meet.
 fn merges(one: &Node, other: &Node) -> bool {

@@ -85,10 +85,20 @@ fn a_pair_of_which_one_denies_is_told_with_its_paths() {
     let nodes = [ordered(&[], &["docs/**"]), node(&[], Overlap::Deny, Some(&["docs/a.md"]))];
     let found = order(&nodes, &[], usize::MAX).expect("few");
     assert_eq!(found.denied, [(NodeIndex::new(0), NodeIndex::new(1))]);
-    let meeting = meet(&nodes[0], &nodes[1], &[]).expect("they do");
+    let meeting = meet(&nodes[0], &nodes[1], &[]).ok().flatten().expect("they do");
     assert_eq!(meeting.to_string(), "docs/a.md");
     let nodes = [nodes[0].clone(), Node { needs: vec![NodeIndex::new(0)], ..nodes[1].clone() }];
     assert_eq!(order(&nodes, &[], usize::MAX).expect("few").denied, []);
+}
+
+#[test]
+fn it_is_known_that_two_do_not_meet_or_it_is_said_that_it_is_not() {
+    let nodes = [ordered(&[], &["src/*.rs"]), ordered(&[], &["src/*.md", "docs/**"])];
+    assert_eq!(meet(&nodes[0], &nodes[1], &[]), Ok(None));
+    let many: Vec<String> = (0..=COMPARED).map(|at| format!("docs/{at}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(meet(&nodes[0], &ordered(&[], &many), &[]), Err(Unknown));
+    assert_eq!(meet(&nodes[0], &ordered(&[], &["["]), &[]), Err(Unknown), "it is no glob");
 }
 
 #[test]
