@@ -241,7 +241,8 @@ impl<'p> Exposure<'p> {
                 walk.inputs.retain(|(bit, _)| *bit != 0);
                 self.steps = self.steps.checked_sub(walk.inputs.len() * node.inputs.len())?;
             }
-            let mut reach = if is_approval { 0 } else { self.marks.reach[at] & !shown };
+            // No way goes on behind an approval, so none is reached: it carries nothing.
+            let mut reach = self.marks.reach[at] & !shown;
             if matches!(node.work, Work::Agent { .. }) {
                 walk.hit |= reach;
                 reach = 0;

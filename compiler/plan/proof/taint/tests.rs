@@ -159,6 +159,10 @@ fn a_command_in_the_checkout_behind_an_agent_is_held_by_nothing() {
     let proof = taint(&plan).expect("there is a secret");
     assert_eq!(proof.verdict, Verdict::NotClaimed, "{proof}");
     assert!(proof.claim.starts_with("`i` runs in the user's checkout behind an agent"), "{proof}");
+    // What it prints is no tree of the run.
+    let mut printed = plan.clone();
+    reads(&mut printed, 3, 1, InputPart::Stdout);
+    assert_eq!(taint(&printed).expect("one").verdict, Verdict::NotClaimed);
     let plan = plan_of([(in_place("i"), &[]), (agent("a"), &[]), (secret("s"), &[0])]);
     assert_eq!(taint(&plan).expect("one").verdict, Verdict::Holds);
 }
