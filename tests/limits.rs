@@ -328,6 +328,16 @@ fn a_cap_that_the_runner_alone_fills_is_refused() {
     project.exec().run().expect(8).says(&["memory <= 64 MiB", "leaves nothing"]);
 }
 
+#[test]
+fn a_cap_that_is_more_than_the_host_has_is_refused() {
+    let spec = "edition 1\npipeline large { base = \"main\" }\n\
+                command a { run = [\"true\"], budget { memory <= 900 TiB } }\n";
+    let project = Project::of_spec(spec);
+    let words = ["a: memory <= 900 TiB is more than this host has", "help: lower the cap"];
+    project.exec().run().expect(8).says(&words);
+    assert!(project.journal().is_empty(), "a run was begun");
+}
+
 /// A model whose command mounts its control group in a namespace of its own,
 /// raises the limit that it sees there, and takes twice what it may.
 const LIFTING: &str = r#"format = 1

@@ -5,6 +5,7 @@
 //! size of files is held by the kernel, disk is watched. Which of these it is
 //! stands in the run's journal. Unaware of nodes and of what runs.
 
+pub(crate) mod capped;
 mod cgroup;
 mod exceeded;
 mod guard;

@@ -18,6 +18,13 @@ pub(crate) fn room(state: &Path) -> Room {
     Room::new(memory, disk(state), pressure(&read("/proc/pressure/memory")))
 }
 
+/// Returns all memory that the host has, with its swap.
+pub(super) fn whole() -> Option<u64> {
+    let meminfo = read("/proc/meminfo");
+    let memory = meminfo_bytes(&meminfo, "MemTotal")?;
+    Some(memory.saturating_add(meminfo_bytes(&meminfo, "SwapTotal").unwrap_or(0)))
+}
+
 /// Returns the free space of a folder's file system, in bytes.
 fn disk(folder: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(folder).ok()?;
