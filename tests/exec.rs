@@ -162,8 +162,8 @@ command after { needs = [sleepy], run = ["true"] }
 fn results_that_contradict_are_told_with_their_paths_and_kept() {
     let spec = r#"edition 1
 pipeline clash { base = "main", budget { parallel <= 2 } }
-command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"] }
-command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"] }
+command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"], overlap = merge }
+command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"], overlap = merge }
 command three { run = ["sh", "-c", "echo 3 > three.txt"], writes = ["three.txt"] }
 "#;
     let project = Project::of_spec(spec);
@@ -185,8 +185,8 @@ command three { run = ["sh", "-c", "echo 3 > three.txt"], writes = ["three.txt"]
 fn a_node_that_cannot_start_from_what_it_needs_fails_with_the_paths() {
     let spec = r#"edition 1
 pipeline clash { base = "main" }
-command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"] }
-command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"] }
+command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"], overlap = merge }
+command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"], overlap = merge }
 command both { needs = [one, two], run = ["true"], budget { attempts <= 3 } }
 "#;
     let project = Project::of_spec(spec);

@@ -107,8 +107,8 @@ fn conflicted() -> Project {
     let project = Project::of_spec(
         r#"edition 1
 pipeline clash { base = "main", budget { parallel <= 2 } }
-command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"] }
-command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"] }
+command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"], overlap = merge }
+command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"], overlap = merge }
 command three { run = ["sh", "-c", "echo 3 > three.txt"], writes = ["three.txt"] }
 "#,
     );
@@ -120,8 +120,8 @@ fn unmergeable() -> Project {
     let project = Project::of_spec(
         r#"edition 1
 pipeline clash { base = "main" }
-command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"] }
-command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"] }
+command one { run = ["sh", "-c", "echo one > same.txt"], writes = ["same.txt"], overlap = merge }
+command two { run = ["sh", "-c", "echo two > same.txt"], writes = ["same.txt"], overlap = merge }
 command both { needs = [one, two], run = ["true"], budget { attempts <= 3 } }
 "#,
     );
