@@ -9,12 +9,13 @@ use std::ops::Range;
 use eufm_grammar::ast::{Declaration, Item};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::schema::KindSchema;
-use eufm_plan::{Constitution, Digest, Level, Rule, UNMAPPED_MAX, Unmapped};
+use eufm_plan::{Constitution, Digest, Level, Rule, UNMAPPED_MAX, Unmapped, Waiver};
 
 use crate::actors::{Actor, Actors};
 use crate::environments::Environments;
 use crate::eval::Eval;
-use crate::fields::{Fields, Owner};
+use crate::fields::{Adds, Fields, Owner, entries_of};
+use crate::money::is_date;
 use crate::names::listed_twice;
 use crate::norms::Document;
 use crate::scope::ScopeId;
@@ -220,7 +221,9 @@ fn rule<'a>(
         eval.out.push(finding);
         return None;
     };
+    let waiver = allowed_waiver(actor, (document, path), (&cite, &place), eval);
     let rule = Rule {
+        waiver,
         name: item.name.text.to_owned(),
         kind: schema.name.to_owned(),
         level: level?,
@@ -229,6 +232,58 @@ fn rule<'a>(
         params: actor.params.clone(),
     };
     Some((rule, place))
+}
+
+/// Reads how a rule is set aside, where the document lets it be.
+fn allowed_waiver<'a>(
+    actor: &Actor<'a>,
+    (document, path): (&Document<'_>, &str),
+    (cite, place): (&str, &Range<usize>),
+    eval: &mut Eval<'_, 'a, '_>,
+) -> Option<Waiver> {
+    let (waiver, span) = waiver(actor, eval)?;
+    if document.is_fixed(place) {
+        let help =
+            format!("{} says NON-NEGOTIABLE of it; meet it, or change the document", quoted(path));
+        let finding = Diagnostic::error("E0521", format!("{} cannot be waived", quoted(cite)));
+        eval.out.push(finding.at(span, "waived here").help(help));
+    }
+    waiver
+}
+
+/// Reads how a rule is set aside, with its place; an inner `None`: it is not usable.
+fn waiver<'a>(actor: &Actor<'a>, eval: &mut Eval<'_, 'a, '_>) -> Option<(Option<Waiver>, Span)> {
+    let layer = actor.layers.iter().find(|layer| layer.fields.get("waive").is_some())?;
+    let entry = layer.fields.get("waive")?;
+    let span = entry.key.span;
+    let owner =
+        Owner { noun: "`waive` block", name: "", span, complete: true, adds: Adds::Nothing };
+    let fields = Fields::read(owner, entries_of(entry), words::WAIVE, &Suggester::new(), eval.out);
+    let mut said = |key: &'static str| {
+        let value = eval.value(&fields.get(key)?.value, layer.scope);
+        let span = value.span;
+        let text = typed::full_text(key, value, eval.out)?;
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if key == "until" && !is_date(&line) {
+            let finding = Diagnostic::error("E0316", format!("{} is no day", quoted(&line)))
+                .at(span, "not usable")
+                .help("write year, month and day, as in `2026-12-31`");
+            eval.out.push(finding);
+            return None;
+        }
+        // A sign of its own would end it in the plan.
+        if key == "by" && line.contains(": ") {
+            let finding = Diagnostic::error("E0309", format!("{} is no name", quoted(&line)))
+                .at(span, "not usable")
+                .help("write who is answerable, without `: `");
+            eval.out.push(finding);
+            return None;
+        }
+        Some(line)
+    };
+    let (until, by, reason) = (said("until"), said("by"), said("reason"));
+    let whole = || Some(Waiver { until: until?, by: by?, reason: reason? });
+    Some((whole(), span))
 }
 
 /// A file that is made again after each merge.

@@ -297,7 +297,7 @@ impl<'a> Reader<'_, 'a, '_> {
 }
 
 /// Tells whether a text is `YYYY-MM-DD` with a month and a day that can be.
-fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |text: &str, length: usize, range: std::ops::RangeInclusive<u32>| {
         text.len() == length

@@ -10,6 +10,9 @@ use std::ops::Range;
 /// The words by which a sentence asks for something (RFC 2119).
 const NORMATIVE: &[&str] = &["MUST", "SHALL", "SHOULD", "MAY"];
 
+/// The word by which something says that it cannot be set aside.
+const FIXED: &str = "NON-NEGOTIABLE";
+
 /// What ends in a period and ends no sentence.
 const SHORT: &[&str] = &["e.g.", "i.e.", "cf.", "vs.", "etc.", "approx.", "incl.", "resp."];
 
@@ -18,6 +21,8 @@ pub(crate) struct Document<'t> {
     words: Vec<Word<'t>>,
     /// Where each sentence that asks for something stands among the words.
     sentences: Vec<Range<usize>>,
+    /// What stands below headings that say that it cannot be set aside.
+    fixed: Vec<Range<usize>>,
     /// The first part of a template that was not filled in, with its line.
     pub(crate) unfilled: Option<(&'t str, u32)>,
 }
@@ -45,7 +50,9 @@ impl<'t> Document<'t> {
             reader.line(line, number);
         }
         reader.end_block();
-        Self { words: reader.words, sentences: reader.sentences, unfilled: reader.unfilled }
+        reader.end_fixed(0);
+        let Reader { words, sentences, fixed, unfilled, .. } = reader;
+        Self { words, sentences, fixed, unfilled }
     }
 
     /// Finds where words stand first; any blanks may stand between them, and the
@@ -69,6 +76,16 @@ impl<'t> Document<'t> {
     /// Returns the line on which a place begins.
     pub(crate) fn line(&self, place: &Range<usize>) -> u32 {
         self.words.get(place.start).map_or(0, |word| word.line)
+    }
+
+    /// Tells whether what stands at a place cannot be set aside: its sentence says
+    /// so, or a heading that it stands below.
+    pub(crate) fn is_fixed(&self, place: &Range<usize>) -> bool {
+        let is_said = |place: &Range<usize>| {
+            self.words[place.clone()].iter().any(|word| word.text.contains(FIXED))
+        };
+        let mut around = self.sentences.iter().filter(|it| meets(it, place));
+        is_said(place) || around.any(is_said) || self.fixed.iter().any(|it| meets(it, place))
     }
 
     /// Lists the sentences that ask for something and meet none of these places,
@@ -99,12 +116,20 @@ impl<'t> Document<'t> {
     }
 }
 
+fn meets(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
 /// Reads line by line.
 #[derive(Default)]
 struct Reader<'t> {
     words: Vec<Word<'t>>,
     sentences: Vec<Range<usize>>,
+    fixed: Vec<Range<usize>>,
     unfilled: Option<(&'t str, u32)>,
+    /// The depth of a heading that cannot be set aside, and where what is below it
+    /// begins.
+    open: Option<(usize, usize)>,
     /// Where the block that is read begins among the words.
     block: Option<usize>,
     /// What closes the fenced code that is read.
@@ -137,6 +162,12 @@ impl<'t> Reader<'t> {
         let depth = heading(bare);
         if self.fence.is_some() || bare.trim().is_empty() || depth.is_some() {
             self.end_block();
+            if let Some(depth) = depth.filter(|depth| *depth > 0) {
+                self.end_fixed(depth);
+                if line.contains(FIXED) {
+                    self.open.get_or_insert((depth, self.words.len()));
+                }
+            }
             self.look_for_template(line, number);
             return self.note(line, number);
         }
@@ -164,6 +195,14 @@ impl<'t> Reader<'t> {
                 self.sentence(start..at + 1);
                 start = at + 1;
             }
+        }
+    }
+
+    /// Ends what cannot be set aside before a heading of this depth.
+    fn end_fixed(&mut self, depth: usize) {
+        if let Some((_, begin)) = self.open.filter(|(open, _)| depth <= *open) {
+            self.fixed.push(begin..self.words.len());
+            self.open = None;
         }
     }
 
@@ -332,6 +371,24 @@ mod tests {
         assert_eq!(left(&["more. Two"]), ["Three MUST hold."]);
         assert_eq!(left(&["Three", "One MUST"]), ["Two MUST hold."]);
         assert_eq!(left(&["One MUST hold, and more. Two MUST hold. - Three"]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_set_aside_is_known_by_its_sentence_or_heading() {
+        let text = "## One (NON-NEGOTIABLE)\nA is.\n### Sub\nB is.\n## Two\nC is.\n\n\
+                    - D is, NON-NEGOTIABLE, it MUST.\n- E is.\n# F (NON-NEGOTIABLE)\nG is.\n";
+        let document = Document::read(text);
+        for (cite, is_fixed) in [
+            ("A is", true),
+            ("B is", true),
+            ("C is", false),
+            ("D is", true),
+            ("E is", false),
+            ("G is", true),
+        ] {
+            let place = document.find(cite).unwrap();
+            assert_eq!(document.is_fixed(&place), is_fixed, "{cite}");
+        }
     }
 
     #[test]

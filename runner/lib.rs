@@ -87,6 +87,7 @@ mod supervise;
 pub mod supported;
 mod trial;
 pub mod verify;
+mod waivers;
 pub mod why;
 mod window;
 mod workers;

@@ -183,6 +183,9 @@ pub struct RuleReport {
     pub place: String,
     /// The words.
     pub cite: String,
+    /// How it was set aside, if it was: until when, by whom and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
 }
 
 impl RuleReport {
@@ -196,6 +199,7 @@ impl RuleReport {
             evidence: answer.evidence.clone(),
             place: format!("{}:{}", constitution.path, rule.line),
             cite: rule.cite.clone(),
+            waived: rule.waiver.as_ref().map(ToString::to_string),
         })
     }
 }

@@ -359,6 +359,7 @@ fn check_repository(
 ) -> Result<(), RunError> {
     crate::constitution::check(vault, &found.base, &order.locked.plan)?;
     crate::scripts::check(vault, &found.base, &order.locked.plan)?;
+    crate::waivers::check(&order.locked.plan, crate::clock::unix_seconds())?;
     crate::limits::capped::check(&order.locked.plan)?;
     check_writes(vault, found, &order.locked.plan)?;
     check_folders(order, host)?;

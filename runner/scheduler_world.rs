@@ -929,6 +929,7 @@ pub(crate) fn some_plan(seed: u64, size: usize) -> Plan {
 /// Two rules that must hold and two that should, one of each for a person.
 fn constitution() -> Constitution {
     let rule = |(name, kind, level): (&str, &str, Level)| Rule {
+        waiver: None,
         name: name.to_owned(),
         kind: kind.to_owned(),
         level,

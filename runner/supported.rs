@@ -204,6 +204,7 @@ mod tests {
 
     fn rule(kind: &str) -> Rule {
         Rule {
+            waiver: None,
             name: "small".to_owned(),
             kind: kind.to_owned(),
             level: Level::Must,

@@ -216,6 +216,30 @@ fn a_constitution_that_the_base_does_not_have_is_refused() {
     project.exec().run().expect(0);
 }
 
+#[test]
+fn a_rule_that_is_waived_is_judged_and_fails_nothing_until_its_day_is_over() {
+    let waived = |until: &str| {
+        let waive = "waive { until = \"UNTIL\", by = \"ada\", reason = \"moved whole\" }";
+        rule("small", "must", "max_diff", &format!("lines = 1, {}", waive.replace("UNTIL", until)))
+    };
+    let project = project(&[], ["seq 9 > src", "true"], &waived("9999-12-31"));
+    let plan = project.read("plan.lock");
+    for line in [
+        "waived = [\"rule small (must): until 9999-12-31 by ada: moved whole\"]",
+        "apart from those that are waived (small)",
+    ] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    let done = project.exec().run().expect(0);
+    done.shows(&["rule small (must) fail", "waived until 9999-12-31 by ada: moved whole"]);
+    assert_eq!(rulings(&project), ["small fail"]);
+    let spec = project.read("spec.eufm").replace("9999-12-31", "2026-01-31");
+    project.write("spec.eufm", spec);
+    project.compile().expect(0);
+    let words = ["rule small was waived until 2026-01-31 by ada", "help: remove `waive`"];
+    project.exec().run().expect(4).says(&words);
+}
+
 /// A project whose rule asks somebody who looks at `src`, behind another rule.
 fn reviewed(level: &str) -> Project {
     let rules = [

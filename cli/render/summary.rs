@@ -155,6 +155,9 @@ fn ruling(rule: &RuleReport, gap: &str) -> Vec<String> {
     let (name, level, verdict) = (&rule.rule, rule.level.word(), rule.verdict);
     let reason = line(&rule.reason, 160);
     let mut rows = vec![format!("{gap}rule {name} ({level}) {verdict}: {reason}")];
+    if let Some(waived) = &rule.waived {
+        rows.push(format!("{gap}  waived {}", line(waived, 160)));
+    }
     if !verdict.is_pass() {
         rows.push(format!("{gap}  {}: \"{}\"", line(&rule.place, 160), line(&rule.cite, 160)));
         rows.extend(rule.evidence.iter().map(|place| format!("{gap}  {}", line(place, 160))));

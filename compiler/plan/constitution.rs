@@ -53,8 +53,36 @@ pub struct Rule {
     pub cite: String,
     /// The line of the document on which these words begin, from 1.
     pub line: u32,
+    /// How it is set aside, if it is.
+    pub waiver: Option<Waiver>,
     /// The parameters in the order of the kind's schema.
     pub params: Params,
+}
+
+/// A rule that is set aside: it is judged, and may fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The last day on which a run may begin with it, in UTC: `2026-12-31`.
+    pub until: String,
+    /// Who is answerable, on one line without `: `.
+    pub by: String,
+    /// Why, on one line.
+    pub reason: String,
+}
+
+impl Waiver {
+    /// Reads the printed form, but for what stands in it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (until, rest) = text.strip_prefix("until ")?.split_once(" by ")?;
+        let (by, reason) = rest.split_once(": ")?;
+        Some(Self { until: until.to_owned(), by: by.to_owned(), reason: reason.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Waiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "until {} by {}: {}", self.until, self.by, self.reason)
+    }
 }
 
 /// How binding a rule is.

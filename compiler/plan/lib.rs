@@ -20,7 +20,7 @@ pub mod units;
 pub mod writers;
 
 pub use ancestry::{FINAL_VERIFY, verify_name};
-pub use constitution::{Constitution, Level, Rule, UNMAPPED_MAX, Unmapped};
+pub use constitution::{Constitution, Level, Rule, UNMAPPED_MAX, Unmapped, Waiver};
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 pub use params::{ParamValue, Params};
 pub use protected::Protected;

@@ -155,6 +155,7 @@ pub(crate) mod tests {
             path: "docs/constitution.md".to_owned(),
             digest: Digest::of(b""),
             rules: vec![Rule {
+                waiver: None,
                 name: "reviewed".to_owned(),
                 kind: "human".to_owned(),
                 level: Level::Must,

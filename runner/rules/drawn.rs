@@ -162,6 +162,7 @@ pub(super) fn rule(kind: &str, lists: &[(&str, &[&str])], texts: &[(&str, &str)]
         |(key, value): &(&str, &str)| ((*key).to_owned(), ParamValue::Text((*value).to_owned()));
     let params = lists.iter().map(list).chain(texts.iter().map(text)).collect();
     Rule {
+        waiver: None,
         name: "r".to_owned(),
         kind: kind.to_owned(),
         level: Level::Must,

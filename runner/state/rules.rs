@@ -5,7 +5,7 @@
 //! last, so that nobody is asked about what fails anyhow. Unaware of what a rule
 //! looks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eufm_plan::{Level, NodeIndex, Plan, RuleIndex, Work};
 
@@ -19,6 +19,8 @@ use crate::rules;
 pub(super) struct Rulebook {
     of: BTreeMap<NodeIndex, Vec<RuleIndex>>,
     known: Vec<(String, Level)>,
+    /// Those that are set aside: they are judged, and may fail.
+    waived: BTreeSet<RuleIndex>,
     answers: BTreeMap<NodeIndex, Vec<RuleAnswer>>,
     /// What a person has said of the rule that is due.
     heard: BTreeMap<NodeIndex, rules::Outcome>,
@@ -40,6 +42,7 @@ pub struct RuleAnswer {
 impl Rulebook {
     pub(super) fn of(plan: &Plan) -> Self {
         let all = plan.constitution.iter().flat_map(|constitution| &constitution.rules);
+        let waived = all.clone().enumerate().filter(|(_, rule)| rule.waiver.is_some());
         let asks = |rule: &RuleIndex| {
             let rule = plan.constitution.as_ref().and_then(|it| it.rules.get(rule.get()));
             let kind = rule.and_then(|rule| rules::kind(&rule.kind));
@@ -55,6 +58,7 @@ impl Rulebook {
         };
         Self {
             of: plan.nodes.iter().enumerate().filter_map(of_node).collect(),
+            waived: waived.map(|(at, _)| RuleIndex::new(at)).collect(),
             known: all.map(|rule| (rule.name.clone(), rule.level)).collect(),
             answers: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -135,7 +139,8 @@ impl RunState {
     /// Names the rules that must hold and do not.
     fn breach(&self, node: NodeIndex) -> Option<String> {
         let must = |rule: &RuleIndex| {
-            self.book.known.get(rule.get()).filter(|(_, level)| *level == Level::Must)
+            let known = self.book.known.get(rule.get()).filter(|(_, level)| *level == Level::Must);
+            known.filter(|_| !self.book.waived.contains(rule))
         };
         let broken = self.rulings(node).iter().filter(|answer| !answer.verdict.is_pass());
         let broken: Vec<(&str, &RuleAnswer)> =
@@ -167,6 +172,7 @@ mod tests {
         let node = |needs: &[usize]| Sketch { needs: needs.to_vec(), gates: 1, attempts: 1 };
         let mut plan = plan_of(&[node(&[]), node(&[0]), node(&[1])], 2);
         let rule = |name: &str, kind: &str, level| Rule {
+            waiver: None,
             name: name.to_owned(),
             kind: kind.to_owned(),
             level,

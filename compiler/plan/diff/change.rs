@@ -135,6 +135,8 @@ looser! {
     Rule "rule dropped"
     /// The document of rules asks for something that no rule cites.
     Unmapped "line without a rule"
+    /// A rule is set aside, or for longer.
+    Waived "rule waived"
     /// A rule binds less.
     Level "level lowered"
     /// A rule checks something else; whether it checks less no machine can judge.

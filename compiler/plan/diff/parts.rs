@@ -11,7 +11,9 @@ use super::likes::Likes;
 use super::nodes::Lists;
 use super::pairs::{Pairs, rules_of};
 use crate::units::{Percent, parse_count};
-use crate::{Digest, Environment, Generated, ParamValue, Params, Plan, Protected, Rule, scripts};
+use crate::{
+    Digest, Environment, Generated, ParamValue, Params, Plan, Protected, Rule, Waiver, scripts,
+};
 
 /// Compares the environments of two plans.
 pub(super) fn environments(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
@@ -157,7 +159,7 @@ fn rules(pairs: &Pairs<'_>, out: &mut Vec<Change>) {
 }
 
 fn rule((before, after): (&Rule, &Rule), at: &mut At<'_>) {
-    let Rule { name, kind, level, cite, line, params: old } = before;
+    let Rule { name, kind, level, cite, line, waiver, params: old } = before;
     let other = Some(Looser::RuleCheck);
     at.text("name", (name, &after.name), None);
     at.text("kind", (kind, &after.kind), other);
@@ -170,6 +172,16 @@ fn rule((before, after): (&Rule, &Rule), at: &mut At<'_>) {
     );
     at.text("cite", (cite, &after.cite), None);
     at.value("line", (line, &after.line), |it| Some(it.to_string()), |_, _| None);
+    at.value(
+        "waived",
+        (waiver, &after.waiver),
+        |it| it.as_ref().map(ToString::to_string),
+        |old, new| {
+            // Days in this form are in the order of their texts.
+            let until = |it: &Option<Waiver>| it.as_ref().map(|it| it.until.clone());
+            (until(new) > until(old)).then_some(Looser::Waived)
+        },
+    );
     params((old, &after.params), other, at);
 }
 

@@ -158,6 +158,13 @@ const LOOSENED: &[(&str, Looser, Alter)] = &[
         it.nodes[RELEASE].needs = vec![NodeIndex::new(LOOK)];
         it.nodes[SHIP].needs = vec![NodeIndex::new(RELEASE)];
     }),
+    ("a rule waived for longer", Looser::Waived, |it| {
+        rules(it)[2].waiver.as_mut().expect("it is waived").until = "2027-01-01".to_owned();
+    }),
+    ("a rule waived", Looser::Waived, |it| {
+        let waiver = rules(it)[2].waiver.clone();
+        rules(it)[1].waiver = waiver;
+    }),
     ("a level lower", Looser::Level, |it| rules(it)[1].level = Level::Should),
     ("a line without a rule", Looser::Unmapped, |it| {
         let line = crate::Unmapped { line: 9, text: "Logs MUST be kept.".to_owned() };

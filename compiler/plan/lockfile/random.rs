@@ -17,7 +17,7 @@ use crate::{
     Exchange, FINAL_VERIFY, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice,
     Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
     QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, UNMAPPED_MAX, Unmapped,
-    Work, Writes, scripts, verify_name,
+    Waiver, Work, Writes, scripts, verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -119,7 +119,7 @@ impl Builder<'_> {
     }
 
     fn params(&mut self) -> Params {
-        let own = ["kind", "level", "cite", "line"];
+        let own = ["kind", "level", "cite", "line", "waived"];
         let keys = self.keys(|key| !own.contains(&key)).into_iter().rev();
         let value = |key| match self.below(2) {
             0 => (key, ParamValue::Text(self.text())),
@@ -345,6 +345,10 @@ impl Builder<'_> {
             level: self.one(&levels),
             cite: self.texts(1).join("\n"),
             line: 1 + u32::try_from(self.below(1_000)).expect("below 1,000"),
+            waiver: self.maybe(|it| {
+                let by = it.text().replace(": ", " ").trim_end_matches(':').to_owned();
+                Waiver { until: it.date(), by, reason: it.text() }
+            }),
             params: self.params(),
         };
         let rules = names.into_iter().map(rule).collect();

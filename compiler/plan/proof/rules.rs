@@ -8,17 +8,25 @@ use crate::{FINAL_VERIFY, Level, RuleIndex, Work};
 
 pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     facts.plan.constitution.as_ref().filter(|constitution| !constitution.rules.is_empty())?;
+    let rules = facts.plan.constitution.iter().flat_map(|it| &it.rules);
+    let waived: Vec<&str> =
+        rules.filter(|rule| rule.waiver.is_some()).map(|rule| rule.name.as_str()).collect();
+    let but = match waived.len() {
+        0 => String::new(),
+        1..=3 => format!(" apart from those that are waived ({})", waived.join(", ")),
+        count => format!(" apart from the {count} that are waived"),
+    };
     let is_final = facts.plan.nodes.last().is_some_and(|node| node.name == FINAL_VERIFY);
     Some(match is_judged(facts) {
-        true if is_final => Finding::holds(
+        true if is_final => Finding::holds(format!(
             "what the branch has in the end is judged by all rules as a whole, unless the run is \
-             stopped before; a `must` rule that does not pass fails the run, and the branch stays; \
-             unknown is not a pass",
-        ),
-        true => Finding::holds(
-            "what is deployed was judged by all rules as a whole, and every `must` rule passed; \
-             unknown is not a pass",
-        ),
+             stopped before; a `must` rule that does not pass fails the run{but}, and the branch \
+             stays; unknown is not a pass"
+        )),
+        true => Finding::holds(format!(
+            "what is deployed was judged by all rules as a whole, and every `must` rule \
+             passed{but}; unknown is not a pass"
+        )),
         false => Finding::not_claimed(
             "this version of eufm checks rules before a deploy, and there is none",
         ),

@@ -34,7 +34,7 @@ pub struct Review {
     pub capabilities: Vec<String>,
     /// What is allowed but holds less than it could.
     pub weak: Vec<String>,
-    /// Rules that were set aside; there are none in this version.
+    /// Rules that are set aside, with until when, by whom and why.
     pub waived: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ pub fn review(plan: &Plan) -> Review {
         people: people.line(),
         capabilities: reach.entries(plan),
         weak: weak.entries(asked.is_capped()),
-        waived: Vec::new(),
+        waived: waived(plan),
     }
 }
 
@@ -73,6 +73,15 @@ fn wall(plan: &Plan) -> String {
     );
     let window = plan.window.as_ref().map(|it| format!("; nothing is started outside of {it}"));
     wall + &window.unwrap_or_default()
+}
+
+fn waived(plan: &Plan) -> Vec<String> {
+    let rules = plan.constitution.iter().flat_map(|it| &it.rules);
+    let entry = |rule: &crate::Rule| {
+        let waiver = rule.waiver.as_ref()?;
+        Some(format!("rule {} ({}): {waiver}", rule.name, rule.level.word()))
+    };
+    rules.filter_map(entry).collect()
 }
 
 /// Adds up what the nodes of a plan may ask for.

@@ -18,7 +18,7 @@ use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
 use crate::{
     Agent, Constitution, Digest, Environment, Exchange, FINAL_VERIFY, Generated, Level, LongPrompt,
     ModelPrice, Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget,
-    Script, Source, UNMAPPED_MAX, Unmapped, Work, Writes, scripts,
+    Script, Source, UNMAPPED_MAX, Unmapped, Waiver, Work, Writes, scripts,
 };
 
 /// Checks what stands before the first table.
@@ -198,6 +198,17 @@ fn unmapped(raw: Vec<String>, more: u32) -> Result<Vec<Unmapped>, String> {
     raw.into_iter().map(sentence).collect()
 }
 
+/// Reads how a rule is set aside; the error is the cause.
+fn waiver(raw: &RawParam) -> Result<Waiver, String> {
+    let waiver = match raw {
+        RawParam::Text(text) => Waiver::parse(text),
+        RawParam::List(_) | RawParam::Number(_) => None,
+    };
+    waiver
+        .filter(|it| is_date(&it.until))
+        .ok_or_else(|| "its `waived` is not as in `until 2026-12-31 by ada: why`".to_owned())
+}
+
 /// Reads a rule without its name; the error is the cause.
 fn rule(keys: Vec<(String, RawParam)>) -> Result<Rule, String> {
     let mut keys = keys.into_iter();
@@ -213,7 +224,10 @@ fn rule(keys: Vec<(String, RawParam)>) -> Result<Rule, String> {
         Some(RawParam::Number(line)) if line > 0 => line,
         _ => return Err("the number `line`, from 1, is not where it must stand".to_owned()),
     };
-    Ok(Rule { name: String::new(), kind, level, cite, line, params: params(keys)? })
+    let mut keys = keys.peekable();
+    let waived = keys.next_if(|(key, _)| key == "waived").map(|(_, value)| value);
+    let waiver = waived.as_ref().map(waiver).transpose()?;
+    Ok(Rule { name: String::new(), kind, level, cite, line, waiver, params: params(keys)? })
 }
 
 /// Refuses rules that no node judges by.

@@ -236,6 +236,8 @@ fn what_the_opening_and_the_tables_cannot_say_is_refused() {
         ("[\"7: Every", "[\"Every", "`unmapped` has `Every endpoint"),
         ("unmapped = [", "unmapped_more = 2\nunmapped = [", "has 1 entries and 2 more"),
         ("level = \"must\"\n", "", "the text `level` is not where it must stand"),
+        ("waived = \"until 2026-12-31", "waived = \"until 2026-02-30", "is not as in `until 2026"),
+        ("waived = \"until ", "waived = \"till ", "is not as in `until 2026"),
         ("line = 12", "line = 0", "the number `line`, from 1, is not where"),
         ("line = 12", "line = \"12\"", "the number `line`, from 1, is not where"),
         ("[generated.\"Cargo.lock\"]", "[generated.\"/Cargo.lock\"]", "not a path below the root"),

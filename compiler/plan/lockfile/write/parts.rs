@@ -72,6 +72,9 @@ impl Writer {
             self.plain("level", rule.level.word());
             self.text("cite", &rule.cite);
             self.line(format_args!("line = {}", rule.line));
+            if let Some(waiver) = &rule.waiver {
+                self.text("waived", &waiver.to_string());
+            }
             self.params(&rule.params);
         }
     }
