@@ -49,6 +49,8 @@ impl Rows {
 /// A project with the run, and what was seen of it.
 pub(super) struct Story {
     nodes: usize,
+    /// That of the plan.
+    digest: String,
     pub(super) project: Project,
     /// How often each node had been started when it was told to be committed.
     told: BTreeMap<String, usize>,
@@ -69,12 +71,16 @@ impl Story {
         );
         std::fs::write(&witness, script).expect("written");
         std::fs::set_permissions(&witness, std::fs::Permissions::from_mode(0o755)).expect("set");
-        Self { nodes: rows.nodes, project, told: BTreeMap::new() }
+        let last = rows.lock.lines().next_back().and_then(|line| line.split('"').nth(1));
+        let digest = last.expect("a digest").to_owned();
+        Self { nodes: rows.nodes, digest, project, told: BTreeMap::new() }
     }
 
     /// Returns the arguments of the run.
-    pub(super) fn args(&self) -> [PathBuf; 4] {
-        ["exec".into(), "plan.lock".into(), "--state".into(), self.project.state()]
+    pub(super) fn args(&self) -> [PathBuf; 5] {
+        // The plan was made elsewhere.
+        let trust = format!("--trust-lock={}", self.digest).into();
+        ["exec".into(), "plan.lock".into(), "--state".into(), self.project.state(), trust]
     }
 
     /// Puts the witness on the PATH.
