@@ -1,6 +1,6 @@
 //! What holds for every run of a plan: the proofs, `[proof]` of plan.lock.
 //!
-//! Each proof is one file and one line in [`PROOFS`]. It looks at the plan alone,
+//! Each proof is one file and one line in `PROOFS`. It looks at the plan alone,
 //! so exec proves again what a plan.lock states. A proof says `holds` only where
 //! the runner of this version holds it for this plan on every host; what it does
 //! not do yet, or what could not be decided within a bound, is not claimed. See
@@ -127,7 +127,7 @@ impl Finding {
     }
 }
 
-/// Proves what can be proven of every run of a plan, in the order of [`PROOFS`].
+/// Proves what can be proven of every run of a plan, in the order of `PROOFS`.
 #[must_use]
 pub fn proofs(plan: &Plan) -> Vec<Proof> {
     let facts = Facts::of(plan);
