@@ -64,7 +64,7 @@ mod tests {
             "    tidy  runs make tidy\n",
             "    telemetry/collector (2 nodes)  src/**\n",
             "    review                         all but the protected files\n",
-            "    Cargo.lock  by cargo generate-lockfile\n",
+            "    Cargo.lock  by sh tools/lock.sh\n",
         ] {
             assert!(page.contains(row), "{row}:\n{page}");
         }
