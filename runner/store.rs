@@ -382,12 +382,13 @@ fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
     let own = std::process::id();
     let is_alive = |pid| pid != own && ProcessId::of(pid).is_ok_and(ProcessId::is_alive);
     let started = Instant::now();
-    let mut waiter = None;
-    let known = loop {
+    let (mut waiter, mut seen) = (None, None);
+    loop {
         let known = kernel_holder(&lock);
+        seen = known.or(seen);
         let patience = if known.is_some() { LAST_BREATH } else { NOBODY };
         if known.is_some_and(is_alive) || started.elapsed() >= patience {
-            break known;
+            break;
         }
         let locked = match &waiter {
             Some(locked) => locked,
@@ -396,12 +397,12 @@ fn outlast(mut lock: File, root: &Path) -> Result<File, StoreError> {
         if let Ok(result) = locked.recv_timeout(LOOK) {
             return result.map(|()| lock).map_err(io);
         }
-    };
+    }
     let mut said = String::new();
     lock.read_to_string(&mut said).map_err(io)?;
     // Whom the loop has seen: the kernel's list may lack a line for a moment, and an
     // earlier holder's words would be taken for those of the one that works.
-    let holder = name_of_holder(said.trim(), known);
+    let holder = name_of_holder(said.trim(), seen);
     Err(StoreError::Locked { root: root.to_owned(), holder })
 }
 
