@@ -9,13 +9,13 @@ use std::ops::Range;
 use eufm_grammar::ast::{Declaration, Item};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::schema::KindSchema;
+use eufm_plan::units::is_date;
 use eufm_plan::{Constitution, Digest, Level, Rule, UNMAPPED_MAX, Unmapped, Waiver};
 
 use crate::actors::{Actor, Actors};
 use crate::environments::Environments;
 use crate::eval::Eval;
 use crate::fields::{Adds, Fields, Owner, entries_of};
-use crate::money::is_date;
 use crate::names::listed_twice;
 use crate::norms::Document;
 use crate::scope::ScopeId;

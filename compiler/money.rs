@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use eufm_grammar::ast::{Declaration, Entry};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
-use eufm_plan::units::{Currency, Money};
+use eufm_plan::units::{Currency, Money, is_date};
 use eufm_plan::{Exchange, LongPrompt, ModelPrice};
 
 use crate::eval::Eval;
@@ -293,52 +293,5 @@ impl<'a> Reader<'_, 'a, '_> {
             .help("write year, month and day, as in `2026-06-12`");
         self.eval.out.push(finding);
         None
-    }
-}
-
-/// Tells whether a text is `YYYY-MM-DD` with a month and a day that can be.
-pub(crate) fn is_date(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let number = |text: &str, length: usize, range: std::ops::RangeInclusive<u32>| {
-        text.len() == length
-            && text.bytes().all(|byte| byte.is_ascii_digit())
-            && text.parse().is_ok_and(|number| range.contains(&number))
-    };
-    matches!(parts.as_slice(), [year, month, day]
-        if number(year, 4, 1_970..=9_999) && number(month, 2, 1..=12) && number(day, 2, 1..=days(year, month)))
-}
-
-/// Returns how many days a month has.
-fn days(year: &str, month: &str) -> u32 {
-    let year: u32 = year.parse().unwrap_or(0);
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        "02" if is_leap => 29,
-        "02" => 28,
-        "04" | "06" | "09" | "11" => 30,
-        _ => 31,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_written_as_year_month_and_day() {
-        assert!(is_date("2026-06-12") && is_date("2028-02-29"));
-        for bad in [
-            "2026-6-12",
-            "2026-13-01",
-            "2026-00-01",
-            "2026-01-32",
-            "2026-02-29",
-            "2026-04-31",
-            "12.06.2026",
-            "",
-            "2026-06-12x",
-        ] {
-            assert!(!is_date(bad), "{bad}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Quantities with their units: durations, percentages, counts, and limits on them.
+//! Quantities with their units: durations, percentages, counts, days, and limits on them.
 //!
 //! Integers only, no floats: the same text gives the same value and back on
 //! every machine. Each type has one canonical spelling, used in plan.lock.
@@ -284,9 +284,59 @@ pub fn parse_count(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
+/// The years that a day can have, from the beginning of Unix time.
+const YEARS: std::ops::RangeInclusive<u64> = 1_970..=9_999;
+
+/// Tells whether a text is a day of the calendar, as in `2026-06-12`. Days in this form
+/// are in the order of their texts.
+#[must_use]
+pub fn is_date(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut next = |digits: usize| {
+        parts.next().filter(|part| part.len() == digits).and_then(parse_count).unwrap_or(0)
+    };
+    let (year, month, day) = (next(4), next(2), next(2));
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap => 29,
+        2 => 28,
+        _ => 0,
+    };
+    YEARS.contains(&year) && (1..=days).contains(&day) && parts.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_one_of_the_calendar() {
+        for good in ["2026-06-12", "2024-02-29", "2000-02-29", "1970-01-01"] {
+            assert!(is_date(good), "{good}");
+        }
+        for bad in [
+            "2026-6-12",
+            "2026-00-01",
+            "2026-01-32",
+            "12.06.2026",
+            "2026-06-12x",
+            "0001-01-01",
+            "1969-12-31",
+            "2026-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-04-31",
+            "2026-01-00",
+            "0000-01-01",
+            "2026-01-01-",
+            "",
+            "+026-01-01",
+        ] {
+            assert!(!is_date(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_have_one_spelling() {

@@ -132,24 +132,6 @@ pub(super) fn is_host_folder(path: &str) -> bool {
     below.is_some_and(is_inside)
 }
 
-/// Tells whether a text is a day as in `2026-06-12`.
-pub(super) fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let mut next = |digits: usize| {
-        parts.next().filter(|part| part.len() == digits).and_then(parse_count).unwrap_or(0)
-    };
-    let (year, month, day) = (next(4), next(2), next(2));
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    year > 0 && (1..=days).contains(&day) && parts.next().is_none()
-}
-
 /// Tells whether a text has the form `22:00-06:00 Europe/Bucharest`. Which zones
 /// there are is not asked here.
 pub(super) fn is_window(text: &str) -> bool {
@@ -186,27 +168,6 @@ mod tests {
         }
         for bad in ["answer", "file of x", "file a%2 of x", "file a%41 of x", "answers of x", ""] {
             assert_eq!(read_input(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_day_is_one_of_the_calendar() {
-        for good in ["2026-06-12", "2024-02-29", "2000-02-29", "0001-01-01"] {
-            assert!(is_date(good), "{good}");
-        }
-        for bad in [
-            "2026-6-12",
-            "2026-02-29",
-            "1900-02-29",
-            "2026-13-01",
-            "2026-04-31",
-            "2026-01-00",
-            "0000-01-01",
-            "2026-01-01-",
-            "",
-            "+026-01-01",
-        ] {
-            assert!(!is_date(bad), "{bad}");
         }
     }
 

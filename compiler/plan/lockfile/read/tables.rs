@@ -13,8 +13,8 @@ use super::raw::{
 use super::whole::RawPlan;
 use crate::id::{is_label, is_name};
 use crate::lockfile::LockError;
-use crate::lockfile::items::{is_date, is_inside, is_window, read_rate};
-use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens};
+use crate::lockfile::items::{is_inside, is_window, read_rate};
+use crate::units::{Bytes, Millis, Money, Price, Rate, Tokens, is_date};
 use crate::{
     Agent, Constitution, Digest, Environment, Exchange, FINAL_VERIFY, Generated, Level, LongPrompt,
     ModelPrice, Node, Origin, ParamValue, Params, Plan, Protected, QualityGate, Rule, RunBudget,
