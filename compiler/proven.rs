@@ -6,10 +6,11 @@
 
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use eufm_plan::proof::{Proof, Verdict, proofs};
-use eufm_plan::{NodeIndex, Plan, Work};
+use eufm_plan::{NodeIndex, Plan};
 
-/// Reports what does not hold of a plan, and returns all its proofs; `origins` says of each node which task it
-/// comes from, and `heads` where these stand in the text, in plan order.
+/// Reports what does not hold of a plan, and returns all its proofs; `origins` says of
+/// each node which task it comes from, and `heads` where these stand in the text, in
+/// plan order.
 pub(crate) fn check(
     plan: &Plan,
     heads: &[Span],
@@ -19,16 +20,12 @@ pub(crate) fn check(
     let place = |node: &NodeIndex| origins.get(node.get()).and_then(|task| heads.get(*task));
     let proofs = proofs(plan);
     for proof in proofs.iter().filter(|proof| proof.verdict == Verdict::Fails) {
-        out.push(finding(plan, proof, place));
+        out.push(finding(proof, place));
     }
     proofs
 }
 
-fn finding<'s>(
-    plan: &Plan,
-    proof: &Proof,
-    place: impl Fn(&NodeIndex) -> Option<&'s Span>,
-) -> Diagnostic {
+fn finding<'s>(proof: &Proof, place: impl Fn(&NodeIndex) -> Option<&'s Span>) -> Diagnostic {
     let message = format!("`{}` fails: {}", proof.name, proof.claim);
     let mut finding = Diagnostic::error("E0512", message);
     let (first, last) = (proof.witness.first(), proof.witness.last());
@@ -38,19 +35,8 @@ fn finding<'s>(
     if let Some(span) = first.filter(|first| Some(*first) != last).and_then(&place) {
         finding = finding.at(*span, "comes from here");
     }
-    let name = |node: Option<&NodeIndex>| node.map_or("", |node| &plan.nodes[node.get()].name);
-    // No spec has one.
-    let is_verify = |node: &&NodeIndex| matches!(plan.nodes[node.get()].work, Work::Verify { .. });
-    match proof.name {
-        "taint" => finding.help(format!(
-            "put an approval behind `{}` and before `{}`, as in `approval look {{ needs = [{}], \
-             ask = \"Is this to run with secrets?\" }}`, and let what has secrets need it; what \
-             such a node has as `inputs` is to be among those of the approval too",
-            name(first),
-            name(last),
-            // What the approval is to be asked about is all that the node waits for.
-            name(proof.witness.iter().rev().skip(1).find(|node| !is_verify(node))),
-        )),
-        _ => finding,
+    match &proof.remedy {
+        Some(remedy) => finding.help(remedy.clone()),
+        None => finding,
     }
 }

@@ -66,6 +66,9 @@ pub struct Proof {
     /// Of a claim that fails, the nodes that show it: a way from the first, which is
     /// the cause, to the last, where it shows.
     pub witness: Vec<NodeIndex>,
+    /// Of a claim that fails, what to write in the spec so that it holds, if one thing
+    /// does it.
+    pub remedy: Option<String>,
 }
 
 impl fmt::Display for Proof {
@@ -107,23 +110,28 @@ struct Finding {
     verdict: Verdict,
     claim: String,
     witness: Vec<NodeIndex>,
+    remedy: Option<String>,
 }
 
 impl Finding {
+    fn new(verdict: Verdict, claim: impl Into<String>) -> Self {
+        Self { verdict, claim: claim.into(), witness: Vec::new(), remedy: None }
+    }
+
     fn holds(claim: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Holds, claim: claim.into(), witness: Vec::new() }
+        Self::new(Verdict::Holds, claim)
     }
 
     fn watched(claim: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Watched, claim: claim.into(), witness: Vec::new() }
+        Self::new(Verdict::Watched, claim)
     }
 
     fn not_claimed(claim: impl Into<String>) -> Self {
-        Self { verdict: Verdict::NotClaimed, claim: claim.into(), witness: Vec::new() }
+        Self::new(Verdict::NotClaimed, claim)
     }
 
     fn fails(claim: impl Into<String>, witness: Vec<NodeIndex>) -> Self {
-        Self { verdict: Verdict::Fails, claim: claim.into(), witness }
+        Self { witness, ..Self::new(Verdict::Fails, claim) }
     }
 }
 
@@ -135,8 +143,8 @@ pub fn proofs(plan: &Plan) -> Vec<Proof> {
 }
 
 fn prove(facts: &Facts<'_>, (name, prove): &(&'static str, Prove)) -> Option<Proof> {
-    let Finding { verdict, claim, witness } = prove(facts)?;
-    Some(Proof { name, verdict, claim, witness })
+    let Finding { verdict, claim, witness, remedy } = prove(facts)?;
+    Some(Proof { name, verdict, claim, witness, remedy })
 }
 
 /// Proves one claim alone.

@@ -96,7 +96,24 @@ fn fails(facts: &Facts<'_>, exposure: &Exposure<'_>, node: NodeIndex, more: usiz
         nodes[node.get()].name,
         shown_way(nodes, &witness),
     );
-    Finding::fails(claim, witness)
+    let remedy = Some(remedy(nodes, &witness));
+    Finding { remedy, ..Finding::fails(claim, witness) }
+}
+
+/// Says which approval would stand in the way.
+fn remedy(nodes: &[Node], witness: &[NodeIndex]) -> String {
+    let name = |node: Option<&NodeIndex>| node.map_or("", |node| &nodes[node.get()].name);
+    // No spec has one.
+    let is_verify = |node: &&NodeIndex| matches!(nodes[node.get()].work, Work::Verify { .. });
+    format!(
+        "put an approval behind `{}` and before `{}`, as in `approval look {{ needs = [{}], \
+         ask = \"Is this to run with secrets?\" }}`, and let what has secrets need it; what such \
+         a node has as `inputs` is to be among those of the approval too",
+        name(witness.first()),
+        name(witness.last()),
+        // What the approval is to be asked about is all that the node waits for.
+        name(witness.iter().rev().skip(1).find(|node| !is_verify(node))),
+    )
 }
 
 #[cfg(test)]
