@@ -12,7 +12,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::check::CheckedSpec;
 use crate::spec::ResolvedSpec;
-use crate::task::{Need, Task, Work};
+use crate::task::{Need, Task};
 use crate::tree::TaskId;
 
 /// Tasks and edges; an edge goes from what is needed to what needs it.
@@ -56,14 +56,6 @@ impl<'a> TaskGraph<'a> {
     /// Returns where the tasks stand in the text, in plan order.
     pub(crate) fn heads(&self) -> Vec<Span> {
         self.order.iter().map(|id| self.spec.tree.instance(*id).item.head).collect()
-    }
-
-    /// Returns where the deploys stand in the text, in plan order.
-    pub(crate) fn deploys(&self) -> Vec<Span> {
-        let tasks = self.order.iter();
-        let is_deploy =
-            |id: &&TaskId| matches!(self.spec.tasks[id.get()].work, Work::Deploy { .. });
-        tasks.filter(is_deploy).map(|id| self.spec.tree.instance(*id).item.head).collect()
     }
 }
 

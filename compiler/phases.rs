@@ -64,7 +64,7 @@ pub(crate) fn run(
     let graph = TaskGraph::build(checked);
     let origin = origin(&graph.spec, map, digests, &request.spec);
     let most = usize::try_from(graph.spec.world.meter.edges).unwrap_or(usize::MAX);
-    let (heads, deploys) = (graph.heads(), graph.deploys());
+    let heads = graph.heads();
     let pipeline = graph.spec.pipeline.name.span;
     let places = scripts::Places::of(&graph.spec);
     let mut plan = lower::lower(graph, origin);
@@ -78,7 +78,7 @@ pub(crate) fn run(
     let origins = match verify::insert(&mut plan, most) {
         Ok(origins) => origins,
         Err(deploy) => {
-            out.push(too_many_gates(deploys.get(deploy).copied().unwrap_or(pipeline), most));
+            out.push(too_many_gates(deploy.map_or(pipeline, |deploy| heads[deploy]), most));
             return None;
         }
     };

@@ -17,13 +17,12 @@ use eufm_plan::{
 
 /// Adds the verify nodes; all together they check at most `most` gates, and see at
 /// most as many environments. Returns for each node of the plan the position that it
-/// had before; a verify node comes from its deploy, and the one at the end, of which nothing is
-/// said, from no task.
+/// had before; a verify node comes from its deploy, and the one at the end, of which
+/// nothing is said, from no task.
 ///
 /// # Errors
-/// Returns the number of the deploy, in plan order, with which there would be more;
-/// without a deploy 0.
-pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> {
+/// Returns the position of the deploy with which there would be more, if it is one.
+pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Option<usize>> {
     let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
     let deploys: Vec<usize> =
         plan.nodes.iter().enumerate().filter(|(_, it)| is_deploy(it)).map(|(at, _)| at).collect();
@@ -31,7 +30,7 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> 
     if deploys.is_empty() {
         let origins = (0..plan.nodes.len()).collect();
         if rules > 0 {
-            judge_the_end(&mut plan.nodes, rules, most)?;
+            judge_the_end(&mut plan.nodes, rules, most).map_err(|_| None)?;
         }
         return Ok(origins);
     }
@@ -41,7 +40,8 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, usize> 
     let first = deploys[0].min(first_final.unwrap_or(usize::MAX));
     let verifies = rewire(&mut plan.nodes, &deploys, &final_for, rules);
     let (mut places, origins) = reorder(&mut plan.nodes, &deploys, first, verifies);
-    let owed = owed(&plan.nodes, &places, most.saturating_sub(rules * places.len()))?;
+    let owed = owed(&plan.nodes, &places, most.saturating_sub(rules * places.len()));
+    let owed = owed.map_err(|number| deploys.get(number).copied())?;
     for (place, owed) in places.drain(..).zip(owed) {
         let node = &mut plan.nodes[place.get()];
         (node.gates, node.env) = (owed.gates, owed.env);
