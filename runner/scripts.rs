@@ -67,10 +67,9 @@ fn difference(bound: Option<Digest>, held: Option<&Held>) -> Option<String> {
         // The plan can hold no such file.
         (_, Some(Held::Large(size))) => format!("has {size} bytes there, more than any may have"),
         // What a submodule or a folder holds is not bound.
-        (None, Some(Held::Other("a submodule"))) => return None,
-        (_, Some(Held::Other(what))) => {
-            format!("is {what} there: let the plan name what it leads to")
-        }
+        (None, Some(Held::Submodule)) => return None,
+        (Some(_), Some(Held::Submodule)) => "is a submodule there".to_owned(),
+        (_, Some(Held::Link)) => "is a link there: let the plan name what it leads to".to_owned(),
         (Some(bound), None) => format!("is not there, and has the digest {bound} in the plan"),
     };
     Some(what)
@@ -83,8 +82,8 @@ mod tests {
     #[test]
     fn only_the_same_file_or_none_at_all_is_no_difference() {
         let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
-        let (file, link) = (Held::File(one), Held::Other("a link"));
-        let module = Held::Other("a submodule");
+        let (file, link) = (Held::File(one), Held::Link);
+        let module = Held::Submodule;
         for (bound, held, words) in [
             (None, None, None),
             (Some(one), Some(&file), None),

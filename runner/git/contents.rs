@@ -42,8 +42,10 @@ pub(crate) enum Held {
     File(Digest),
     /// A plain file with more bytes than are read, with their number.
     Large(u64),
-    /// Something else that is no folder, in a word.
-    Other(&'static str),
+    /// A symbolic link.
+    Link,
+    /// A repository of its own.
+    Submodule,
 }
 
 impl Vault {
@@ -62,10 +64,8 @@ impl Vault {
         for entry in self.list(commit)? {
             match String::from_utf8(entry.path.clone()) {
                 Ok(path) if !is_asked(&path) => {}
-                Ok(path) if entry.is_symlink() => drop(held.insert(path, Held::Other("a link"))),
-                Ok(path) if entry.is_submodule() => {
-                    held.insert(path, Held::Other("a submodule"));
-                }
+                Ok(path) if entry.is_symlink() => drop(held.insert(path, Held::Link)),
+                Ok(path) if entry.is_submodule() => drop(held.insert(path, Held::Submodule)),
                 Ok(path) => files.push((path, entry.object)),
                 // Nobody can ask for it.
                 Err(_) => {}
