@@ -8,6 +8,7 @@
 use eufm_grammar::ast::{Binding, Declaration, Entry, Item, Relation, Repetition};
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
 use indexmap::IndexMap;
+use indexmap::map::Entry as Place;
 
 use crate::eval::{Eval, Wanted};
 use crate::fields::{Adds, Fields, Owner, entries_of};
@@ -46,9 +47,10 @@ pub(crate) fn expand<'a>(
         omitted: false,
         needs: None,
         defaults,
-        members: IndexMap::new(),
+        members: IndexMap::with_capacity(items.len()),
         tasks: 0..0,
     });
+    expander.tree.instances.reserve(items.len());
     expander.items(items, scope, GroupId::ROOT, true);
     expander.close(GroupId::ROOT);
     expander.uncalled();
@@ -453,11 +455,13 @@ impl<'a> Expander<'_, 'a, '_> {
         group: GroupId,
     ) {
         let declared = eufm_grammar::ast::Name { text: name, span };
-        if let Some(first) = self.tree.group(group).members.get(name) {
-            let (noun, first) = (first.noun, first.span);
-            self.out.push(declared_twice(noun, &declared, first));
-            return;
-        }
+        let place = match self.tree.groups[group.get()].members.entry(name) {
+            Place::Vacant(place) => place,
+            Place::Occupied(first) => {
+                let first = first.get();
+                return self.out.push(declared_twice(first.noun, &declared, first.span));
+            }
+        };
         let targets = if repeated {
             let mut each = IndexMap::with_capacity(targets.len());
             for Made { index, span: place, target } in targets {
@@ -482,7 +486,7 @@ impl<'a> Expander<'_, 'a, '_> {
             };
             Targets::One(target)
         };
-        self.tree.groups[group.get()].members.insert(name, Member { noun, span, targets });
+        place.insert(Member { noun, span, targets });
     }
 }
 

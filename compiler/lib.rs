@@ -62,9 +62,8 @@ mod world;
 mod writers;
 
 use eufm_grammar::{Diagnostics, SourceMap};
-use eufm_plan::Plan;
-use eufm_plan::proof::Proof;
 use eufm_plan::schema::Catalog;
+use eufm_plan::{Derived, Plan};
 
 pub use sources::Sources;
 
@@ -105,8 +104,8 @@ pub struct Setting {
 pub struct Compiled {
     /// What will be done; nothing for a file that is there to be used by others.
     pub plan: Option<Plan>,
-    /// What holds for every run of it.
-    pub proofs: Vec<Proof>,
+    /// What is derived from it, if it is there: all proofs hold.
+    pub derived: Option<Derived>,
     /// Warnings only.
     pub diagnostics: Diagnostics,
     /// The texts that the warnings point into.
@@ -158,9 +157,8 @@ fn run(
     if out.has_errors() {
         Err(Box::new(Rejected { diagnostics: out, sources: map }))
     } else {
-        let (plan, proofs) = plan.unzip();
-        let proofs = proofs.unwrap_or_default();
-        Ok(Compiled { plan, proofs, diagnostics: out, sources: map })
+        let (plan, derived) = plan.unzip();
+        Ok(Compiled { plan, derived, diagnostics: out, sources: map })
     }
 }
 

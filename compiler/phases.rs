@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use eufm_grammar::ast::{Edition, Item, Spec};
 use eufm_grammar::{Diagnostic, Diagnostics, SourceMap, Span};
-use eufm_plan::proof::Proof;
 use eufm_plan::schema::Catalog;
 use eufm_plan::units::Currency;
-use eufm_plan::{Digest, Origin, Plan, Source};
+use eufm_plan::{Derived, Digest, Origin, Plan, Source};
 
 use crate::actors::{Actors, Family};
 use crate::environments::Environments;
@@ -40,8 +39,8 @@ pub(crate) enum Purpose {
     Check,
 }
 
-/// Runs the phases; without a plan there is an error, or nothing to be planned. The
-/// plan comes with its proofs.
+/// Runs the phases; without a plan there is an error, or nothing to be planned. With the
+/// plan comes what is derived from it.
 pub(crate) fn run(
     sources: &dyn Sources,
     request: &Request,
@@ -49,7 +48,7 @@ pub(crate) fn run(
     purpose: Purpose,
     map: &SourceMap,
     out: &mut Diagnostics,
-) -> Option<(Plan, Vec<Proof>)> {
+) -> Option<(Plan, Derived)> {
     let loaded = load(sources, &request.spec, map, out)?;
     let is_used_only = purpose == Purpose::Check && declares_only(&loaded.last()?.spec);
     // The digests of the texts are made beside the rest, as they depend on nothing else.
@@ -83,8 +82,10 @@ pub(crate) fn run(
         }
     };
     scripts::bind(&mut plan, &places, sources, out);
-    let proofs = proven::check(&plan, &heads, &origins, out);
-    (!out.has_errors()).then_some((plan, proofs))
+    // The tree of the texts has served; it is millions of small pieces.
+    let (derived, ()) = rayon::join(|| Derived::of(&plan), || drop(loaded));
+    proven::check(&derived.proofs, &heads, &origins, out);
+    (!out.has_errors()).then_some((plan, derived))
 }
 
 fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {

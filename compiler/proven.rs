@@ -5,24 +5,16 @@
 //! of what is proven.
 
 use eufm_grammar::{Diagnostic, Diagnostics, Span};
-use eufm_plan::proof::{Proof, Verdict, proofs};
-use eufm_plan::{NodeIndex, Plan};
+use eufm_plan::NodeIndex;
+use eufm_plan::proof::{Proof, Verdict};
 
-/// Reports what does not hold of a plan, and returns all its proofs; `origins` says of
-/// each node which task it comes from, and `heads` where these stand in the text, in
-/// plan order.
-pub(crate) fn check(
-    plan: &Plan,
-    heads: &[Span],
-    origins: &[usize],
-    out: &mut Diagnostics,
-) -> Vec<Proof> {
+/// Reports what does not hold of a plan; `origins` says of each node which task it comes
+/// from, and `heads` where these stand in the text, in plan order.
+pub(crate) fn check(proofs: &[Proof], heads: &[Span], origins: &[usize], out: &mut Diagnostics) {
     let place = |node: &NodeIndex| origins.get(node.get()).and_then(|task| heads.get(*task));
-    let proofs = proofs(plan);
     for proof in proofs.iter().filter(|proof| proof.verdict == Verdict::Fails) {
         out.push(finding(proof, place));
     }
-    proofs
 }
 
 fn finding<'s>(proof: &Proof, place: impl Fn(&NodeIndex) -> Option<&'s Span>) -> Diagnostic {

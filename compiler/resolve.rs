@@ -5,11 +5,14 @@
 //! checked afterwards.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use eufm_grammar::ast::{Declaration, Entry, Relation};
 use eufm_grammar::{Diagnostic, Diagnostics};
 use eufm_plan::{Accept, OnFail, Overlap, Recovery};
-use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::prelude::{
+    IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _,
+};
 
 use crate::actors::Actors;
 use crate::environments::Environments;
@@ -26,7 +29,7 @@ use crate::wording::{Suggester, quoted, with_article};
 use crate::world::World;
 use crate::{clauses, command, globs, inputs};
 
-/// How many instances are read at a time.
+/// The least number of instances that one thread takes.
 const GROUP: usize = 500;
 
 /// What tasks refer to.
@@ -39,7 +42,7 @@ pub(crate) struct Shared<'s, 'a> {
     pub(crate) environments: &'s Environments<'a>,
 }
 
-/// Reads all instances, a group at a time on several threads; the result does not
+/// Reads all instances, on several threads where there are many; the result does not
 /// depend on how many these are.
 ///
 /// Hints and what may be copied have one bound for the whole spec, so what is
@@ -56,25 +59,27 @@ pub(crate) fn tasks<'a>(shared: Shared<'_, 'a>, out: &mut Diagnostics) -> Vec<Ta
         return one_by_one(out);
     }
     let mark = shared.world.meter.mark();
-    let read = |group: usize| {
+    let found = Mutex::new(Vec::new());
+    let read = |position: usize| {
         let mut out = Diagnostics::new();
         let eval = Eval { world: shared.world, suggester: Suggester::silent(), out: &mut out };
-        let mut part = Resolver { shared, eval };
-        let end = count.min((group + 1) * GROUP);
-        let tasks: Vec<_> = (group * GROUP..end).map(|at| part.task(TaskId::new(at))).collect();
-        (tasks, out)
+        let task = Resolver { shared, eval }.task(TaskId::new(position));
+        if out.errors() + out.warnings() > 0 {
+            // A poisoned lock stands for a panic elsewhere, which goes on there.
+            found.lock().unwrap_or_else(PoisonError::into_inner).push((position, out));
+        }
+        task
     };
-    let groups: Vec<_> = (0..count.div_ceil(GROUP)).into_par_iter().map(read).collect();
-    if groups.iter().any(|(_, found)| found.has_errors()) {
-        drop(groups);
+    // Each is written where it stays: memory that is touched for the first time costs most.
+    let tasks: Vec<_> = (0..count).into_par_iter().with_min_len(GROUP).map(read).collect();
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if found.iter().any(|(_, found)| found.has_errors()) {
+        drop(tasks);
         shared.world.meter.rewind(mark);
         return one_by_one(out);
     }
-    let mut tasks = Vec::with_capacity(count);
-    for (group, found) in groups {
-        tasks.extend(group);
-        out.append(found);
-    }
+    found.sort_by_key(|&(position, _)| position);
+    found.into_iter().for_each(|(_, found)| out.append(found));
     tasks
 }
 

@@ -20,9 +20,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     let (project, spec) = Project::of(&args.spec, args.root.as_deref())?;
     let request = Request { spec, settings: args.settings.clone() };
     let result = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
-    let (sources, found, plan, proofs) = match result {
-        Ok(built) => (built.sources, built.diagnostics, built.plan, built.proofs),
-        Err(rejected) => (rejected.sources, rejected.diagnostics, None, Vec::new()),
+    let (sources, found, planned) = match result {
+        Ok(built) => (built.sources, built.diagnostics, built.plan.zip(built.derived)),
+        Err(rejected) => (rejected.sources, rejected.diagnostics, None),
     };
     let shown = |path: &str| project.shown(path);
     let findings =
@@ -30,20 +30,25 @@ pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
     if !args.json {
         render::diagnostics(&findings);
     }
-    let Some(plan) = plan else {
+    let Some((plan, derived)) = planned else {
         if args.json {
             render::json::compiled(&findings, None, None);
         }
         return Ok(ExitStatus::SPEC);
     };
     let output = args.output.clone().unwrap_or_else(|| args.spec.with_file_name("plan.lock"));
-    let settled = settle(&output, &lockfile::write_proven(&plan, &proofs), args.locked);
-    if args.json {
+    let (settled, shown) = rayon::join(
+        || settle(&output, &lockfile::write_derived(&plan, &derived), args.locked),
+        || (!args.json).then(|| render::plan_text(&plan, &derived)),
+    );
+    // The process ends behind this; the system takes all of it back at once.
+    std::mem::forget(plan);
+    if let (Some(text), Ok(state)) = (&shown, &settled) {
+        render::plan(text, &output, matches!(state, PlanState::Unchanged));
+    } else if args.json {
         let state = settled.as_ref().map_or_else(|(state, _)| *state, |state| Some(*state));
         let file = state.map(|state| (output.as_path(), state));
-        render::json::compiled(&findings, Some(&proofs), file);
-    } else if let Ok(state) = settled {
-        render::plan(&plan, &proofs, &output, matches!(state, PlanState::Unchanged));
+        render::json::compiled(&findings, Some(&derived.proofs), file);
     }
     settled.map(|_| ExitStatus::DONE).map_err(|(_, failure)| failure)
 }

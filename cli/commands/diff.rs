@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use eufm_plan::diff::diff_proven;
+use eufm_plan::Derived;
+use eufm_plan::diff::diff_derived;
 use eufm_plan::lockfile::{self, LockError, Locked};
-use eufm_plan::proof::{Proof, proofs};
 
 use crate::args::DiffArgs;
 use crate::exit::{ExitStatus, Failure};
@@ -37,18 +37,18 @@ pub(crate) fn run(args: &DiffArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::of_comparison(diff.is_escalated(), is_same))
 }
 
-/// A plan with its proofs, and how its file is called.
-type Named = (String, (Locked, Vec<Proof>));
+/// A plan with what is derived from it, and how its file is called.
+type Named = (String, (Locked, Derived));
 
 fn compared((file, before): Named, (other, after): Named) -> Compared {
-    let ((before, proven), (after, proven_now)) = (before, after);
+    let ((before, old), (after, new)) = (before, after);
     let side = |file, locked: &Locked| Side {
         file,
         pipeline: locked.plan.pipeline.clone(),
         digest: locked.digest,
     };
     Compared {
-        diff: diff_proven((&before.plan, &proven), (&after.plan, &proven_now)),
+        diff: diff_derived((&before.plan, &old), (&after.plan, &new)),
         before: side(file, &before),
         after: side(other, &after),
     }
@@ -79,14 +79,14 @@ fn read(path: &Path, name: String) -> Result<Named, Failure> {
 
 /// Reads the text of a plan. What another version of eufm derived from its plan may
 /// be worded otherwise; here it is derived anew for both sides.
-fn locked(text: &str) -> Result<(Locked, Vec<Proof>), LockError> {
-    match lockfile::read_proven(text) {
+fn locked(text: &str) -> Result<(Locked, Derived), LockError> {
+    match lockfile::read_derived(text) {
         Err(error @ LockError::NotCanonical { .. }) => lockfile::read_kept(text)
             .ok()
             .filter(|kept| kept.plan.origin.compiler != env!("CARGO_PKG_VERSION"))
             .map(|kept| {
-                let proofs = proofs(&kept.plan);
-                (kept, proofs)
+                let derived = Derived::of(&kept.plan);
+                (kept, derived)
             })
             .ok_or(error),
         read => read,

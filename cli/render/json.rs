@@ -208,9 +208,7 @@ mod tests {
         let request = Request::of("x.eufm");
         let result = with_catalog(|kinds| eufm_compiler::compile(&Memory(spec), &request, kinds));
         let (sources, found, compiled) = match result {
-            Ok(Compiled { sources, diagnostics, proofs, .. }) => {
-                (sources, diagnostics, Some(proofs))
-            }
+            Ok(Compiled { sources, diagnostics, derived, .. }) => (sources, diagnostics, derived),
             Err(rejected) => (rejected.sources, rejected.diagnostics, None),
         };
         let shown = |path: &str| format!("specs/{path}");
@@ -223,7 +221,7 @@ mod tests {
             errors: found.errors(),
             warnings: found.warnings(),
             plan: (!found.has_errors()).then_some(plan),
-            proofs: compiled.as_deref().map(entries_of),
+            proofs: compiled.as_ref().map(|it| entries_of(&it.proofs)),
             findings: &findings.entries(),
         };
         serde_json::from_str(&text(&document)).unwrap()

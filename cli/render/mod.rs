@@ -36,7 +36,7 @@ pub(crate) use diagnostics::{Findings, checked, diagnostics, findings};
 pub(crate) use format::{formatted, spec, unformatted, would_change};
 pub(crate) use json::{Finding, PlanState};
 pub(crate) use kinds::{kind, kinds};
-pub(crate) use plan::{new_plan, plan};
+pub(crate) use plan::{new_plan, plan, plan_text};
 pub(crate) use summary::summary;
 
 /// Shows why a command failed.

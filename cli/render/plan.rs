@@ -2,30 +2,30 @@
 
 use std::path::Path;
 
-use eufm_plan::proof::{Proof, proofs};
-use eufm_plan::review::{estimate, review};
-use eufm_plan::{FINAL_VERIFY, NodeIndex, Plan, Work};
+use eufm_plan::proof::Proof;
+use eufm_plan::review::{Review, estimate};
+use eufm_plan::{Derived, FINAL_VERIFY, NodeIndex, Plan, Work};
 
 use super::wrap::wrapped_at;
 
 /// How many nodes are listed; a larger plan is read in its file.
 const NODES_MAX: usize = 60;
 
-/// Prints the plan to standard output, and where it lies to standard error.
-pub(crate) fn plan(plan: &Plan, proofs: &[Proof], path: &Path, same: bool) {
-    // Names and goals are the author's, and may hold any sign.
-    super::print(&eufm_runner::printable::lines(&text(plan, proofs)));
+/// Prints a plan, as [`plan_text`] has it, to standard output, and where it lies to standard error.
+pub(crate) fn plan(text: &str, path: &Path, same: bool) {
+    super::print(text);
     let what = if same { "is unchanged" } else { "written; review it, then run `eufm exec`" };
     super::say(&format!("{} {what}", path.display()));
 }
 
 /// Prints a plan that there was none before.
 pub(crate) fn new_plan(plan: &Plan) {
-    super::print(&eufm_runner::printable::lines(&text(plan, &proofs(plan))));
+    super::print(&plan_text(plan, &Derived::of(plan)));
 }
 
-fn text(plan: &Plan, proofs: &[Proof]) -> String {
-    let mut lines = head(plan);
+/// Returns what is shown of a plan.
+pub(crate) fn plan_text(plan: &Plan, derived: &Derived) -> String {
+    let mut lines = head(plan, &derived.review);
     lines.push(String::new());
     let width = plan.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(0).min(40);
     for node in plan.nodes.iter().take(NODES_MAX) {
@@ -41,9 +41,10 @@ fn text(plan: &Plan, proofs: &[Proof]) -> String {
         lines.push(format!("  … and {} more omitted", plan.omitted.len() - NODES_MAX));
     }
     lines.push(String::new());
-    lines.extend(proven(proofs));
+    lines.extend(proven(&derived.proofs));
     lines.push(String::new());
-    lines.join("\n")
+    // Names and goals are the author's, and may hold any sign.
+    eufm_runner::printable::lines(&lines.join("\n"))
 }
 
 /// How many characters a line about a proof has at most, if its words allow it.
@@ -65,8 +66,7 @@ pub(super) fn proven(proofs: &[Proof]) -> Vec<String> {
 }
 
 /// Says what a plan is for and what it comes to, before its nodes.
-pub(super) fn head(plan: &Plan) -> Vec<String> {
-    let review = review(plan);
+pub(super) fn head(plan: &Plan, review: &Review) -> Vec<String> {
     let mut lines = vec![format!("pipeline {} on {}", plan.pipeline, plan.base)];
     lines.extend(plan.goal.iter().map(|goal| format!("  goal          {goal}")));
     lines.extend(plan.source.iter().map(|source| format!("  source        {source}")));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use eufm_grammar::{Diagnostic, Diagnostics};
 use petgraph::algo::kosaraju_scc;
 
-use crate::graph::dependencies;
+use crate::graph::{dependencies, is_in_order};
 use crate::spec::ResolvedSpec;
 use crate::task::Need;
 use crate::tree::TaskId;
@@ -15,6 +15,9 @@ const MAX_SHOWN: usize = 12;
 
 /// Reports a shortest cycle through the first task of each knot of tasks.
 pub(super) fn check(spec: &ResolvedSpec<'_>, out: &mut Diagnostics) {
+    if is_in_order(&spec.tasks) {
+        return;
+    }
     let mut component = vec![usize::MAX; spec.tasks.len()];
     let mut firsts = Vec::new();
     // Kosaraju's algorithm needs no recursion, so a chain of any length is fine.

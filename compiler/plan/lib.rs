@@ -6,6 +6,7 @@
 
 pub mod ancestry;
 mod constitution;
+mod derived;
 pub mod diff;
 mod globs;
 pub mod id;
@@ -21,6 +22,7 @@ pub mod writers;
 
 pub use ancestry::{FINAL_VERIFY, verify_name};
 pub use constitution::{Constitution, Level, Rule, UNMAPPED_MAX, Unmapped, Waiver};
+pub use derived::Derived;
 pub use id::{AgentIndex, Digest, EnvironmentIndex, GateIndex, NodeIndex, RuleIndex};
 pub use params::{ParamValue, Params};
 pub use protected::Protected;

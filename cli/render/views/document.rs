@@ -3,8 +3,8 @@
 //! The keys are those of docs/plan-lock.md; the form is published as
 //! docs/schemas/show.schema.json. Unaware of what they mean.
 
-use eufm_plan::NodeIndex;
 use eufm_plan::lockfile::{Locked, after_nodes, node_table, tables_before_nodes};
+use eufm_plan::{Derived, NodeIndex};
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -37,14 +37,15 @@ pub(super) fn document(locked: &Locked, node: Option<NodeIndex>) -> String {
         Value::Table(table)
     });
     let nodes = nodes.collect();
-    let mut after = parsed(&after_nodes(plan));
+    let derived = Derived::of(plan);
+    let mut after = parsed(&after_nodes(plan, &derived));
     after.remove("omitted");
     let omitted = plan.omitted.iter().cloned().map(Value::String).collect();
     let document = Document {
         schema: SCHEMA,
         command: "show",
         plan: locked.digest.to_string(),
-        before: parsed(&tables_before_nodes(plan)),
+        before: parsed(&tables_before_nodes(plan, &derived)),
         nodes,
         omitted: Value::Array(omitted),
         after,

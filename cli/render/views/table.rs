@@ -2,8 +2,7 @@
 //!
 //! Unaware of what a node does beside its own row.
 
-use eufm_plan::proof::proofs;
-use eufm_plan::{Node, Plan};
+use eufm_plan::{Derived, Node, Plan};
 use eufm_runner::printable;
 
 use crate::render::plan::{head, proven, work};
@@ -13,11 +12,12 @@ const WIDTH_MAX: usize = 44;
 
 /// Makes the table.
 pub(super) fn emit(plan: &Plan) -> String {
-    let mut lines = head(plan);
+    let derived = Derived::of(plan);
+    let mut lines = head(plan, &derived.review);
     lines.push(String::new());
     lines.extend(rows(plan));
     lines.push(String::new());
-    lines.extend(proven(&proofs(plan)));
+    lines.extend(proven(&derived.proofs));
     lines.iter().map(|line| format!("{}\n", printable::lines(line).trim_end())).collect()
 }
 

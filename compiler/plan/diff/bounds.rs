@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::change::{At, Change, Looser, Part};
 use crate::Plan;
 use crate::proof::Proof;
-use crate::review::{Review, review};
+use crate::review::Review;
 
 /// One line of the glance at a plan, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,16 +41,15 @@ pub struct Bounds {
     pub entries: Vec<Entry>,
 }
 
-/// Takes a glance at both plans.
-pub(super) fn bounds(before: &Plan, after: &Plan) -> Bounds {
-    let (old, new) = (review(before), review(after));
+/// Compares the glances at both plans.
+pub(super) fn bounds(old: &Review, new: &Review) -> Bounds {
     let line = |about, before: &String, after: &String| Bound {
         about,
         before: before.clone(),
         after: after.clone(),
     };
     // A new line is shown here or nowhere: without `..` this does not compile.
-    let Review { nodes, cost, wall, people, capabilities, weak, waived } = &old;
+    let Review { nodes, cost, wall, people, capabilities, weak, waived } = old;
     let lines = vec![
         line("nodes", nodes, &new.nodes),
         line("cost", cost, &new.cost),

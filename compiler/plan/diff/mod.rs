@@ -27,8 +27,8 @@ pub use change::{Change, Looser, Part};
 use serde::Serialize;
 pub use text::{Line, Sign};
 
-use crate::proof::{Proof, proofs};
-use crate::{NodeIndex, Plan};
+use crate::proof::Proof;
+use crate::{Derived, NodeIndex, Plan};
 use change::At;
 use pairs::Pairs;
 
@@ -74,21 +74,16 @@ impl Diff {
 /// Compares two plans.
 #[must_use]
 pub fn diff(before: &Plan, after: &Plan) -> Diff {
-    // Of equal ones nothing is asked.
-    let proven = |plan| if before == after { Vec::new() } else { proofs(plan) };
-    diff_proven((before, &proven(before)), (after, &proven(after)))
+    diff_derived((before, &Derived::of(before)), (after, &Derived::of(after)))
 }
 
-/// Compares two plans whose proofs are there already.
+/// Compares two plans with what was derived from each.
 #[must_use]
-pub fn diff_proven(
-    (before, proven): (&Plan, &[Proof]),
-    (after, proven_now): (&Plan, &[Proof]),
-) -> Diff {
+pub fn diff_derived((before, old): (&Plan, &Derived), (after, new): (&Plan, &Derived)) -> Diff {
     let (mut found, mut added, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     if before != after {
         let pairs = Pairs::of(before, after);
-        compare(&pairs, (proven, proven_now), &mut found);
+        compare(&pairs, (&old.proofs, &new.proofs), &mut found);
         let named = |node: &crate::Node| Named { name: node.name.clone(), kind: node.work.kind() };
         let is_new = |at: &usize| pairs.partner_before(NodeIndex::new(*at)).is_none();
         added = (0..after.nodes.len()).filter(is_new).map(|at| named(&after.nodes[at])).collect();
@@ -100,7 +95,7 @@ pub fn diff_proven(
         found.into_iter().partition(|change| change.looser.is_some());
     // Stable: what weighs the same stays in the order of plan.lock.
     escalations.sort_by_key(|change| change.looser);
-    Diff { escalations, changes, added, removed, bounds: bounds::bounds(before, after) }
+    Diff { escalations, changes, added, removed, bounds: bounds::bounds(&old.review, &new.review) }
 }
 
 /// Notes all differences, in the order of plan.lock, but for nodes that came or went.

@@ -16,10 +16,10 @@ mod texts;
 mod write;
 
 pub(crate) use items::spell_input;
-pub use read::{read, read_kept, read_proven};
+pub use read::{read, read_derived, read_kept};
 pub use spelling::is_hidden;
 pub use write::{
-    after_nodes, digest, node_table, tables_before_nodes, used_tables, write, write_proven,
+    after_nodes, digest, node_table, tables_before_nodes, used_tables, write, write_derived,
 };
 
 use std::sync::Arc;

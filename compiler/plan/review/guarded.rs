@@ -37,10 +37,15 @@ pub(super) struct Guarded<'a> {
     files: Vec<(String, String)>,
     /// Those of the nodes that may change each.
     found: Vec<Group<'a>>,
-    /// The globs that were needed.
+    globs: Globs<'a>,
+    compared: usize,
+}
+
+/// The globs that were needed, and how often they were.
+#[derive(Default)]
+struct Globs<'a> {
     compiled: BTreeMap<&'a str, Option<GlobMatcher>>,
     asked: usize,
-    compared: usize,
 }
 
 impl<'a> Guarded<'a> {
@@ -61,7 +66,7 @@ impl<'a> Guarded<'a> {
         }
         files.extend(CI.iter().map(|it| ((*it).to_owned(), "which CI runs".to_owned())));
         let found = files.iter().map(|_| Group::default()).collect();
-        Self { files, found, compiled: BTreeMap::new(), asked: 0, compared: 0 }
+        Self { files, found, globs: Globs::default(), compared: 0 }
     }
 
     pub(super) fn add(&mut self, node: &'a Node) {
@@ -74,21 +79,41 @@ impl<'a> Guarded<'a> {
         if self.compared > COMPARED_MAX {
             return;
         }
-        for at in 0..self.files.len() {
-            if globs.iter().any(|glob| self.reaches(glob, at)) {
-                self.found[at].add(&node.name);
+        for ((file, _), found) in self.files.iter().zip(&mut self.found) {
+            if globs.iter().any(|glob| self.globs.reaches(glob, file)) {
+                found.add(&node.name);
             }
         }
     }
 
+    pub(super) fn entries(self) -> Vec<String> {
+        let found = self.files.iter().zip(&self.found).filter(|(_, nodes)| nodes.count > 0);
+        let entry = |((file, what), nodes): (&(String, String), &Group<'_>)| {
+            format!("{file}, {what}: {nodes} may change it")
+        };
+        let mut entries: Vec<String> = found.map(entry).collect();
+        let more = entries.len().saturating_sub(NAMED_MAX);
+        entries.truncate(NAMED_MAX);
+        if more > 0 {
+            entries.push(format!("{more} more files that decide: nodes may change them"));
+        }
+        if self.compared > COMPARED_MAX {
+            let entry =
+                "run: which nodes may change the files that decide was not looked at to the end";
+            entries.push(entry.to_owned());
+        }
+        entries
+    }
+}
+
+impl<'a> Globs<'a> {
     /// Tells whether a glob may match one of the files.
-    fn reaches(&mut self, glob: &'a str, at: usize) -> bool {
-        let file = self.files[at].0.clone();
-        let begin = glob.split(SPECIAL).next().unwrap_or_default();
+    fn reaches(&mut self, glob: &'a str, file: &str) -> bool {
+        let begin = glob.find(SPECIAL).map_or(glob, |end| &glob[..end]);
         let Some(folder) = file.strip_suffix("/**") else {
             return match begin.len() == glob.len() {
                 true => glob == file,
-                false => file.starts_with(begin) && self.matches(glob, &file),
+                false => file.starts_with(begin) && self.matches(glob, file),
             };
         };
         if begin.is_empty() {
@@ -113,25 +138,6 @@ impl<'a> Guarded<'a> {
             glob.ok().map(|glob| glob.compile_matcher())
         });
         matcher.as_ref().is_none_or(|matcher| matcher.is_match(file))
-    }
-
-    pub(super) fn entries(self) -> Vec<String> {
-        let found = self.files.iter().zip(&self.found).filter(|(_, nodes)| nodes.count > 0);
-        let entry = |((file, what), nodes): (&(String, String), &Group<'_>)| {
-            format!("{file}, {what}: {nodes} may change it")
-        };
-        let mut entries: Vec<String> = found.map(entry).collect();
-        let more = entries.len().saturating_sub(NAMED_MAX);
-        entries.truncate(NAMED_MAX);
-        if more > 0 {
-            entries.push(format!("{more} more files that decide: nodes may change them"));
-        }
-        if self.compared > COMPARED_MAX {
-            let entry =
-                "run: which nodes may change the files that decide was not looked at to the end";
-            entries.push(entry.to_owned());
-        }
-        entries
     }
 }
 

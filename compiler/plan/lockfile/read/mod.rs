@@ -21,9 +21,9 @@ use std::sync::Arc;
 use super::write::first_difference;
 use super::{LockError, Locked};
 use crate::id::is_name;
+use crate::proof::Verdict;
 use crate::proof::deploy::{self, Bypass};
-use crate::proof::{Proof, Verdict, proofs};
-use crate::{Agent, Digest, Environment, Plan, QualityGate};
+use crate::{Agent, Derived, Digest, Environment, Plan, QualityGate};
 use names::Names;
 use nodes::Nodes;
 use whole::{BeforeNodes, RawPart};
@@ -42,17 +42,17 @@ const WHOLE_BYTES: usize = 4 << 20;
 /// Fails on every text but one that [`super::write()`] gives for some plan; the error
 /// says what is wrong and what to do.
 pub fn read(text: &str) -> Result<Locked, LockError> {
-    read_proven(text).map(|(locked, _)| locked)
+    read_derived(text).map(|(locked, _)| locked)
 }
 
-/// Reads a plan.lock, and returns the proofs that hold for its plan with it: they are
-/// made to read it.
+/// Reads a plan.lock, and returns with it what is derived from its plan: that is made
+/// to read it. All proofs hold.
 ///
 /// # Errors
 /// Fails as [`read`] does.
-pub fn read_proven(text: &str) -> Result<(Locked, Vec<Proof>), LockError> {
-    let ((plan, proofs), digest) = read_by(text, read_in_parts)?;
-    Ok((Locked { plan: Arc::new(plan), digest }, proofs))
+pub fn read_derived(text: &str) -> Result<(Locked, Derived), LockError> {
+    let ((plan, derived), digest) = read_by(text, read_in_parts)?;
+    Ok((Locked { plan: Arc::new(plan), digest }, derived))
 }
 
 /// Reads a plan.lock that a run keeps beside its journal, whichever version
@@ -99,15 +99,15 @@ fn with_place(error: LockError, text: &str) -> LockError {
 /// Reads about `bytes` at a time, and refuses a plan of which a proof fails. Which
 /// text is refused does not depend on them; what is said of one with several mistakes
 /// may.
-fn read_in_parts(text: &str, bytes: usize) -> Result<(Plan, Vec<Proof>), LockError> {
+fn read_in_parts(text: &str, bytes: usize) -> Result<(Plan, Derived), LockError> {
     let plan = plan(text, bytes)?;
-    let proofs = proofs(&plan);
-    if let Some(failed) = proofs.iter().find(|proof| proof.verdict == Verdict::Fails) {
+    let derived = Derived::of(&plan);
+    if let Some(failed) = derived.proofs.iter().find(|proof| proof.verdict == Verdict::Fails) {
         let cause = format!("`{}` fails: {}", failed.name, failed.claim);
         return Err(names::meaning("proof".to_owned(), cause));
     }
-    match first_difference(&plan, &proofs, text) {
-        None => Ok((plan, proofs)),
+    match first_difference(&plan, &derived, text) {
+        None => Ok((plan, derived)),
         Some(line) => Err(LockError::NotCanonical { line, is: form::quotable(text, line) }),
     }
 }

@@ -17,8 +17,8 @@ use crate::lockfile::write::{DIGEST_HEAD, DIGEST_LINE};
 use crate::lockfile::{after_nodes, node_table, tables_before_nodes, write};
 use crate::units::{Bytes, Millis, Money, Tokens};
 use crate::{
-    Command, Digest, EnvironmentIndex, GateIndex, Input, InputPart, Node, NodeBudget, NodeIndex,
-    OnFail, Plan, Recovery, RuleIndex, Work, Writes, verify_name,
+    Command, Derived, Digest, EnvironmentIndex, GateIndex, Input, InputPart, Node, NodeBudget,
+    NodeIndex, OnFail, Plan, Recovery, RuleIndex, Work, Writes, verify_name,
 };
 
 /// How many texts are tried.
@@ -403,7 +403,8 @@ impl Mutator {
 /// All that `eufm show` prints of a plan.
 fn shown(plan: &Plan) -> String {
     let nodes = (0..plan.nodes.len()).map(|at| node_table(plan, NodeIndex::new(at)));
-    [tables_before_nodes(plan), nodes.collect(), after_nodes(plan)].concat()
+    let derived = Derived::of(plan);
+    [tables_before_nodes(plan, &derived), nodes.collect(), after_nodes(plan, &derived)].concat()
 }
 
 /// What is known of the plan that is altered.
@@ -429,7 +430,7 @@ impl Original {
         let sealed = sealed(altered);
         // Less than `read` does, which reads again what is refused to word it.
         let Ok(plan) = super::plan(&sealed, PART_BYTES) else { return Outcome::Refused };
-        if first_difference(&plan, &crate::proof::proofs(&plan), &sealed).is_none() {
+        if first_difference(&plan, &Derived::of(&plan), &sealed).is_none() {
             return self.judged(&plan, Outcome::Seen);
         }
         if plan == self.plan {

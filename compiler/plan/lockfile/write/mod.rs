@@ -18,9 +18,9 @@ use super::FORMAT;
 use super::spelling::{push_key, push_list, push_string, push_text};
 use super::texts::Texts;
 use crate::id::Hasher;
-use crate::proof::{Proof, proofs};
-use crate::review::review;
-use crate::{Digest, EnvironmentIndex, Node, Origin, Plan};
+use crate::proof::Proof;
+use crate::review::Review;
+use crate::{Derived, Digest, EnvironmentIndex, Node, Origin, Plan};
 
 /// The line that opens the digest; everything before it is hashed.
 pub(super) const DIGEST_HEAD: &str = "[digest]\n";
@@ -32,7 +32,7 @@ pub(super) const DIGEST_LINE: (&str, &str) = ("plan = \"", "\"\n");
 const GROUP: usize = 500;
 
 /// How many nodes are rendered before their text is handed on.
-const NODES_AT_ONCE: usize = 16 * GROUP;
+const NODES_AT_ONCE: usize = 4 * GROUP;
 
 /// About how many bytes a node has.
 const NODE_BYTES: usize = 512;
@@ -48,17 +48,17 @@ const NODE_BYTES: usize = 512;
 /// Panics when an index of the plan points outside it.
 #[must_use]
 pub fn write(plan: &Plan) -> String {
-    write_proven(plan, &proofs(plan))
+    write_derived(plan, &Derived::of(plan))
 }
 
-/// Writes the plan.lock of a plan whose proofs are there already.
+/// Writes the plan.lock of a plan with what was derived from it.
 ///
 /// # Panics
 /// Panics as [`write()`] does.
 #[must_use]
-pub fn write_proven(plan: &Plan, proofs: &[Proof]) -> String {
+pub fn write_derived(plan: &Plan, derived: &Derived) -> String {
     let mut text = String::with_capacity(NODE_BYTES * (plan.nodes.len() + 8));
-    pieces(plan, proofs, &mut |piece| text.push_str(piece));
+    pieces(plan, derived, &mut |piece| text.push_str(piece));
     text
 }
 
@@ -69,15 +69,15 @@ pub fn write_proven(plan: &Plan, proofs: &[Proof]) -> String {
 /// Panics as [`write()`] does.
 #[must_use]
 pub fn digest(plan: &Plan) -> Digest {
-    pieces(plan, &proofs(plan), &mut |_| {})
+    pieces(plan, &Derived::of(plan), &mut |_| {})
 }
 
 /// Finds the first line, from 1, in which a text that ends with a line end is not
-/// the plan.lock of a plan, of which `proofs` are the proofs. No second text is held
-/// for that.
-pub(super) fn first_difference(plan: &Plan, proofs: &[Proof], text: &str) -> Option<usize> {
+/// the plan.lock of a plan with what was derived from it. No second text is held for
+/// that.
+pub(super) fn first_difference(plan: &Plan, derived: &Derived, text: &str) -> Option<usize> {
     let (mut at, mut difference) = (0, None);
-    pieces(plan, proofs, &mut |piece| {
+    pieces(plan, derived, &mut |piece| {
         let rest = &text.as_bytes()[at..];
         if difference.is_none() && !rest.starts_with(piece.as_bytes()) {
             let same = rest.iter().zip(piece.as_bytes()).take_while(|(a, b)| a == b).count();
@@ -89,29 +89,32 @@ pub(super) fn first_difference(plan: &Plan, proofs: &[Proof], text: &str) -> Opt
     Some(1 + text.as_bytes()[..place].iter().filter(|&&byte| byte == b'\n').count())
 }
 
-/// Writes the plan.lock of a plan, piece by piece, and returns its digest.
-fn pieces(plan: &Plan, proofs: &[Proof], take: &mut dyn FnMut(&str)) -> Digest {
+/// Writes the plan.lock of a plan, piece by piece, and returns its digest. While some
+/// pieces are handed on, the next are made.
+fn pieces(plan: &Plan, derived: &Derived, take: &mut (dyn FnMut(&str) + Send)) -> Digest {
     let mut hasher = Hasher::default();
     let mut hand_over = |piece: &str| {
         hasher.update(piece.as_bytes());
         take(piece);
     };
     let texts = Texts::of(plan);
-    hand_over(&before_nodes(plan, &texts));
+    let mut made = vec![before_nodes(plan, derived, &texts)];
     for nodes in plan.nodes.chunks(NODES_AT_ONCE) {
-        nodes_of(plan, nodes, &texts).iter().for_each(|piece| hand_over(piece));
+        let hand_on = || made.iter().for_each(|piece| hand_over(piece));
+        ((), made) = rayon::join(hand_on, || nodes_of(plan, nodes, &texts));
     }
-    hand_over(&behind_nodes(plan, proofs));
+    made.push(behind_nodes(plan, derived));
+    made.iter().for_each(|piece| hand_over(piece));
     let (before, after) = DIGEST_LINE;
     let digest = hasher.digest();
     take(&format!("{DIGEST_HEAD}{before}{digest}{after}"));
     digest
 }
 
-fn before_nodes(plan: &Plan, texts: &Texts<'_>) -> String {
+fn before_nodes(plan: &Plan, derived: &Derived, texts: &Texts<'_>) -> String {
     let mut lock = Writer::default();
     lock.opening(plan);
-    lock.review(plan);
+    lock.review(&derived.review);
     lock.run_budget(&plan.budget);
     plan.environments.iter().for_each(|environment| lock.environment(environment));
     plan.agents.iter().for_each(|agent| lock.agent(agent));
@@ -137,7 +140,7 @@ fn nodes_of(plan: &Plan, nodes: &[Node], texts: &Texts<'_>) -> Vec<String> {
     nodes.par_chunks(GROUP).map(render).collect()
 }
 
-fn behind_nodes(plan: &Plan, proofs: &[Proof]) -> String {
+fn behind_nodes(plan: &Plan, derived: &Derived) -> String {
     let mut lock = Writer::default();
     if !plan.omitted.is_empty() {
         lock.line(format_args!("\n[omitted]"));
@@ -145,7 +148,7 @@ fn behind_nodes(plan: &Plan, proofs: &[Proof]) -> String {
     }
     plan.prices.iter().for_each(|price| lock.price(price));
     plan.exchange.iter().for_each(|exchange| lock.exchange(exchange));
-    lock.proofs(proofs);
+    lock.proofs(&derived.proofs);
     lock.origin(&plan.origin);
     lock.out.push('\n');
     lock.out
@@ -173,8 +176,7 @@ impl Writer {
         self.string_if("window", plan.window.as_ref());
     }
 
-    fn review(&mut self, plan: &Plan) {
-        let review = review(plan);
+    fn review(&mut self, review: &Review) {
         self.line(format_args!("\n[review]  # derived from the rest, and checked again at exec"));
         self.string("nodes", &review.nodes);
         self.string("cost", &review.cost);

@@ -5,19 +5,18 @@
 
 use super::{Writer, before_nodes, behind_nodes};
 use crate::lockfile::texts::Texts;
-use crate::proof::proofs;
-use crate::{NodeIndex, Plan, Work, Writes, scripts};
+use crate::{Derived, NodeIndex, Plan, Work, Writes, scripts};
 
 /// Returns what stands before the nodes.
 #[must_use]
-pub fn tables_before_nodes(plan: &Plan) -> String {
-    before_nodes(plan, &Texts::default())
+pub fn tables_before_nodes(plan: &Plan, derived: &Derived) -> String {
+    before_nodes(plan, derived, &Texts::default())
 }
 
 /// Returns what stands behind the nodes, but for the digest.
 #[must_use]
-pub fn after_nodes(plan: &Plan) -> String {
-    behind_nodes(plan, &proofs(plan))
+pub fn after_nodes(plan: &Plan, derived: &Derived) -> String {
+    behind_nodes(plan, derived)
 }
 
 /// Returns the table of one node.
@@ -68,7 +67,9 @@ mod tests {
             prompt.push_str("Now.");
         }
         let nodes = (0..plan.nodes.len()).map(|at| node_table(&plan, NodeIndex::new(at)));
-        let parts = [tables_before_nodes(&plan), nodes.collect(), after_nodes(&plan)].concat();
+        let derived = Derived::of(&plan);
+        let (before, after) = (tables_before_nodes(&plan, &derived), after_nodes(&plan, &derived));
+        let parts = [before, nodes.collect(), after].concat();
         assert_eq!(write(&plan).split("[digest]").next(), Some(parts.as_str()));
     }
 
