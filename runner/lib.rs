@@ -98,7 +98,8 @@ pub use error::RunError;
 pub use event::Outcome;
 pub use preflight::Host;
 pub use report::{
-    AnswerReport, GateReport, NodeReport, PaceReport, QuestionReport, RuleReport, RunReport,
+    AnswerReport, GateReport, NodeReport, NodeReports, PaceReport, QuestionReport, RuleReport,
+    RunReport,
 };
 pub use run::{Done, Order, run};
 pub use seal::done_before;

@@ -120,7 +120,7 @@ pub struct NodeRun {
     /// What it sees of the merge of what it depends on, from the first start on.
     pub base: Option<CommitId>,
     /// The key of its result, unless that is never taken over.
-    pub key: Option<NodeKey>,
+    pub key: Option<Box<NodeKey>>,
     /// The run that its result was taken from, if it was.
     pub taken_from: Option<String>,
     /// Its latest work: harvested, or salvaged from an attempt that was cut short.

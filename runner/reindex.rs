@@ -92,5 +92,5 @@ fn entry(
         gates: passed.collect(),
         beside,
     };
-    Ok(Some(Entry::new(key.clone(), made)))
+    Ok(Some(Entry::new(key.as_ref().clone(), made)))
 }

@@ -1,14 +1,15 @@
 //! What came of a run: the facts for the summary and for run.json.
 //!
 //! Made from the run's state alone, so that a finished run gives the same
-//! report again. Unaware of how it is shown.
+//! report again; what is said of a node is made when it is asked for, as a plan has
+//! many. Unaware of how it is shown.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eufm_plan::units::Money;
 use eufm_plan::{Constitution, Level, NodeIndex, Plan, Work};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::Outcome;
 use crate::gates::Verdict;
@@ -22,9 +23,9 @@ use crate::state::{Merge, NodeRun, RuleAnswer, RunState};
 /// The version of the form of run.json.
 const FORMAT: u32 = 3;
 
-/// What came of a run.
+/// What came of a run, as it stands in run.json.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RunReport {
+pub struct RunReport<N = Vec<NodeReport>> {
     /// The version of this form.
     pub format: u32,
     /// The run's name.
@@ -60,7 +61,7 @@ pub struct RunReport {
     /// How the last runner's host held the limits.
     pub limits: Vec<Facility>,
     /// The nodes in plan order.
-    pub nodes: Vec<NodeReport>,
+    pub nodes: N,
     /// Where the run's journal, logs and sessions lie.
     pub state: PathBuf,
 }
@@ -206,35 +207,61 @@ impl RuleReport {
 
 /// What a report adds to the run's state.
 #[derive(Debug, Clone)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Where the run keeps its files.
     pub dir: &'a crate::store::RunDir,
     /// Why it was stopped, if it was.
     pub stopped: Option<String>,
 }
 
-impl RunReport {
+/// What came of the nodes, in plan order; each is made when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeReports<'a> {
+    plan: &'a Plan,
+    state: &'a RunState,
+    dir: &'a crate::store::RunDir,
+}
+
+impl<'a> NodeReports<'a> {
+    pub(crate) fn of(plan: &'a Plan, state: &'a RunState, dir: &'a crate::store::RunDir) -> Self {
+        Self { plan, state, dir }
+    }
+
+    /// Returns what came of each.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = NodeReport> + 'a {
+        (0..self.plan.nodes.len()).map(move |position| self.node(NodeIndex::new(position)))
+    }
+
+    fn node(self, at: NodeIndex) -> NodeReport {
+        let Self { plan, state, dir } = self;
+        let (node, run, position) = (&plan.nodes[at.get()], state.node(at), at.get());
+        let mut report = NodeReport::of(node, run, dir.node(&node.name, position));
+        report.question =
+            question(plan, &node.work, run, dir.answer(&node.name, position)).map(Box::new);
+        let rulings = state.rulings(at).iter();
+        let constitution = plan.constitution.iter();
+        report.rules = constitution
+            .flat_map(|it| rulings.clone().filter_map(|answer| RuleReport::of(it, answer)))
+            .collect();
+        if matches!(node.work, Work::Agent { .. }) {
+            report.cost = money(state, state.account.used_by(at).micros);
+        }
+        report
+    }
+}
+
+impl Serialize for NodeReports<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'a> RunReport<NodeReports<'a>> {
     /// Makes the report of a run that was opened; `None` before.
     #[must_use]
-    pub fn of(plan: &Plan, state: &RunState, context: Context<'_>) -> Option<Self> {
+    pub(crate) fn of(plan: &'a Plan, state: &'a RunState, context: Context<'a>) -> Option<Self> {
         let opened = state.opened.as_ref()?;
         let merged = state.nodes.iter().any(|run| run.merge == Merge::Done && run.changes > 0);
-        let nodes = plan.nodes.iter().zip(&state.nodes).enumerate();
-        let report = |(position, (node, run)): (usize, (&eufm_plan::Node, &NodeRun))| {
-            let mut report = NodeReport::of(node, run, context.dir.node(&node.name, position));
-            let answer = context.dir.answer(&node.name, position);
-            report.question = question(plan, &node.work, run, answer).map(Box::new);
-            let rulings = state.rulings(NodeIndex::new(position)).iter();
-            let constitution = plan.constitution.iter();
-            report.rules = constitution
-                .flat_map(|it| rulings.clone().filter_map(|answer| RuleReport::of(it, answer)))
-                .collect();
-            if matches!(node.work, Work::Agent { .. }) {
-                let used = state.account.used_by(NodeIndex::new(position));
-                report.cost = money(state, used.micros);
-            }
-            report
-        };
         Some(Self {
             format: FORMAT,
             run: opened.run.clone(),
@@ -252,9 +279,35 @@ impl RunReport {
             pace: pace(plan, state),
             guarded: state.guarded.clone(),
             limits: state.limits.clone(),
-            nodes: nodes.map(report).collect(),
+            nodes: NodeReports::of(plan, state, context.dir),
             state: context.dir.root().to_owned(),
         })
+    }
+}
+
+impl<N> RunReport<N> {
+    /// Leaves the nodes out.
+    pub(crate) fn without_nodes(self) -> RunReport {
+        RunReport {
+            format: self.format,
+            run: self.run,
+            plan: self.plan,
+            base: self.base,
+            trusted: self.trusted,
+            outcome: self.outcome,
+            stopped: self.stopped,
+            closed: self.closed,
+            branch: self.branch,
+            head: self.head,
+            active_ms: self.active_ms,
+            usage: self.usage,
+            cost: self.cost,
+            pace: self.pace,
+            guarded: self.guarded,
+            limits: self.limits,
+            nodes: Vec::new(),
+            state: self.state,
+        }
     }
 }
 

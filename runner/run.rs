@@ -31,7 +31,7 @@ use crate::people::Desk;
 use crate::preflight::{Admitted, Host, admit, needs_model};
 use crate::protections::Protection;
 use crate::replayed::Replayed;
-use crate::report::{Context, RunReport};
+use crate::report::{Context, NodeReports, RunReport};
 use crate::reporters::Reporter;
 use crate::reserve::Reserve;
 use crate::scheduler::Scheduler;
@@ -77,15 +77,45 @@ pub struct Order {
 /// How a run came to its end.
 #[derive(Debug)]
 pub struct Done {
-    /// What came of it. Without its nodes if it was done before: nobody wants to
-    /// read them all again.
+    /// What came of it, without its nodes.
     pub report: RunReport,
     /// How many nodes the plan has.
     pub nodes: usize,
+    /// What came of each is made of; `None` of a run that was done before.
+    books: Option<Books>,
     /// Why it was stopped, if it was.
     pub stop: Option<Stop>,
     /// Whether it had come to its end before, so that nothing was done.
     pub was_finished: bool,
+}
+
+/// What a run leaves for whoever asks about its nodes.
+#[derive(Debug)]
+pub(crate) struct Books {
+    plan: Arc<Plan>,
+    state: RunState,
+    dir: RunDir,
+}
+
+impl Books {
+    fn of(plan: Arc<Plan>, scheduler: Scheduler, dir: RunDir) -> Self {
+        Self { plan, state: scheduler.into_state(), dir }
+    }
+}
+
+impl Done {
+    /// A run of so many nodes that was done before.
+    pub(crate) fn before(report: RunReport, nodes: usize) -> Self {
+        Self { report, nodes, books: None, stop: None, was_finished: true }
+    }
+
+    /// Returns what came of its nodes; `None` where the run was done before and nobody
+    /// wants to read them all again.
+    #[must_use]
+    pub fn node_reports(&self) -> Option<NodeReports<'_>> {
+        let Books { plan, state, dir } = self.books.as_ref()?;
+        Some(NodeReports::of(plan, state, dir))
+    }
 }
 
 /// Runs a plan to its end, or to a stop.
@@ -122,8 +152,8 @@ pub fn run(
     publish_head(&vault, replayed.scheduler.state())?;
     clear_leftovers(&vault, &dir, &order.locked.plan, &replayed.scheduler)?;
     if replayed.is_over(order.retry) {
-        let report = close(&vault, &order.locked.plan, &replayed.scheduler, &dir, None)?;
-        return Ok(Done { nodes: report.nodes.len(), report, stop: None, was_finished: true });
+        let books = Books::of(order.locked.plan, replayed.scheduler, dir);
+        return Ok(Done { was_finished: true, ..close(&vault, books, None)? });
     }
     if replayed.records == 0 {
         reviewed().and_then(|()| check_repository(&vault, &found, &order, host))?;
@@ -218,8 +248,7 @@ fn finish(ended: Ended, dir: &RunDir) -> Result<Done, RunError> {
         shop.environments.forget_own().map_err(failed)?;
     }
     clear_leftovers(&shop.vault, dir, &shop.plan, &scheduler)?;
-    let report = close(&shop.vault, &shop.plan, &scheduler, dir, stop.as_ref())?;
-    Ok(Done { nodes: report.nodes.len(), report, stop, was_finished: false })
+    close(&shop.vault, Books::of(Arc::clone(&shop.plan), scheduler, dir.clone()), stop)
 }
 
 /// Makes what looks at the host's room, where the state lies.
@@ -303,7 +332,7 @@ fn give_up(
     clear_leftovers(vault, &dir, &locked.plan, &replayed.scheduler)?;
     // Nobody takes an answer any more.
     Desk::new(dir.clone()).tidy(std::iter::empty()).map_err(|error| state(dir.root(), &error))?;
-    close(vault, &locked.plan, &replayed.scheduler, &dir, None)?;
+    close(vault, Books::of(Arc::clone(&locked.plan), replayed.scheduler, dir), None)?;
     reporter.note(&format!("run {} is closed; eufm gc removes what it left", run.run));
     Ok(())
 }
@@ -474,26 +503,23 @@ fn clear_leftovers(
 
 /// Closes the books, whether or not an earlier runner got to it: the report
 /// is written, and a run that is done needs its pin no more.
-fn close(
-    vault: &Vault,
-    plan: &Plan,
-    scheduler: &Scheduler,
-    dir: &RunDir,
-    stop: Option<&Stop>,
-) -> Result<RunReport, RunError> {
-    let context = Context { dir, stopped: stop.map(ToString::to_string) };
-    let mut report = RunReport::of(plan, scheduler.state(), context)
+fn close(vault: &Vault, books: Books, stop: Option<Stop>) -> Result<Done, RunError> {
+    let Books { plan, state, dir } = &books;
+    let context = Context { dir, stopped: stop.as_ref().map(ToString::to_string) };
+    let report = RunReport::of(plan, state, context)
         .ok_or_else(|| RunError::State("the journal has no first record".to_owned()))?;
     if report.outcome == Some(Outcome::Done) {
         // The branch keeps the base alive from now on.
         vault.unpin(&report.run).map_err(|error| git_state(&error))?;
     }
+    let failed = |path: PathBuf| move |error| self::state(&path, &error);
     write_whole_by(&dir.report(), |out| {
         serde_json::to_writer_pretty(&mut *out, &report)?;
         out.write_all(b"\n")
     })
-    .map_err(|error| state(&dir.report(), &error))?;
+    .map_err(failed(dir.report()))?;
     // The last thing: whoever finds the seal need look for nothing else.
-    crate::seal::seal(dir, &plan.base, &mut report).map_err(|error| state(&dir.seal(), &error))?;
-    Ok(report)
+    let (report, nodes) = (report.without_nodes(), plan.nodes.len());
+    crate::seal::seal(dir, &plan.base, nodes, &report).map_err(failed(dir.seal()))?;
+    Ok(Done { report, nodes, books: Some(books), stop, was_finished: false })
 }

@@ -57,6 +57,12 @@ impl Scheduler {
         &self.state
     }
 
+    /// Ends, and leaves the state.
+    #[must_use]
+    pub(crate) fn into_state(self) -> RunState {
+        self.state
+    }
+
     /// Takes a fact of an earlier runner, without acting on it.
     ///
     /// # Errors

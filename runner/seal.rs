@@ -44,27 +44,29 @@ struct Seal {
     report: RunReport,
 }
 
-/// Seals a run, if it is done and nothing of it is left to do. The report comes
-/// with its nodes and goes with them; they are not copied.
+/// Seals a run of so many nodes, if it is done and nothing of it is left to do; the
+/// report comes without them.
 ///
 /// # Errors
 /// Fails when the journal cannot be read or the seal not be written.
-pub(crate) fn seal(dir: &RunDir, revision: &str, report: &mut RunReport) -> io::Result<()> {
+pub(crate) fn seal(
+    dir: &RunDir,
+    revision: &str,
+    nodes: usize,
+    report: &RunReport,
+) -> io::Result<()> {
     let Ok(base) = CommitId::new(&report.base) else { return Ok(()) };
     if report.outcome != Some(Outcome::Done) {
         return Ok(());
     }
-    let nodes = std::mem::take(&mut report.nodes);
-    let bare = report.clone();
-    report.nodes = nodes;
     let seal = Seal {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         revision: revision.to_owned(),
         base,
         journal: digest_of(&dir.journal())?,
-        nodes: report.nodes.len(),
-        report: bare,
+        nodes,
+        report: report.clone(),
     };
     let json = serde_json::to_vec(&seal).map_err(io::Error::other)?;
     write_whole(&dir.seal(), &json)
@@ -104,12 +106,7 @@ pub fn done_before(
     let here = sealed.into_iter().filter(|(_, seal)| seal.base == base);
     let meant = here.max_by_key(|(dir, _)| (dir.name().len(), dir.name().to_owned()));
     let meant = meant.filter(|(dir, seal)| is_whole(dir, seal) && is_published(&vault, seal));
-    Ok(meant.map(|(_, seal)| Done {
-        report: seal.report,
-        nodes: seal.nodes,
-        stop: None,
-        was_finished: true,
-    }))
+    Ok(meant.map(|(_, seal)| Done::before(seal.report, seal.nodes)))
 }
 
 /// Tells whether the run's branch stands where the run left it.

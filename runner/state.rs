@@ -247,7 +247,7 @@ impl RunState {
         match event {
             _ if self.closed => false,
             NodeEvent::Started { attempt, start, base, key, .. } => {
-                let is_same = |known| known == base && run.key == *key;
+                let is_same = |known| known == base && run.key.as_deref() == key.as_ref();
                 run.phase == Phase::Ready
                     && *attempt == run.attempt
                     && *start == run.start + 1
@@ -356,12 +356,12 @@ impl RunState {
         match event {
             NodeEvent::Started { start, base, from, key, .. } => {
                 run.begin(*start, base, from, at_ms);
-                run.key.clone_from(key);
+                run.key = key.clone().map(Box::new);
                 self.set(node, Phase::Running);
             }
             NodeEvent::Cached { base, commit, changes, key, run: from, gates } => {
                 run.base = Some(base.clone());
-                run.key = Some(key.clone());
+                run.key = Some(Box::new(key.clone()));
                 run.commit = Some(commit.clone());
                 run.changes = *changes;
                 run.take_over(from, gates, at_ms);

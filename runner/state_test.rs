@@ -171,7 +171,7 @@ fn start_of(state: &RunState, node: usize) -> NodeEvent {
         start: run.start + 1,
         base: run.base.clone().unwrap_or_else(|| commit(2)),
         from: commit(3),
-        key: if run.base.is_some() { run.key.clone() } else { Some(key(1)) },
+        key: if run.base.is_some() { run.key.as_deref().cloned() } else { Some(key(1)) },
     }
 }
 

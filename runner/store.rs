@@ -192,7 +192,7 @@ pub(crate) fn runs_below(root: &Path) -> Result<Vec<String>, StoreError> {
 
 /// The folder of one run.
 #[derive(Debug, Clone)]
-pub struct RunDir {
+pub(crate) struct RunDir {
     root: PathBuf,
 }
 
@@ -212,19 +212,19 @@ impl RunDir {
 
     /// Returns the folder.
     #[must_use]
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Returns the journal.
     #[must_use]
-    pub fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.root.join("journal")
     }
 
     /// Returns the plan that the run was started with.
     #[must_use]
-    pub fn plan(&self) -> PathBuf {
+    pub(crate) fn plan(&self) -> PathBuf {
         self.root.join("plan.lock")
     }
 
@@ -246,7 +246,7 @@ impl RunDir {
 
     /// Returns the report for programs.
     #[must_use]
-    pub fn report(&self) -> PathBuf {
+    pub(crate) fn report(&self) -> PathBuf {
         self.root.join("run.json")
     }
 
@@ -276,32 +276,32 @@ impl RunDir {
 
     /// Returns the file that a person's answer to a node's question becomes.
     #[must_use]
-    pub fn answer(&self, node: &str, position: usize) -> PathBuf {
+    pub(crate) fn answer(&self, node: &str, position: usize) -> PathBuf {
         self.answers().join(format!("{}.json", folder_name(node, position)))
     }
 
     /// Returns the folder of the environments that the run's results need.
     #[must_use]
-    pub fn environments(&self) -> PathBuf {
+    pub(crate) fn environments(&self) -> PathBuf {
         self.root.join("environments")
     }
 
     /// Returns the folder of all worktrees and other things that do not
     /// outlive a step.
     #[must_use]
-    pub fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.root.join("work")
     }
 
     /// Returns the folder of one start of a node, below [`RunDir::work`].
     #[must_use]
-    pub fn scratch(&self, node: &str, position: usize, start: u32, step: &str) -> PathBuf {
+    pub(crate) fn scratch(&self, node: &str, position: usize, start: u32, step: &str) -> PathBuf {
         self.work().join(format!("{}-{start}-{step}", folder_name(node, position)))
     }
 
     /// Returns the folder of a node's logs and sessions.
     #[must_use]
-    pub fn node(&self, node: &str, position: usize) -> PathBuf {
+    pub(crate) fn node(&self, node: &str, position: usize) -> PathBuf {
         self.root.join("nodes").join(folder_name(node, position))
     }
 }

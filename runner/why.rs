@@ -273,7 +273,7 @@ impl Looker<'_> {
             };
             let mut stands = outlook(node, Will::Stand, vec![reason]);
             stands.run = Some(name.to_owned());
-            stands.key = run.key.as_ref().map(short);
+            stands.key = run.key.as_deref().map(short);
             let kept = match beside::is_kept(&node.work, self.wanted[index.get()]) {
                 true => {
                     let name = beside::reference(name, &node.name, inputs::start_of(run));
@@ -308,7 +308,7 @@ impl Looker<'_> {
             phase => format!("run {name} goes on with it: it is {}", phase.word()),
         };
         let mut begun = outlook(node, Will::Run, vec![reason]);
-        begun.key = run.key.as_ref().map(short);
+        begun.key = run.key.as_deref().map(short);
         Ok(Some((begun, None)))
     }
 

@@ -55,6 +55,26 @@ fn a_failure_says_the_last_line_and_a_missing_program_its_name() {
 }
 
 #[test]
+fn of_a_large_run_what_failed_is_told_and_the_rest_is_counted() {
+    let body = r#"command each for name in lines(file("names")) {
+  run      = ["sh", "-c", "[ ${name} != seven ]"]
+  in_place = true
+}
+"#;
+    let project = Project::new(&[("README.md", "# A project\n")]);
+    let names: String = (0..60).map(|at| format!("n{at}\n")).collect();
+    project.write("names", format!("{names}seven\n"));
+    project.write("spec.eufm", format!("edition 1\npipeline big {{ base = \"main\" }}\n{body}"));
+    project.compile().expect(0);
+    let ended = project.exec().run().expect(1);
+    let ended = ended.shows(&["each[\"seven\"]  failed ", "  61 nodes: 60 committed, 1 failed; "]);
+    assert!(!ended.stdout.contains("each[\"n3\"]"), "{}", ended.stdout);
+    let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(61), "it has all");
+}
+
+#[test]
 fn it_stands_between_nodes_whose_results_are_merged() {
     let body = r#"command make { run = ["sh", "-c", "echo made > made.txt"], writes = ["made.txt"] }
 command look { needs = [make], run = ["sh", "-c", "[ ! -e made.txt ]"], in_place = true }

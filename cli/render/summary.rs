@@ -2,7 +2,9 @@
 //! everything lies.
 
 use eufm_runner::reporters::seconds;
-use eufm_runner::{Done, NodeReport, Outcome, PaceReport, RuleReport, RunReport};
+use std::collections::BTreeMap;
+
+use eufm_runner::{Done, NodeReport, NodeReports, Outcome, PaceReport, RuleReport, RunReport};
 
 /// Prints the summary to standard output.
 pub(crate) fn summary(done: &Done, source: Option<&str>) {
@@ -12,12 +14,14 @@ pub(crate) fn summary(done: &Done, source: Option<&str>) {
 fn text(done: &Done, source: Option<&str>) -> String {
     let report = &done.report;
     let mut lines = vec![headline(done), String::new()];
-    let width = report.nodes.iter().map(|node| node.node.chars().count()).max().unwrap_or(0);
-    if done.was_finished && report.outcome == Some(Outcome::Done) {
-        let word = if done.nodes == 1 { "node" } else { "nodes" };
-        lines.push(format!("  {} {word} committed", done.nodes));
-    } else {
-        report.nodes.iter().for_each(|node| lines.extend(rows(node, width.min(40))));
+    match done.node_reports() {
+        Some(nodes) if !(done.was_finished && report.outcome == Some(Outcome::Done)) => {
+            lines.extend(of_nodes(nodes));
+        }
+        _ => {
+            let word = if done.nodes == 1 { "node" } else { "nodes" };
+            lines.push(format!("  {} {word} committed", done.nodes));
+        }
     }
     lines.push(String::new());
     let branch = report.branch.as_ref().map_or_else(
@@ -49,6 +53,36 @@ fn text(done: &Done, source: Option<&str>) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// How many nodes are told of; run.json has all.
+const NODES_MAX: usize = 60;
+
+/// Tells of each node, or, where these are many, of the first that failed or wait for a
+/// person, and counts the rest.
+fn of_nodes(nodes: NodeReports<'_>) -> Vec<String> {
+    let is_small = nodes.iter().len() <= NODES_MAX;
+    let mut states: BTreeMap<_, usize> = BTreeMap::new();
+    let mut told = Vec::new();
+    for node in nodes.iter() {
+        let is_told = is_small || node.failure.is_some() || node.question.is_some();
+        *states.entry(node.state.clone()).or_default() += 1;
+        if is_told && told.len() < NODES_MAX {
+            told.push(node);
+        }
+    }
+    let width = told.iter().map(|node| node.node.chars().count()).max().unwrap_or(0).min(40);
+    let mut lines: Vec<String> = told.iter().flat_map(|node| rows(node, width)).collect();
+    if !is_small {
+        let counts: Vec<String> =
+            states.iter().map(|(state, it)| format!("{it} {state}")).collect();
+        lines.push(format!(
+            "  {} nodes: {}; run.json has each",
+            nodes.iter().len(),
+            counts.join(", ")
+        ));
+    }
+    lines
 }
 
 fn tokens(report: &RunReport, source: Option<&str>) -> String {

@@ -77,7 +77,7 @@ impl Dispatcher<'_> {
             needs: self.results_needed(node),
             origins: inputs::origins(self.shop.node(node), self.scheduler.state()),
             base: self.scheduler.state().starts_from(node).cloned(),
-            key: run.key.clone(),
+            key: run.key.as_deref().cloned(),
             work: run.work.clone(),
             session: run.session.clone(),
             feedback: run.feedback.clone(),
@@ -113,7 +113,7 @@ fn commit_job(run: &NodeRun) -> Option<CommitJob> {
         base: run.base.clone()?,
         work: run.work.clone()?,
         changes: run.changes,
-        key: run.key.clone(),
+        key: run.key.as_deref().cloned(),
         gates: run.answers.iter().map(passed).collect(),
     })
 }
