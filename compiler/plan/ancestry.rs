@@ -5,6 +5,7 @@
 //! each other's size. Unaware of how plans are written and run.
 
 use std::collections::BinaryHeap;
+use std::mem::take;
 
 use crate::{EnvironmentIndex, GateIndex, Node, NodeIndex, Work};
 
@@ -61,9 +62,9 @@ pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Ow
             if node.gates.is_empty() || matches!(node.work, Work::Verify { .. }) {
                 continue;
             }
-            let mut add = |new: u64, take: &mut dyn FnMut(&mut Owed)| {
+            let mut add = |new: u64, put: &mut dyn FnMut(&mut Owed)| {
                 for bit in bits(new) {
-                    take(&mut all[first + bit]);
+                    put(&mut all[first + bit]);
                     count += 1;
                     if count > most {
                         return Err(first + bit);
@@ -97,18 +98,15 @@ pub(crate) fn passed_by(nodes: &[Node], steps: usize) -> Option<Vec<(NodeIndex, 
     for (position, node) in nodes.iter().enumerate() {
         let is_deployed =
             matches!(node.work, Work::Verify { .. }) && node.name != crate::FINAL_VERIFY;
-        if is_deployed && node.needs.len() > 1 {
+        if is_deployed {
             let asked = |need: &&NodeIndex| matches!(nodes[need.get()].work, Work::Approval { .. });
             let asked = node.needs.iter().filter(asked);
             pairs.extend(asked.map(|approval| (*approval, NodeIndex::new(position))));
         }
     }
     let (mut known, mut merged) = (Ancestors::new(nodes), Ancestors::new(nodes));
-    let (mut passed, mut steps) = (Vec::new(), steps);
+    let (mut passed, mut left) = (Vec::new(), steps);
     for batch in pairs.chunks(BATCH) {
-        let taken = known.steps + merged.steps;
-        steps = steps.checked_sub(taken)?;
-        (known.steps, merged.steps) = (0, 0);
         let (approvals, verifies): (Vec<_>, Vec<_>) = batch.iter().copied().unzip();
         known.of(&approvals, &mut |_, bits| bits);
         let mut unknown = 0;
@@ -120,14 +118,15 @@ pub(crate) fn passed_by(nodes: &[Node], steps: usize) -> Option<Vec<(NodeIndex, 
             if is_work { 0 } else { new }
         });
         passed.extend(bits(unknown).map(|bit| batch[bit]));
+        left = left.checked_sub(take(&mut known.steps) + take(&mut merged.steps))?;
     }
     Some(passed)
 }
 
 /// Tells of each node whether it or an ancestor has a gate: ways back to nothing
-/// are not gone. Nothing is looked at behind the last target.
+/// are not gone. Nothing is looked at but what stands before the last target.
 fn gated(nodes: &[Node], targets: &[NodeIndex]) -> Vec<bool> {
-    let end = targets.iter().max().map_or(0, |last| last.get() + 1);
+    let end = targets.iter().max().map_or(0, |last| last.get());
     let mut is_gated = vec![false; end];
     for (position, node) in nodes[..end].iter().enumerate() {
         is_gated[position] =
@@ -277,6 +276,9 @@ mod tests {
         let passed = passed_by(&nodes, STEPS_MAX).expect("few");
         assert_eq!((passed.len(), passed[0]), (101, (NodeIndex::new(1), NodeIndex::new(3))));
         assert_eq!(passed_by(&nodes, 10), None);
+        // One edge leads back from what was asked about, three from the verify node.
+        let least = (0..10).find(|steps| passed_by(&nodes[..4], *steps).is_some());
+        assert_eq!(least, Some(4));
         // What judges the branch in the end deploys nothing.
         nodes.truncate(4);
         crate::FINAL_VERIFY.clone_into(&mut nodes[3].name);

@@ -91,6 +91,14 @@ mod tests {
             assert_eq!(fold(*one), fold(*other));
         }
         assert!(pairs().contains(&('σ', 'ς')) && pairs().len() > 1_300);
+        let mut each: Vec<_> = pairs()
+            .iter()
+            .map(|(one, other)| one.min(other).to_string() + &one.max(other).to_string())
+            .collect();
+        each.sort_unstable();
+        each.dedup();
+        assert_eq!(each.len(), pairs().len(), "each pair once");
+        assert!(pairs().iter().all(|(one, other)| one != other));
     }
 
     #[test]

@@ -215,6 +215,11 @@ struct Step {
 /// Looks for the shortest paths by which two globs meet; the outer `None`: that
 /// would take too much.
 pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness>> {
+    meeting_within(one, other, STATES)
+}
+
+/// Looks for them in at most so many pairs of states.
+fn meeting_within(one: &Language, other: &Language, most: usize) -> Option<Option<Witness>> {
     let steps = [steps(one, other), alone(one, Way::One), alone(other, Way::Other)];
     let first = (one.first()?, other.first()?, Way::Both, true);
     let mut seen: BTreeSet<Place> = BTreeSet::from([first]);
@@ -254,7 +259,7 @@ pub(crate) fn meeting(one: &Language, other: &Language) -> Option<Option<Witness
                 reach((a, b, Way::Other, true), (Way::Other, 0));
             }
         }
-        if seen.len() > STATES {
+        if seen.len() > most {
             return None;
         }
         next += 1;
@@ -302,12 +307,10 @@ fn alone(language: &Language, way: Way) -> Vec<Step> {
 /// Lists with what two paths that are one go on, a slash first: what both
 /// automata treat alike stands there once.
 fn steps(one: &Language, other: &Language) -> Vec<Step> {
-    let mut seen = vec![0_u64; 1 << 10];
+    let mut seen = vec![[false; 256]; 256];
     let mut new = |a: u8, b: u8| {
-        let at = usize::from(one.class(a)) << 8 | usize::from(other.class(b));
-        let known = seen[at / 64] >> (at % 64) & 1 == 1;
-        seen[at / 64] |= 1 << (at % 64);
-        !known
+        let seen = &mut seen[usize::from(one.class(a))][usize::from(other.class(b))];
+        !std::mem::replace(seen, true)
     };
     let mut steps = vec![Step { one: vec![b'/'], other: vec![b'/'] }];
     let letters = (b'a'..=b'z').chain(b'A'..=b'Z').map(|a| (a, a ^ 0x20));
@@ -352,6 +355,47 @@ mod tests {
     }
 
     #[test]
+    fn a_language_says_what_it_takes() {
+        let bytes = |glob: &str, generated: &[&str]| {
+            Language::of(glob, &Generated::of(generated.iter().copied())).expect("small").bytes()
+        };
+        assert_eq!(bytes("src/a.rs", &[]), 8 + 256);
+        let dfa = automaton(&["src/*"]).expect("small").memory_usage();
+        assert_eq!(bytes("src/*", &[]), dfa + 256);
+        assert!(bytes("src/*", &["src/made.rs"]) > dfa + 512);
+    }
+
+    #[test]
+    fn a_walk_ends_with_the_last_pair_of_states_that_it_may_visit() {
+        let none = Generated::of(std::iter::empty());
+        let of = |glob| Language::of(glob, &none).expect("small");
+        let (one, other) = (of("*ab*"), of("*ba*"));
+        let is_told = |most: &usize| meeting_within(&one, &other, *most).is_some();
+        let least = (0..STATES).find(is_told).expect("few");
+        assert!((least..least + 50).all(|most| is_told(&most)));
+        assert_eq!(least, 13);
+    }
+
+    #[test]
+    fn each_byte_is_tried_once_but_for_the_slash() {
+        let mut all: Vec<u8> = preferred().collect();
+        assert_eq!(&all[..3], b"abc");
+        all.sort_unstable();
+        assert_eq!(all, (1..=u8::MAX).filter(|byte| *byte != b'/').collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_too_many_generated_files_all_count() {
+        let paths: Vec<String> = (0..=GENERATED).map(|at| format!("made/{at}")).collect();
+        let met = |count: usize| {
+            let made: Vec<&str> = paths[..count].iter().map(String::as_str).collect();
+            met("made/0", "made/*", &made).is_some()
+        };
+        assert!(!met(GENERATED));
+        assert!(met(GENERATED + 1));
+    }
+
+    #[test]
     fn the_shortest_paths_that_are_one_are_named() {
         for (one, other, a, b) in [
             ("src/**", "src/a.rs", "src/a.rs", "src/a.rs"),
@@ -363,6 +407,9 @@ mod tests {
             ("[!a]b", "ab", "Ab", "ab"),
             ("docs/É.md", "DOCS/*.md", "docs/É.md", "DOCS/É.md"),
             ("docs/É.md", "docs/é.md", "docs/É.md", "docs/é.md"),
+            ("docs/Ж.md", "docs/ж.md", "docs/Ж.md", "docs/ж.md"),
+            ("a??b", "a\u{2C65}b", "a\u{23A}b", "a\u{2C65}b"),
+            ("a\u{212A}", "aK", "a\u{212A}", "aK"),
             ("a\u{212A}", "?k", "a\u{212A}", "ak"),
             ("???", "s?", "sſ", "ss"),
             ("a", "a/b", "a", "a/b"),

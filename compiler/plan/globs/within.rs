@@ -146,6 +146,9 @@ mod tests {
         let mut globs = Globs { left: 0 };
         assert!(globs.is_within("src/a.rs", &["src/**"]) && globs.is_within("**/a", &["**/a"]));
         assert!(!globs.is_within("src/*.rs", &["src/*"]));
+        let mut globs = Globs { left: 1 };
+        assert!(globs.is_within("src/*.rs", &["src/*"]), "the last");
+        assert!(!globs.is_within("src/*.rs", &["src/*"]));
         let mut globs = Globs::default();
         let choices: Vec<String> = (0..40).map(|at| format!("**/{at}/**/[ab]?c*/{at}")).collect();
         let choices: Vec<&str> = choices.iter().map(String::as_str).collect();

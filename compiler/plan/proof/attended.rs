@@ -19,12 +19,10 @@ pub(super) fn prove(facts: &Facts<'_>) -> Option<Finding> {
     let asked = asked(plan);
     let held = held(&plan.nodes, &asked);
     let reached = held.reached;
-    let mut claim = match asked.len() {
-        0 => format!("all {} are reached without a person", counted(plan.nodes.len(), "node")),
-        _ => format!(
-            "{reached} of {} are reached without a person",
-            counted(plan.nodes.len(), "node")
-        ),
+    let mut claim = match (asked.len(), plan.nodes.len()) {
+        (0, 1) => "the only node is reached without a person".to_owned(),
+        (0, all) => format!("all {} are reached without a person", counted(all, "node")),
+        (_, all) => format!("{reached} of {} are reached without a person", counted(all, "node")),
     };
     let stops = asked.iter().zip(held.behind).map(|(node, behind)| {
         format!("{} holds back {}", plan.nodes[node.get()].name, counted(behind, "node"))
@@ -189,6 +187,7 @@ mod tests {
             assert_eq!(proof.verdict, Verdict::Holds);
             let all = counted(count, "node");
             let head = match asks.len() {
+                0 if count == 1 => "the only node is reached".to_owned(),
                 0 => format!("all {all} are reached"),
                 _ => format!("{reached} of {all} are reached"),
             };

@@ -25,6 +25,15 @@ fn only_what_this_version_holds_is_claimed() {
 }
 
 #[test]
+fn what_is_proven_goes_by_the_names_in_their_order() {
+    let mut names = names();
+    let all = proofs(&everything());
+    assert!(all.iter().all(|proof| names.any(|name| name == proof.name)), "{all:?}");
+    let unique: std::collections::BTreeSet<_> = super::names().collect();
+    assert_eq!(unique.len(), super::names().count());
+}
+
+#[test]
 fn the_claim_about_the_network_tells_whether_hosts_are_named() {
     let claim = |plan: &Plan| {
         let network = proofs(plan).into_iter().find(|proof| proof.name == "network");
