@@ -192,6 +192,7 @@ mod tests {
                 _ => format!("{reached} of {all} are reached"),
             };
             assert!(proof.claim.starts_with(&head), "{seed}: {proof} and not {head}");
+            assert_eq!(proof.claim.contains(" ask too"), asks.len() > TOLD_MAX, "{seed}: {proof}");
             for ask in asks.iter().take(TOLD_MAX) {
                 let behind = before[*ask].iter().filter(|is_behind| **is_behind).count();
                 let told = format!("n{ask} holds back {}", counted(behind, "node"));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lockfile::example::{everything, hello};
-use crate::{Command, Level, RuleIndex, Work, Writes};
+use crate::{Command, Level, ParamValue, RuleIndex, Work, Writes};
 
 fn claims(plan: &Plan, verdict: Verdict) -> Vec<&'static str> {
     let claims = proofs(plan).into_iter().filter(|proof| proof.verdict == verdict);
@@ -44,10 +44,29 @@ fn the_claim_about_the_network_tells_whether_hosts_are_named() {
     plan.environments[0].network = vec!["a.example".to_owned()];
     assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
     plan.environments[0].network.clear();
+    // Whoever opens it to an agent or a gate is not claimed to be held.
+    let open = (String::from("network"), ParamValue::List(vec!["a.example".to_owned()]));
+    let mut opened = plan.clone();
+    opened.agents[0].params.0.retain(|(key, _)| key != "network");
+    opened.agents[0].params.0.push(open.clone());
+    assert!(claim(&opened).contains("does not open the network to agents"));
+    let mut opened = plan.clone();
+    opened.gates[0].params.0.retain(|(key, _)| key != "network");
+    opened.gates[0].params.0.push(open);
+    assert!(claim(&opened).contains("does not open the network to agents"));
     let (path, run) = ("Cargo.lock".to_owned(), vec!["cargo".to_owned()]);
     let network = vec!["a.example".to_owned()];
     plan.generated = vec![crate::Generated { path, run, env: Vec::new(), network }];
     assert!(claim(&plan).contains("only the hosts they name, through the proxy"));
+}
+
+#[test]
+fn writers_without_globs_are_held_by_what_is_protected() {
+    let mut plan = super::sketch::plan_of([(super::sketch::agent("a"), &[])]);
+    let claim = |plan: &Plan| proof(plan, "writers").expect("it is told").claim;
+    assert!(claim(&plan).ends_with("harvest refuses what lies outside `writes`"));
+    plan.nodes[0].writes = Writes::Unprotected;
+    assert!(claim(&plan).ends_with("or what is protected where a node lists none"));
 }
 
 #[test]

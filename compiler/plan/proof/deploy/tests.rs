@@ -1,10 +1,13 @@
 //! Deploys with and without what must stand before them, by hand, and against an
 //! oracle over the closed graph.
 
-use super::super::sketch::{Chance, GRAPHS, agent, approval, command, names, node, plan_of};
+use super::super::sketch::{Chance, GRAPHS, agent, approval, command, names, node, plan_of, reads};
 use super::super::{Proof, Verdict, proof as prove_one};
+use super::check;
+use crate::lockfile::example::everything;
 use crate::{
-    Accept, Command, EnvironmentIndex, GateIndex, Node, NodeIndex, Plan, Recovery, Work, Writes,
+    Accept, Command, EnvironmentIndex, FINAL_VERIFY, GateIndex, InputPart, Node, NodeIndex, OnFail,
+    Plan, Recovery, RuleIndex, Work, Writes,
 };
 
 fn deploy(name: &str) -> Node {
@@ -97,6 +100,97 @@ fn each_way_past_the_verify_node_is_the_witness() {
         assert!(failed.claim.starts_with(claim), "{failed} and not {claim}");
         assert_eq!(names(&plan, &failed.witness), *way, "{failed}");
     }
+}
+
+/// Two nodes, and what judges the branch that they leave, by two rules.
+fn judged() -> Plan {
+    let rules = [0, 1].map(RuleIndex::new).to_vec();
+    let mut last = gated(node(FINAL_VERIFY, Work::Verify { rules }), &[1, 0]);
+    (last.accept, last.on_fail) = (Accept::Succeeded, OnFail::GoOn);
+    let mut plan =
+        plan_of([(gated(agent("a"), &[1]), &[]), (gated(agent("b"), &[0]), &[]), (last, &[0, 1])]);
+    plan.constitution = everything().constitution;
+    plan.constitution.as_mut().expect("it has one").rules.truncate(2);
+    plan
+}
+
+fn checked(plan: &Plan) -> Result<(), String> {
+    let found = check(&plan.nodes, plan.constitution.as_ref());
+    found.map_err(|bypass| format!("{}: {}", plan.nodes[bypass.node.get()].name, bypass.cause))
+}
+
+#[test]
+fn what_judges_the_branch_is_the_last_node_and_waits_for_all() {
+    assert_eq!(checked(&judged()), Ok(()));
+    type Alter = fn(&mut Plan);
+    let none = "constitution:verify: no deploy of its name needs it, nor does it judge all";
+    let holds_back = "constitution:verify: it judges what succeeded, and holds nothing back";
+    let own = "constitution:verify: a verify node reads and changes nothing of its own";
+    let rules = "constitution:verify: its `rules` are not those of the constitution";
+    let cases: &[(Alter, &str)] = &[
+        (|it| it.nodes[2].needs.truncate(1), none),
+        (|it| it.nodes.push(agent("behind")), none),
+        (
+            |it| {
+                let mut verify = it.nodes[2].clone();
+                (verify.name, verify.accept) = ("ship/verify".to_owned(), Accept::All);
+                it.nodes.insert(2, verify);
+                it.nodes.insert(3, Node { needs: vec![NodeIndex::new(2)], ..deploy("ship") });
+                it.nodes[4].needs = vec![NodeIndex::new(3)];
+            },
+            none,
+        ),
+        (
+            |it| {
+                it.constitution = None;
+                it.nodes[2].work = Work::Verify { rules: Vec::new() };
+            },
+            none,
+        ),
+        (|it| it.nodes[2].name = "other".to_owned(), "other: its `accept` is not `all`"),
+        (
+            |it| {
+                it.nodes[2].name = "other".to_owned();
+                it.nodes[2].accept = Accept::All;
+            },
+            "other: no deploy of its name needs it",
+        ),
+        (|it| it.nodes[2].accept = Accept::All, holds_back),
+        (|it| it.nodes[2].on_fail = OnFail::Stop, holds_back),
+        (|it| it.nodes[2].reads = Some(Vec::new()), own),
+        (|it| it.nodes[2].implements = vec!["FR-1".to_owned()], own),
+        (|it| it.nodes[2].writes = Writes::Unprotected, own),
+        (|it| reads(it, 2, 0, InputPart::Answer), own),
+        (
+            |it| it.nodes[2].budget.attempts = 2,
+            "constitution:verify: a verify node has one attempt",
+        ),
+        (|it| it.nodes[2].work = Work::Verify { rules: vec![RuleIndex::new(0)] }, rules),
+        (|it| it.nodes[2].work = Work::Verify { rules: vec![RuleIndex::new(0); 2] }, rules),
+        (|it| it.nodes[2].gates.truncate(1), "constitution:verify: its `gates` and `env` are not"),
+    ];
+    for (alter, cause) in cases {
+        let mut plan = judged();
+        alter(&mut plan);
+        let found = checked(&plan).expect_err(cause);
+        assert!(found.starts_with(cause), "{found} and not {cause}");
+    }
+}
+
+#[test]
+fn the_way_begins_at_the_nearest_whose_gate_is_lacking() {
+    let mut plan = plan_of([
+        (gated(agent("work"), &[1]), &[]),
+        (agent("more"), &[0]),
+        (gated(agent("most"), &[0]), &[1]),
+        (gated(verify("ship/verify"), &[0]), &[2]),
+        (deploy("ship"), &[3]),
+    ]);
+    let failed = proof(&plan).expect("there is a deploy");
+    assert_eq!(names(&plan, &failed.witness), ["work", "more", "most", "ship/verify"]);
+    plan.nodes[2].env = vec![EnvironmentIndex::new(0)];
+    let failed = proof(&plan).expect("there is a deploy");
+    assert_eq!(names(&plan, &failed.witness), ["most", "ship/verify"]);
 }
 
 #[test]
