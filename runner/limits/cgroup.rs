@@ -88,9 +88,10 @@ impl Groups {
         Ok(())
     }
 
-    /// Forgets each group whose cell does not take a process.
+    /// Forgets each group whose cell does not take a process. All together are tried
+    /// first: that is how they are used, and mostly one start of a process is enough.
     fn only_what_works(&mut self, works: &dyn Fn(&Cell) -> bool) {
-        let tries = |groups: Self| {
+        let tries = |groups: &Self| {
             let cell = groups.cell("trial", None, Some(16));
             let good = cell.as_ref().is_ok_and(works);
             if let Ok(cell) = cell {
@@ -98,11 +99,15 @@ impl Groups {
             }
             good
         };
+        let is_any = self.memory.is_some() || self.pids.is_some() || self.kill.is_some();
+        if is_any && tries(self) {
+            return;
+        }
         let (memory, pids, kill) = (self.memory.take(), self.pids.take(), self.kill.take());
         self.memory =
-            memory.filter(|it| tries(Self { memory: Some(it.clone()), ..Self::default() }));
-        self.pids = pids.filter(|it| tries(Self { pids: Some(it.clone()), ..Self::default() }));
-        self.kill = kill.filter(|it| tries(Self { kill: Some(it.clone()), ..Self::default() }));
+            memory.filter(|it| tries(&Self { memory: Some(it.clone()), ..Self::default() }));
+        self.pids = pids.filter(|it| tries(&Self { pids: Some(it.clone()), ..Self::default() }));
+        self.kill = kill.filter(|it| tries(&Self { kill: Some(it.clone()), ..Self::default() }));
     }
 
     /// Limits the memory of all cells together.
@@ -371,6 +376,34 @@ mod tests {
         record.clear().expect("cleared");
         assert!(plain.exists() && foreign.exists() && !record.0.exists());
         record.clear().expect("nothing to clear");
+    }
+
+    #[test]
+    fn all_groups_are_tried_at_once_and_one_that_takes_no_process_is_forgotten() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let of = |name: &str| dir.path().join(name);
+        // The kernel makes this file.
+        std::fs::create_dir_all(of("pids/trial")).expect("made");
+        std::fs::write(of("pids/trial/pids.max"), "").expect("written");
+        let all = || Groups {
+            memory: Some((of("memory"), Version::One)),
+            pids: Some(of("pids")),
+            kill: Some(of("kill")),
+        };
+        let held = |groups: &Groups| {
+            [groups.memory.is_some(), groups.pids.is_some(), groups.kill.is_some()]
+        };
+        let tried = std::cell::Cell::new(0);
+        let mut groups = all();
+        groups.only_what_works(&|cell| {
+            tried.set(tried.get() + 1);
+            cell.doors().len() == 3
+        });
+        assert_eq!((held(&groups), tried.get()), ([true; 3], 1));
+        let mut groups = all();
+        groups.only_what_works(&|cell| cell.pids.is_none());
+        assert_eq!(held(&groups), [true, false, true]);
+        Groups::default().only_what_works(&|_| unreachable!("there is nothing to try"));
     }
 
     #[test]
