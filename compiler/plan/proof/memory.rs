@@ -107,7 +107,7 @@ fn runs(node: &Node) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sketch::{Chance, GRAPHS, agent, approval, command, plan_of};
+    use super::super::sketch::{Chance, GRAPHS, agent, approval, command, plan_of, verify};
     use super::super::{Proof, Verdict, proof as prove_one};
     use super::*;
     use crate::units::Bytes;
@@ -124,6 +124,17 @@ mod tests {
 
     fn claim(plan: &Plan) -> String {
         memory(plan).expect("something runs").to_string()
+    }
+
+    #[test]
+    fn of_what_looks_only_its_gates_and_rules_run() {
+        let mut plan = plan_of([(verify("ship/verify"), &[])]);
+        assert_eq!(memory(&plan), None);
+        plan.nodes[0].work = Work::Verify { rules: vec![crate::RuleIndex::new(0)] };
+        assert_eq!(claim(&plan), "not claimed: no cap on memory covers ship/verify");
+        plan.nodes[0] = verify("ship/verify");
+        plan.nodes[0].gates = vec![crate::GateIndex::new(0)];
+        assert_eq!(claim(&plan), "not claimed: no cap on memory covers ship/verify");
     }
 
     #[test]

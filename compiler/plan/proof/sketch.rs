@@ -58,6 +58,10 @@ pub(super) fn approval(name: &str) -> Node {
     node(name, Work::Approval { ask: "Go on?".to_owned() })
 }
 
+pub(super) fn verify(name: &str) -> Node {
+    node(name, Work::Verify { rules: Vec::new() })
+}
+
 /// A command with a secret.
 pub(super) fn secret(name: &str) -> Node {
     let secrets = vec!["KEY".to_owned()];

@@ -86,6 +86,14 @@ fn rules_are_claimed_where_each_that_must_hold_is_judged_before_a_deploy() {
         }
     };
     assert!(holds(&|_| {}));
+    let claim = |plan: &Plan| proof(plan, "rules").expect("there are rules").claim;
+    let mut plan = everything();
+    assert!(claim(&plan).starts_with("what is deployed was judged by all rules"));
+    let is_verify = |node: &crate::Node| matches!(node.work, Work::Verify { .. });
+    let last = plan.nodes.iter().position(is_verify).expect("it has one");
+    plan.nodes.truncate(last + 1);
+    crate::FINAL_VERIFY.clone_into(&mut plan.nodes[last].name);
+    assert!(claim(&plan).starts_with("what the branch has in the end is judged by all rules"));
     assert!(holds(&|plan| forget(plan, Level::Should)), "it is only reported");
     assert!(!holds(&|plan| forget(plan, Level::Must)));
     let is_verify = |node: &crate::Node| matches!(node.work, Work::Verify { .. });

@@ -1,7 +1,9 @@
 //! Deploys with and without what must stand before them, by hand, and against an
 //! oracle over the closed graph.
 
-use super::super::sketch::{Chance, GRAPHS, agent, approval, command, names, node, plan_of, reads};
+use super::super::sketch::{
+    Chance, GRAPHS, agent, approval, command, names, node, plan_of, reads, verify,
+};
 use super::super::{Proof, Verdict, proof as prove_one};
 use super::check;
 use crate::lockfile::example::everything;
@@ -13,10 +15,6 @@ use crate::{
 fn deploy(name: &str) -> Node {
     let command = Box::new(Command::new(vec!["make".to_owned()]));
     node(name, Work::Deploy { command, folders: Vec::new(), recovery: Recovery::Ask })
-}
-
-fn verify(name: &str) -> Node {
-    node(name, Work::Verify { rules: Vec::new() })
 }
 
 fn gated(mut node: Node, gates: &[usize]) -> Node {

@@ -40,6 +40,9 @@ fn an_agent_before_a_secret_needs_an_approval_of_its_work() {
         taint(&plan).expect("one").claim,
         "`s` has secrets, and no approval is asked about what `a` wrote before: a -> c -> s"
     );
+    let remedy = taint(&plan).expect("one").remedy.expect("an approval does it");
+    let begin = "put an approval behind `a` and before `s`, as in `approval look { needs = [c], ";
+    assert!(remedy.starts_with(begin), "{remedy}");
     let plan = plan_of([(agent("a"), &[]), (approval("ok"), &[0]), (secret("s"), &[1])]);
     assert_eq!(path(&plan), NONE);
     assert!(taint(&plan).expect("one").claim.contains("only behind an approval"));
