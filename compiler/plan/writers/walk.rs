@@ -72,3 +72,43 @@ impl<'a> Walks<'a> {
         self.open.push(node);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lockfile::example::hello;
+
+    /// A chain: each node needs the one before it.
+    fn chain(count: usize) -> Vec<Node> {
+        let plain = hello().nodes.remove(2);
+        let needs = |at: usize| at.checked_sub(1).map(NodeIndex::new).into_iter().collect();
+        (0..count).map(|at| Node { needs: needs(at), ..plain.clone() }).collect()
+    }
+
+    #[test]
+    fn with_no_steps_left_nothing_more_is_reached() {
+        let (nodes, added) = (chain(4), vec![Vec::new(); 4]);
+        let reached = |steps: usize| {
+            let mut walks = Walks::new(&nodes, steps);
+            walks.begin(NodeIndex::new(3), NodeIndex::new(0), &added);
+            let reached = [2, 1, 0].map(|node| walks.reaches(NodeIndex::new(node), &added));
+            (reached, walks.has_left())
+        };
+        assert_eq!(reached(4), ([true, true, true], true));
+        assert_eq!(reached(3), ([true, true, true], false));
+        assert_eq!(reached(2), ([true, true, false], false));
+        assert_eq!(reached(1), ([true, false, false], false));
+    }
+
+    #[test]
+    fn nothing_is_reached_that_stands_before_the_least_or_was_reached_from_another() {
+        let (nodes, mut added) = (chain(4), vec![Vec::new(); 4]);
+        added[3].push(NodeIndex::new(0));
+        let mut walks = Walks::new(&nodes, 100);
+        walks.begin(NodeIndex::new(3), NodeIndex::new(1), &added);
+        assert!(walks.reaches(NodeIndex::new(1), &added));
+        assert!(!walks.reaches(NodeIndex::new(0), &added), "nobody asks for it");
+        walks.begin(NodeIndex::new(1), NodeIndex::new(0), &added);
+        assert!(!walks.reaches(NodeIndex::new(2), &added), "it stands behind");
+    }
+}

@@ -100,7 +100,7 @@ impl<'p> Exposure<'p> {
     pub(super) fn is_exposed(&self, node: NodeIndex) -> bool {
         match self.nodes[node.get()].work {
             Work::Agent { .. } => true,
-            Work::Approval { .. } => false,
+            // An approval carries nothing, and is never among what was found.
             _ => self.found.get(&node).copied().unwrap_or(false),
         }
     }
