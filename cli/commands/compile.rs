@@ -17,6 +17,9 @@ use crate::sources::Project;
 /// # Errors
 /// Fails when a file cannot be read or written.
 pub(crate) fn run(args: &CompileArgs) -> Result<ExitStatus, Failure> {
+    // This thread is one of those that compile: each has memory of its own, and what one
+    // made another frees. A pool that is there already does as well.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let (project, spec) = Project::of(&args.spec, args.root.as_deref())?;
     let request = Request { spec, settings: args.settings.clone() };
     let result = with_catalog(|catalog| eufm_compiler::compile(&project, &request, catalog));
