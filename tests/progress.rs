@@ -87,8 +87,10 @@ fn a_terminal_shows_bars_and_is_as_it_was_afterwards() {
 fn ctrl_c_on_a_terminal_stops_the_run_in_order() {
     use std::io::Write as _;
     let project = Project::of_spec(WAITING);
+    // Whoever starts the tests in the background of a shell has INT ignored.
+    let line = format!("exec env --default-signal=INT {}", exec_line(&project));
     let mut script = Command::new("script")
-        .args(["-q", "-e", "-c", &exec_line(&project), "/dev/null"])
+        .args(["-q", "-e", "-c", &line, "/dev/null"])
         .current_dir(project.repo())
         .env("HOME", project.root().join("home"))
         .env("TERM", "xterm")
@@ -100,6 +102,9 @@ fn ctrl_c_on_a_terminal_stops_the_run_in_order() {
     until("the start of the node", || project.facts("waits", "spawned").pop());
     let mut keys = script.stdin.take().expect("its input is a pipe");
     keys.write_all(b"\x03").expect("the key is pressed");
+    until("the stop", || project.facts("waits", "interrupted").pop());
+    // Nothing more is typed.
+    drop(keys);
     let status = until("the end of the run", || script.try_wait().expect("it can be waited for"));
     assert_eq!(status.code(), Some(130));
     assert_eq!(project.facts("waits", "interrupted").len(), 1);

@@ -50,9 +50,6 @@ pub struct TooMany {
 }
 
 /// Finds the edges that are lacking.
-///
-/// Where nothing may be lacking there are twice the steps: what the compiler had enough
-/// for is enough to prove, and the edges it gave without a look are found at once.
 pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<Order, TooMany> {
     let generated = Generated::of(generated.iter().map(|made| made.path.as_str()));
     let classes = Classes::of(nodes, &generated);
@@ -64,7 +61,7 @@ pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<O
         looks: LOOKS,
         in_line: None,
     };
-    let mut walks = Walks::new(nodes, if most == 0 { 2 * STEPS } else { STEPS });
+    let mut walks = Walks::new(nodes, steps(most));
     let mut order = Order { edges: vec![Vec::new(); nodes.len()], ..Order::default() };
     let mut count = 0;
     for node in (0..nodes.len()).map(NodeIndex::new) {
@@ -99,6 +96,13 @@ pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<O
     }
     order.is_exact = walks.has_left() && search.in_line.is_none();
     Ok(order)
+}
+
+/// Says how many steps there may be. Where nothing may be lacking these are twice as many:
+/// what the compiler had enough for is enough to prove, and the edges it gave without a
+/// look are found at once.
+fn steps(most: usize) -> usize {
+    if most == 0 { 2 * STEPS } else { STEPS }
 }
 
 /// The members of a class so far, as far as they matter.
