@@ -56,22 +56,28 @@ fn a_failure_says_the_last_line_and_a_missing_program_its_name() {
 
 #[test]
 fn of_a_large_run_what_failed_is_told_and_the_rest_is_counted() {
-    let body = r#"command each for name in lines(file("names")) {
+    let body = r#"constitution "RULES.md" {
+  rule told is must_exist { cite = "There SHOULD be a page", level = should, paths = ["README.md"] }
+}
+command each for name in lines(file("names")) {
   run      = ["sh", "-c", "[ ${name} != seven ]"]
   in_place = true
 }
 "#;
-    let project = Project::new(&[("README.md", "# A project\n")]);
+    let rules = ("RULES.md", "- There SHOULD be a page.\n");
+    let project = Project::new(&[("README.md", "# A project\n"), rules]);
     let names: String = (0..60).map(|at| format!("n{at}\n")).collect();
     project.write("names", format!("{names}seven\n"));
     project.write("spec.eufm", format!("edition 1\npipeline big {{ base = \"main\" }}\n{body}"));
     project.compile().expect(0);
     let ended = project.exec().run().expect(1);
-    let ended = ended.shows(&["each[\"seven\"]  failed ", "  61 nodes: 60 committed, 1 failed; "]);
+    let counts = "  62 nodes: 61 committed, 1 failed; ";
+    let rule = "rule told (should) pass: ";
+    let ended = ended.shows(&["failed     1 attempt", "constitution:verify  ", rule, counts]);
     assert!(!ended.stdout.contains("each[\"n3\"]"), "{}", ended.stdout);
     let report = std::fs::read_to_string(project.run_dir().join("run.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(61), "it has all");
+    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(62), "it has all");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::wrap::wrapped_at;
 /// How many nodes are listed; a larger plan is read in its file.
 const NODES_MAX: usize = 60;
 
-/// Prints a plan, as [`plan_text`] has it, to standard output, and where it lies to standard error.
+/// Prints a plan, as [`plan_text`] has it, to standard output, and where it lies to
+/// standard error.
 pub(crate) fn plan(text: &str, path: &Path, same: bool) {
     super::print(text);
     let what = if same { "is unchanged" } else { "written; review it, then run `eufm exec`" };

@@ -58,16 +58,20 @@ fn text(done: &Done, source: Option<&str>) -> String {
 /// How many nodes are told of; run.json has all.
 const NODES_MAX: usize = 60;
 
-/// Tells of each node, or, where these are many, of the first that failed or wait for a
-/// person, and counts the rest.
+/// Tells of each node, or, where these are many, of the first that failed, that a person
+/// was asked about or that rules judged, and counts all.
 fn of_nodes(nodes: NodeReports<'_>) -> Vec<String> {
-    let is_small = nodes.iter().len() <= NODES_MAX;
+    let count = nodes.iter().len();
+    let is_small = count <= NODES_MAX;
+    let is_telling = |node: &NodeReport| {
+        let is_asked = node.question.is_some() || node.answer.is_some();
+        node.failure.is_some() || is_asked || !node.rules.is_empty()
+    };
     let mut states: BTreeMap<_, usize> = BTreeMap::new();
     let mut told = Vec::new();
     for node in nodes.iter() {
-        let is_told = is_small || node.failure.is_some() || node.question.is_some();
         *states.entry(node.state.clone()).or_default() += 1;
-        if is_told && told.len() < NODES_MAX {
+        if told.len() < NODES_MAX && (is_small || is_telling(&node)) {
             told.push(node);
         }
     }
@@ -76,11 +80,7 @@ fn of_nodes(nodes: NodeReports<'_>) -> Vec<String> {
     if !is_small {
         let counts: Vec<String> =
             states.iter().map(|(state, it)| format!("{it} {state}")).collect();
-        lines.push(format!(
-            "  {} nodes: {}; run.json has each",
-            nodes.iter().len(),
-            counts.join(", ")
-        ));
+        lines.push(format!("  {} nodes: {}; run.json has each", count, counts.join(", ")));
     }
     lines
 }
