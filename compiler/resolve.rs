@@ -5,10 +5,9 @@
 //! checked afterwards.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
 
 use eufm_grammar::ast::{Declaration, Entry, Relation};
-use eufm_grammar::{Diagnostic, Diagnostics};
+use eufm_grammar::{Diagnostic, Diagnostics, Scattered};
 use eufm_plan::{Accept, OnFail, Overlap, Recovery};
 use rayon::prelude::{
     IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _,
@@ -59,27 +58,23 @@ pub(crate) fn tasks<'a>(shared: Shared<'_, 'a>, out: &mut Diagnostics) -> Vec<Ta
         return one_by_one(out);
     }
     let mark = shared.world.meter.mark();
-    let found = Mutex::new(Vec::new());
+    let found = Scattered::default();
     let read = |position: usize| {
         let mut out = Diagnostics::new();
         let eval = Eval { world: shared.world, suggester: Suggester::silent(), out: &mut out };
         let task = Resolver { shared, eval }.task(TaskId::new(position));
-        if out.errors() + out.warnings() > 0 {
-            // A poisoned lock stands for a panic elsewhere, which goes on there.
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((position, out));
-        }
+        found.note(position, out);
         task
     };
     // Each is written where it stays: memory that is touched for the first time costs most.
     let tasks: Vec<_> = (0..count).into_par_iter().with_min_len(GROUP).map(read).collect();
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if found.iter().any(|(_, found)| found.has_errors()) {
+    let found = found.in_order();
+    if found.iter().any(Diagnostics::has_errors) {
         drop(tasks);
         shared.world.meter.rewind(mark);
         return one_by_one(out);
     }
-    found.sort_by_key(|&(position, _)| position);
-    found.into_iter().for_each(|(_, found)| out.append(found));
+    found.into_iter().for_each(|found| out.append(found));
     tasks
 }
 

@@ -5,6 +5,7 @@
 //! terminals and of the phases.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use crate::source::Span;
 
@@ -166,6 +167,29 @@ impl Diagnostics {
         let mut list: Vec<_> = self.kept.iter().collect();
         list.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.severity, diagnostic.code));
         list
+    }
+}
+
+/// What work on several threads found. It is put together in the order of the work, so
+/// which thread was first is not to be seen.
+#[derive(Debug, Default)]
+pub struct Scattered(Mutex<Vec<(usize, Diagnostics)>>);
+
+impl Scattered {
+    /// Takes what the piece of work at a position found.
+    pub fn note(&self, position: usize, found: Diagnostics) {
+        if found.errors + found.warnings > 0 {
+            // A poisoned lock stands for a panic elsewhere, which goes on there.
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((position, found));
+        }
+    }
+
+    /// Returns what was found, by position.
+    #[must_use]
+    pub fn in_order(self) -> Vec<Diagnostics> {
+        let mut found = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|&(position, _)| position);
+        found.into_iter().map(|(_, found)| found).collect()
     }
 }
 

@@ -21,7 +21,7 @@ mod split;
 mod text;
 mod words;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Scattered, Severity};
 pub use format::{MAX_COLUMNS, format};
 pub use parser::parse;
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};

@@ -15,7 +15,6 @@ mod wording;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::{
     IndexedParallelIterator as _, IntoParallelIterator as _, ParallelExtend as _,
@@ -23,7 +22,7 @@ use rayon::prelude::{
 };
 
 use crate::ast::{Entry, Item, Spec};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, Scattered};
 use crate::source::{FileId, SourceMap, Span};
 use crate::split::{Piece, split};
 use plain::Scratch;
@@ -90,14 +89,11 @@ fn read_wave<'a>(
     read: &mut Vec<Read<'a>>,
     out: &mut Diagnostics,
 ) {
-    let found = Mutex::new(Vec::new());
+    let found = Scattered::default();
     let read_one = |scratch: &mut Scratch<'a>, at| {
         let mut out = Diagnostics::new();
         let read = Reader { file, text, out: &mut out, scratch }.piece(pieces, at);
-        if out.errors() + out.warnings() > 0 {
-            // A poisoned lock stands for a panic elsewhere, which goes on there.
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((at, out));
-        }
+        found.note(at, out);
         read
     };
     if wave.len() > GROUP {
@@ -107,9 +103,7 @@ fn read_wave<'a>(
         let mut scratch = Scratch::default();
         read.extend(wave.map(|at| read_one(&mut scratch, at)));
     }
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|&(at, _)| at);
-    found.into_iter().for_each(|(_, found)| out.append(found));
+    found.in_order().into_iter().for_each(|found| out.append(found));
 }
 
 /// What a piece was found to be.
