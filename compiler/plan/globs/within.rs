@@ -57,7 +57,7 @@ impl Globs {
 fn holds_all_below(wide: &str, glob: &str) -> bool {
     let Some(folder) = wide.strip_suffix("**") else { return false };
     let is_literal = folder.is_empty() || folder.ends_with('/');
-    is_literal && !folder.contains(SPECIAL) && glob.len() > folder.len() && glob.starts_with(folder)
+    is_literal && !folder.contains(SPECIAL) && glob.starts_with(folder)
 }
 
 /// Tells whether the two may match one path, by the folders that both begin with.
@@ -116,6 +116,7 @@ mod tests {
             ("a/*/c", &["a/**/c"]),
             ("a/c", &["a/**/c"]),
             ("docs/é.md", &["docs/*.md"]),
+            ("?b/c", &["*b/c"]),
             ("[", &["["]),
         ] {
             assert!(is_within(glob, others), "{glob} {others:?}");
@@ -150,6 +151,9 @@ mod tests {
         let mut globs = Globs { left: 1 };
         assert!(globs.is_within("src/*.rs", &["src/*"]), "the last");
         assert!(!globs.is_within("src/*.rs", &["src/*"]));
+        let mut globs = Globs { left: 1 };
+        assert!(!globs.is_within("src/*.rs", &["docs/*"]), "by its folder, which is no work");
+        assert!(globs.is_within("src/*.rs", &["src/*"]));
         let mut globs = Globs::default();
         let choices: Vec<String> = (0..40).map(|at| format!("**/{at}/**/[ab]?c*/{at}")).collect();
         let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
