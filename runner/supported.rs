@@ -10,7 +10,6 @@ use eufm_plan::schema::{KindSchema, ParamType};
 use eufm_plan::{Constitution, Node, NodeIndex, ParamValue, Params, Plan, Work};
 
 use crate::error::RunError;
-use crate::ledger::Tariffs;
 use crate::window::Window;
 use crate::{agents, gates, rules};
 
@@ -49,7 +48,6 @@ pub(crate) fn check(plan: &Plan) -> Result<(), RunError> {
 #[must_use]
 pub fn refusals(plan: &Plan) -> Vec<String> {
     let mut all = of_run(plan);
-    all.extend(Tariffs::of(plan).check(plan).err().map(|unpriced| unpriced.to_string()));
     all.extend(plan.nodes.iter().filter_map(|node| of_environments(plan, node)));
     for agent in &plan.agents {
         let schema = agents::backend(&agent.kind).map(agents::AgentBackend::schema);

@@ -12,6 +12,7 @@ mod globs;
 pub mod id;
 pub mod lockfile;
 mod params;
+pub mod priced;
 pub mod proof;
 pub mod protected;
 pub mod review;

@@ -16,5 +16,5 @@ mod usage;
 pub use account::{Account, Amount, Decision, Exhausted, Reservation, Spent};
 pub use pace::{Pace, Paced, hourly};
 pub use quote::{IMAGE_TOKENS_MAX, Output, Quote};
-pub use tariff::{Tariff, Tariffs, Unpriced};
+pub use tariff::{Tariff, Tariffs};
 pub use usage::Usage;

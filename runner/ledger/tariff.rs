@@ -6,7 +6,6 @@
 
 use eufm_plan::units::{Currency, Price};
 use eufm_plan::{AgentIndex, ModelPrice, Plan};
-use thiserror::Error;
 
 use super::Usage;
 
@@ -18,18 +17,6 @@ const PRICED_TOKENS: u128 = 1_000_000;
 pub struct Tariffs {
     currency: Option<Currency>,
     agents: Vec<Option<Tariff>>,
-}
-
-/// A model whose cost cannot be told though money is capped.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("agent {agent}: what {model} costs is not known in {currency}")]
-pub struct Unpriced {
-    /// The agent that uses it.
-    pub agent: String,
-    /// The model.
-    pub model: String,
-    /// The currency of the caps.
-    pub currency: Currency,
 }
 
 /// What one model costs, in the currency of its [`Tariffs`].
@@ -64,7 +51,7 @@ impl Tariffs {
     /// without one that of the first price.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let capped = caps_of(plan).next();
+        let capped = eufm_plan::priced::capped_in(plan);
         let currency = capped.or_else(|| plan.prices.first().map(|price| price.input.0.currency));
         let tariff = |agent: &eufm_plan::Agent| {
             let model = agent.params.text("model")?;
@@ -85,29 +72,6 @@ impl Tariffs {
     pub fn agent(&self, agent: AgentIndex) -> Option<&Tariff> {
         self.agents.get(agent.get())?.as_ref()
     }
-
-    /// Checks that each agent has a price if money is capped anywhere.
-    ///
-    /// # Errors
-    /// Fails with the first one that has none: it is not counted as nothing.
-    pub fn check(&self, plan: &Plan) -> Result<(), Unpriced> {
-        let Some(currency) = caps_of(plan).next() else { return Ok(()) };
-        match self.agents.iter().position(Option::is_none) {
-            None => Ok(()),
-            Some(position) => {
-                let agent = &plan.agents[position];
-                let model = agent.params.text("model").unwrap_or("its model").to_owned();
-                Err(Unpriced { agent: agent.name.clone(), model, currency })
-            }
-        }
-    }
-}
-
-/// Lists the currencies of all limits on money.
-fn caps_of(plan: &Plan) -> impl Iterator<Item = Currency> {
-    let run = plan.budget.cost.into_iter().chain(plan.budget.rate.map(|rate| rate.0));
-    let nodes = plan.nodes.iter().filter_map(|node| node.budget.cost);
-    run.chain(nodes).map(|money| money.currency)
 }
 
 fn factor(plan: &Plan, from: Currency, to: Currency) -> Option<Factor> {

@@ -17,7 +17,7 @@ use crate::{
     Exchange, FINAL_VERIFY, GateIndex, Generated, Input, InputPart, Level, LongPrompt, ModelPrice,
     Node, NodeBudget, NodeIndex, OnFail, Origin, Overlap, ParamValue, Params, Plan, Protected,
     QualityGate, Recovery, Rule, RuleIndex, RunBudget, Script, Source, UNMAPPED_MAX, Unmapped,
-    Waiver, Work, Writes, scripts, verify_name,
+    Waiver, Work, Writes, priced, scripts, verify_name,
 };
 
 /// Makes a plan of texts and choices; what runs out of choices gets the first.
@@ -391,13 +391,16 @@ impl Builder<'_> {
     fn exchange(&mut self) -> Vec<Exchange> {
         let rates = [("AUD", "EUR"), ("EUR", "RON"), ("EUR", "USD"), ("USD", "EUR")];
         let chosen = self.some_of(rates.len(), |at| rates[at]);
-        let exchange = |(from, to)| Exchange {
+        chosen.into_iter().map(|rate| self.rate(rate)).collect()
+    }
+
+    fn rate(&mut self, (from, to): (&str, &str)) -> Exchange {
+        Exchange {
             from: self.money(from),
             to: self.money(to),
             date: self.date(),
             source: self.text(),
-        };
-        chosen.into_iter().map(exchange).collect()
+        }
     }
 
     fn origin(&mut self) -> Origin {
@@ -475,8 +478,26 @@ impl Builder<'_> {
             exchange: self.exchange(),
             origin: self.origin(),
         };
+        if priced::check(&plan).is_err() {
+            self.price_models(&mut plan);
+        }
         self.bind(&mut plan);
         plan
+    }
+
+    /// Gives all agents one model that has a price, and the rate that it needs.
+    fn price_models(&mut self, plan: &mut Plan) {
+        if plan.prices.is_empty() {
+            plan.prices.push(self.model("m".to_owned()));
+        }
+        let model = ParamValue::Text(plan.prices[0].model.clone());
+        for agent in &mut plan.agents {
+            agent.params.0.retain(|(key, _)| key != "model");
+            agent.params.0.push(("model".to_owned(), model.clone()));
+        }
+        if priced::check(plan).is_err() {
+            plan.exchange.push(self.rate(("USD", "EUR")));
+        }
     }
 
     /// Binds some of the files that checks and deploys run.

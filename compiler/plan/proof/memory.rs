@@ -180,6 +180,10 @@ mod tests {
             claim(&plan),
             "not claimed: no cap on memory covers preparing environments, making generated files"
         );
+        let prepared = std::mem::take(&mut plan.environments);
+        assert_eq!(claim(&plan), "not claimed: no cap on memory covers making generated files");
+        (plan.environments, plan.generated) = (prepared, Vec::new());
+        assert_eq!(claim(&plan), "not claimed: no cap on memory covers preparing environments");
     }
 
     /// An oracle that tries each set of nodes that fits into the slots, with each agent

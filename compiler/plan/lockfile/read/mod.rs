@@ -197,6 +197,7 @@ fn resolve(tables: RawPart, begun: Option<Begun>, text: &str) -> Result<Plan, Lo
         origin: tables::origin(raw.compiler, raw.params, raw.sources)?,
     };
     tables::check_scripts(&plan)?;
+    tables::check_priced(&plan)?;
     Ok(plan)
 }
 

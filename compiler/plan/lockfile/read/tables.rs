@@ -380,6 +380,12 @@ fn check_date(date: &str) -> Result<(), String> {
     if is_date(date) { Ok(()) } else { Err(format!("`date` is `{date}`, not as in `2026-06-12`")) }
 }
 
+/// What a model costs is known where money is capped.
+pub(super) fn check_priced(plan: &Plan) -> Result<(), LockError> {
+    crate::priced::check(plan)
+        .map_err(|unpriced| meaning(table("agent", &unpriced.agent), unpriced.to_string()))
+}
+
 pub(super) fn exchange(raw: Ordered<RawExchange>) -> Result<Vec<Exchange>, LockError> {
     let mut all: Vec<Exchange> = Vec::with_capacity(raw.0.len());
     for (name, RawExchange { rate, date, source }) in raw.0 {

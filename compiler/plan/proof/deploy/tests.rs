@@ -186,6 +186,10 @@ fn the_way_begins_at_the_nearest_whose_gate_is_lacking() {
     ]);
     let failed = proof(&plan).expect("there is a deploy");
     assert_eq!(names(&plan, &failed.witness), ["work", "more", "most", "ship/verify"]);
+    // What no gate checks brings no environment along.
+    plan.nodes[1].env = vec![EnvironmentIndex::new(0)];
+    let failed = proof(&plan).expect("there is a deploy");
+    assert_eq!(names(&plan, &failed.witness), ["work", "more", "most", "ship/verify"]);
     plan.nodes[2].env = vec![EnvironmentIndex::new(0)];
     let failed = proof(&plan).expect("there is a deploy");
     assert_eq!(names(&plan, &failed.witness), ["most", "ship/verify"]);
