@@ -49,14 +49,15 @@ alter() {
         CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo mutants "${options[@]}" -- --lib || status=$?
         ;;
     esac
-    return "$status"
+    # A test that no longer ends has seen it too.
+    [ "$status" = 3 ] || return "$status"
 }
 
 proofs() {
     alter eufm-plan --file 'compiler/plan/proof/**/*.rs' --file 'compiler/plan/writers/*.rs' \
         --file 'compiler/plan/globs/*.rs' --file compiler/plan/ancestry.rs \
         -- proof:: writers:: globs:: ancestry:: \
-        --skip small_plans_are_in_order --skip too_many_to_be_compared
+        --skip small_plans_are_in_order --skip with_any_bounds --skip too_many_to_be_compared
 }
 
 # "- `fn` and `other` (`file.rs`): …" of docs/proofs.md, a pattern for each function.

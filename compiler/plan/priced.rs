@@ -63,8 +63,8 @@ pub fn capped_in(plan: &Plan) -> Option<Currency> {
 #[cfg(test)]
 mod tests {
     use super::check;
-    use crate::lockfile::example::everything;
     use crate::Plan;
+    use crate::lockfile::example::everything;
     use crate::units::{Money, Rate};
 
     fn said(alter: fn(&mut Plan)) -> Option<String> {

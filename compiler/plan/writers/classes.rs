@@ -13,14 +13,22 @@ use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _, ParallelS
 use crate::globs::{Generated, Language, SPECIAL, fold, meeting};
 use crate::{Node, NodeIndex};
 
-/// The most pairs of globs that meet.
-const PAIRS: usize = 2_000_000;
+/// How much is found out about the globs of a plan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The most pairs of globs that meet.
+    pub(super) pairs: usize,
+    /// The most pairs of globs that automata are asked about: some 20 microseconds each.
+    pub(super) asked: usize,
+    /// The most bytes of all automata.
+    pub(super) bytes: usize,
+}
 
-/// The most pairs of globs that automata are asked about: some 20 microseconds each.
-const ASKED: usize = 20_000;
-
-/// The most bytes of all automata.
-const BYTES: usize = 64 << 20;
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { pairs: 2_000_000, asked: 20_000, bytes: 64 << 20 }
+    }
+}
 
 /// The number of a glob among the distinct ones of a plan.
 pub(super) type Class = u32;
@@ -41,7 +49,7 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    pub(super) fn of(nodes: &[Node], generated: &Generated<'_>) -> Self {
+    pub(super) fn of(nodes: &[Node], generated: &Generated<'_>, bounds: Bounds) -> Self {
         // Each glob with where it stands among all.
         let mut listed: Vec<(&str, u32)> = Vec::new();
         let mut ends = Vec::with_capacity(nodes.len());
@@ -64,7 +72,7 @@ impl Classes {
             }
             of[at as usize] = count(globs.len() - 1);
         }
-        Self::of_found(Found::of(&globs, generated), &of, &ends)
+        Self::of_found(Found::of(&globs, generated, bounds), &of, &ends)
     }
 
     /// Leaves out what writes nothing that counts, and all beside [`ALL`].
@@ -149,13 +157,11 @@ struct Found<'a> {
     /// What counts as [`ALL`].
     is_all: Vec<bool>,
     languages: BTreeMap<Class, Option<Language>>,
-    pairs: usize,
-    asked: usize,
-    bytes: usize,
+    left: Bounds,
 }
 
 impl<'a> Found<'a> {
-    fn of(globs: &'a [&'a str], generated: &'a Generated<'a>) -> Self {
+    fn of(globs: &'a [&'a str], generated: &'a Generated<'a>, left: Bounds) -> Self {
         let mut found = Self {
             globs,
             generated,
@@ -163,9 +169,7 @@ impl<'a> Found<'a> {
             counts: vec![false; globs.len()],
             is_all: vec![false; globs.len()],
             languages: BTreeMap::new(),
-            pairs: PAIRS,
-            asked: ASKED,
-            bytes: BYTES,
+            left,
         };
         found.is_all[ALL as usize] = true;
         let all = 1..globs.len();
@@ -226,10 +230,10 @@ impl<'a> Found<'a> {
 
     /// Notes that two globs meet; with too many, the one meets all.
     fn note(&mut self, class: Class, other: Class) {
-        match self.pairs.checked_sub(1) {
+        match self.left.pairs.checked_sub(1) {
             None => self.is_all[class as usize] = true,
             Some(left) => {
-                self.pairs = left;
+                self.left.pairs = left;
                 self.meets[class as usize].push(other);
                 self.meets[other as usize].push(class);
             }
@@ -238,7 +242,7 @@ impl<'a> Found<'a> {
 
     /// Asks automata; `None`: there is no answer within the bounds.
     fn ask(&mut self, class: Class, other: Class) -> Option<bool> {
-        self.asked = self.asked.checked_sub(1)?;
+        self.left.asked = self.left.asked.checked_sub(1)?;
         self.read(class);
         self.read(other);
         let language = |class: Class| self.languages.get(&class)?.as_ref();
@@ -250,10 +254,10 @@ impl<'a> Found<'a> {
     }
 
     fn read(&mut self, class: Class) {
-        if self.bytes > 0 && !self.languages.contains_key(&class) {
+        if self.left.bytes > 0 && !self.languages.contains_key(&class) {
             let language = Language::of(self.globs[class as usize], self.generated);
             let bytes = language.as_ref().map_or(1 << 10, Language::bytes);
-            self.bytes = self.bytes.saturating_sub(bytes);
+            self.left.bytes = self.left.bytes.saturating_sub(bytes);
             self.languages.insert(class, language);
         }
     }

@@ -39,7 +39,7 @@ const COMPARED: usize = 10_000;
 /// # Errors
 /// Returns the node with which there would be more.
 pub fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<Order, TooMany> {
-    order::order(nodes, generated, most)
+    order::order(nodes, generated, most, order::Bounds::default())
 }
 
 /// By which paths two nodes meet.
@@ -91,11 +91,6 @@ pub fn meet(one: &Node, other: &Node, generated: &[Made]) -> Result<Option<Meeti
 /// Nobody can tell within the bounds whether two nodes may write the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unknown;
-
-/// Tells whether a node and another one may run together although they meet.
-fn merges(one: &Node, other: &Node) -> bool {
-    one.overlap == Overlap::Merge && other.overlap == Overlap::Merge
-}
 
 /// Tells whether there is no plan where a node and another one meet.
 fn denies(one: &Node, other: &Node) -> bool {

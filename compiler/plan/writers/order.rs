@@ -7,19 +7,31 @@
 //! it, and what a member of the own class was put behind needs no second look.
 //! Unaware of what globs match.
 
-use super::classes::{ALL, Class, Classes};
+use super::classes::{self, ALL, Class, Classes};
+use super::denies;
 use super::walk::Walks;
-use super::{denies, merges};
 use crate::globs::Generated;
 use crate::{Generated as Made, Node, NodeIndex, Overlap};
 
-/// The most steps along edges of all walks together. Without any left an edge is
-/// given without a look: the order is right, but may not be the least.
-const STEPS: usize = 40_000_000;
+/// How much is done to find an order. Whatever they are the order is right.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The most steps along edges of all walks together, but for one along each edge
+    /// that was added: what finds an order is enough to prove it. Without any left an
+    /// edge is given without a look, so it may not be the least.
+    pub(super) steps: usize,
+    /// The most nodes that are looked at. Without any left all that write are put in
+    /// one line: more order than is needed, never less.
+    pub(super) looks: usize,
+    /// How much is found out about the globs.
+    pub(super) globs: classes::Bounds,
+}
 
-/// The most nodes that are looked at. Without any left all that write are put in one
-/// line: more order than is needed, never less.
-const LOOKS: usize = 40_000_000;
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { steps: 40_000_000, looks: 40_000_000, globs: classes::Bounds::default() }
+    }
+}
 
 /// How many pairs that are denied are told.
 const DENIED: usize = 20;
@@ -50,18 +62,24 @@ pub struct TooMany {
 }
 
 /// Finds the edges that are lacking.
-pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<Order, TooMany> {
+pub(super) fn order(
+    nodes: &[Node],
+    generated: &[Made],
+    most: usize,
+    bounds: Bounds,
+) -> Result<Order, TooMany> {
     let generated = Generated::of(generated.iter().map(|made| made.path.as_str()));
-    let classes = Classes::of(nodes, &generated);
+    let classes = Classes::of(nodes, &generated, bounds.globs);
     let mut search = Search {
         nodes,
         members: vec![Members::default(); classes.len()],
         classes: &classes,
         before: Vec::new(),
-        looks: LOOKS,
+        looks: bounds.looks,
         in_line: None,
     };
-    let mut walks = Walks::new(nodes, steps(most));
+    let added: usize = nodes.iter().map(|node| node.after_writer.len()).sum();
+    let mut walks = Walks::new(nodes, bounds.steps + added);
     let mut order = Order { edges: vec![Vec::new(); nodes.len()], ..Order::default() };
     let mut count = 0;
     for node in (0..nodes.len()).map(NodeIndex::new) {
@@ -96,13 +114,6 @@ pub(super) fn order(nodes: &[Node], generated: &[Made], most: usize) -> Result<O
     }
     order.is_exact = walks.has_left() && search.in_line.is_none();
     Ok(order)
-}
-
-/// Says how many steps there may be. Where nothing may be lacking these are twice as many:
-/// what the compiler had enough for is enough to prove, and the edges it gave without a
-/// look are found at once.
-fn steps(most: usize) -> usize {
-    if most == 0 { 2 * STEPS } else { STEPS }
 }
 
 /// The members of a class so far, as far as they matter.
@@ -213,11 +224,7 @@ impl Search<'_> {
         lasts.sort_unstable_by(|a, b| b.cmp(a));
         let least = *lasts.last()?;
         walks.begin(node, least, added);
-        let is_free = |other: &NodeIndex| {
-            merges(&self.nodes[other.get()], &self.nodes[node.get()])
-                && !walks.reaches(*other, added)
-        };
-        lasts.into_iter().find(is_free)
+        lasts.into_iter().find(|other| !walks.reaches(*other, added))
     }
 
     /// Counts a node among those before the others.

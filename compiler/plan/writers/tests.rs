@@ -24,6 +24,11 @@ fn node(needs: &[usize], overlap: Overlap, writes: Option<&[&str]>) -> Node {
     }
 }
 
+/// Tells whether two may run together although they meet.
+fn merge(one: &Node, other: &Node) -> bool {
+    [one, other].iter().all(|node| node.overlap == Overlap::Merge)
+}
+
 fn ordered(needs: &[usize], writes: &[&str]) -> Node {
     node(needs, Overlap::Order, Some(writes))
 }
@@ -31,13 +36,22 @@ fn ordered(needs: &[usize], writes: &[&str]) -> Node {
 fn edges(nodes: &[Node], generated: &[Made]) -> Vec<(usize, usize)> {
     let order = order(nodes, generated, usize::MAX).expect("there is no bound");
     assert!(order.is_exact);
-    let edges = order.edges.iter().enumerate();
+    pairs(&order.edges)
+}
+
+/// Lists the edges, each with the node that it stands at last.
+fn pairs(edges: &[Vec<NodeIndex>]) -> Vec<(usize, usize)> {
+    let edges = edges.iter().enumerate();
     edges.flat_map(|(at, before)| before.iter().map(move |it| (it.get(), at))).collect()
 }
 
 #[test]
 fn those_that_may_write_one_file_are_put_in_order_of_the_plan() {
     let merge = |writes: &[&str]| node(&[], Overlap::Merge, Some(writes));
+    let asks = || {
+        let work = Work::Approval { ask: "Go on?".to_owned() };
+        Node { work, ..node(&[], Overlap::Order, None) }
+    };
     for (nodes, expected) in [
         (vec![ordered(&[], &["a"]), ordered(&[], &["a"])], vec![(0, 1)]),
         (vec![ordered(&[], &["a"]), ordered(&[], &["b"])], vec![]),
@@ -65,6 +79,39 @@ fn those_that_may_write_one_file_are_put_in_order_of_the_plan() {
         ),
         (vec![merge(&["a"]), ordered(&[], &["a", "b"]), merge(&["b"])], vec![(0, 1), (1, 2)]),
         (vec![merge(&["*/b"]), ordered(&[], &["*/b"]), ordered(&[], &["a"])], vec![(0, 1), (1, 2)]),
+        // What stands between is looked at, and what does not meet is none of it.
+        (vec![ordered(&[], &["z"]), ordered(&[], &["b/?"]), ordered(&[], &["b/a"])], vec![(1, 2)]),
+        // Two in a folder do not meet because something meets all that lies there.
+        (
+            vec![ordered(&[], &["a/**"]), ordered(&[], &["a/b"]), ordered(&[], &["a/c"])],
+            vec![(0, 1), (0, 2)],
+        ),
+        // Of many that stand between, those of the classes that meet are looked at.
+        (
+            [&["a/*"][..], &["z1"], &["z2"], &["z3"], &["a/b"], &["a/*"]]
+                .map(|globs| ordered(&[], globs))
+                .to_vec(),
+            vec![(0, 4), (4, 5)],
+        ),
+        (
+            vec![
+                ordered(&[], &["a/*"]),
+                ordered(&[], &["z1"]),
+                ordered(&[], &["z2"]),
+                merge(&["a/b"]),
+                ordered(&[], &["z3"]),
+                ordered(&[], &["a/*"]),
+            ],
+            vec![(0, 3), (3, 5)],
+        ),
+        // What is no glob meets all, and is no reason that others do.
+        (
+            [&["?b"][..], &["["], &["{c,d}"], &["x/y"]].map(|globs| ordered(&[], globs)).to_vec(),
+            vec![(0, 1), (1, 2), (1, 3)],
+        ),
+        // What is the path of no file is written by nobody.
+        (vec![ordered(&[], &["a//b"]), ordered(&[], &["a//b"])], vec![]),
+        (vec![asks(), ordered(&[], &["a"])], vec![]),
     ] {
         let writes = || nodes.iter().map(|node| node.writes.globs()).collect::<Vec<_>>();
         assert_eq!(edges(&nodes, &[]), expected, "{:?}", writes());
@@ -77,6 +124,8 @@ fn what_is_generated_belongs_to_nobody() {
     assert_eq!(edges(&nodes, &[]), [(0, 1)]);
     let path = "Cargo.lock".to_owned();
     let made = Made { path, run: Vec::new(), env: Vec::new(), network: Vec::new() };
+    assert_eq!(edges(&nodes, std::slice::from_ref(&made)), []);
+    let nodes = [ordered(&[], &["Cargo.lock"]), ordered(&[], &["Cargo.lock"])];
     assert_eq!(edges(&nodes, &[made]), []);
 }
 
@@ -89,6 +138,22 @@ fn a_pair_of_which_one_denies_is_told_with_its_paths() {
     assert_eq!(meeting.to_string(), "docs/a.md");
     let nodes = [nodes[0].clone(), Node { needs: vec![NodeIndex::new(0)], ..nodes[1].clone() }];
     assert_eq!(order(&nodes, &[], usize::MAX).expect("few").denied, []);
+}
+
+#[test]
+fn of_pairs_that_are_denied_the_first_are_told_and_others_are_none() {
+    let denied = |count: usize| {
+        let nodes: Vec<Node> = (0..count)
+            .map(|at| match at % 3 {
+                0 => node(&[], Overlap::Deny, Some(&["a"])),
+                _ => ordered(&[], &["a"]),
+            })
+            .collect();
+        let found = order(&nodes, &[], usize::MAX).expect("few").denied;
+        found.iter().map(|(one, other)| (one.get(), other.get())).collect::<Vec<_>>()
+    };
+    assert_eq!(denied(5), [(0, 1), (2, 3), (3, 4)]);
+    assert_eq!(denied(100).len(), 20);
 }
 
 #[test]
@@ -124,13 +189,49 @@ fn two_that_merge_and_are_in_no_order_are_named() {
     assert_eq!(merging(&some), Some((0, 2)));
 }
 
-/// Adds what is found, as the compiler does.
-fn with_order(mut nodes: Vec<Node>) -> Vec<Node> {
-    let order = order(&nodes, &[], usize::MAX).expect("there is no bound");
-    for (node, before) in nodes.iter_mut().zip(order.edges) {
+/// Adds what was found, as the compiler does.
+fn with_edges(mut nodes: Vec<Node>, edges: Vec<Vec<NodeIndex>>) -> Vec<Node> {
+    for (node, before) in nodes.iter_mut().zip(edges) {
         node.after_writer = before;
     }
     nodes
+}
+
+/// For each node what it needs, what it writes, and how.
+type Sketch = [(BTreeSet<usize>, BTreeSet<usize>, u8)];
+
+/// Makes nodes of a sketch, and lists the pairs of them that meet by the matcher.
+fn drawn(sketch: &Sketch) -> (Vec<Node>, Vec<(usize, usize)>) {
+    let meets = known_meetings();
+    let mut nodes = Vec::new();
+    for (at, (needs, globs, way)) in sketch.iter().enumerate() {
+        let needs: Vec<usize> = needs.iter().copied().filter(|need| *need < at).collect();
+        let globs: Vec<&str> = globs.iter().map(|glob| GLOBS[*glob]).collect();
+        let overlap = match way {
+            0..3 => Overlap::Order,
+            3..6 => Overlap::Merge,
+            _ => Overlap::Deny,
+        };
+        let writes = if matches!(way, 5 | 7) { None } else { Some(&globs[..]) };
+        nodes.push(node(&needs, overlap, writes));
+    }
+    let globs = |at: usize| -> BTreeSet<usize> {
+        if !nodes[at].is_writer() {
+            return BTreeSet::new();
+        }
+        match nodes[at].writes.globs() {
+            None => BTreeSet::from([4]),
+            Some(_) => sketch[at].1.clone(),
+        }
+    };
+    let meet = |one: usize, other: usize| {
+        globs(one).iter().any(|a| globs(other).iter().any(|b| meets[*a][*b]))
+    };
+    let pairs = (0..nodes.len())
+        .flat_map(|other| (0..other).map(move |one| (one, other)))
+        .filter(|(one, other)| meet(*one, *other))
+        .collect();
+    (nodes, pairs)
 }
 
 /// Paths that the globs of the property test speak of.
@@ -207,38 +308,31 @@ proptest::proptest! {
             (
                 proptest::collection::btree_set(0..8_usize, 0..3),
                 proptest::collection::btree_set(0..GLOBS.len(), 0..3),
-                0..6_u8,
+                0..8_u8,
             ),
             1..=8,
         ),
     ) {
-        let meets = known_meetings();
-        let mut nodes = Vec::new();
-        for (at, (needs, globs, way)) in sketch.iter().enumerate() {
-            let needs: Vec<usize> = needs.iter().copied().filter(|need| *need < at).collect();
-            let globs: Vec<&str> = globs.iter().map(|glob| GLOBS[*glob]).collect();
-            let overlap = if *way < 3 { Overlap::Order } else { Overlap::Merge };
-            let writes = if *way == 5 { None } else { Some(&globs[..]) };
-            nodes.push(node(&needs, overlap, writes));
+        let (nodes, pairs) = drawn(&sketch);
+        let found = order(&nodes, &[], usize::MAX).expect("there is no bound");
+        proptest::prop_assert!(found.is_exact);
+        let nodes = with_edges(nodes, found.edges.clone());
+        let before = closure(&nodes);
+        let free = pairs.iter().filter(|(one, other)| !before[*one][*other]);
+        let merging: Vec<(usize, usize)> = free.copied().collect();
+        proptest::prop_assert!(found.merging.is_some() || merging.is_empty(), "{:?}", merging);
+        if let Some((one, other)) = found.merging {
+            proptest::prop_assert!(merging.contains(&(one.get(), other.get())), "{:?}", merging);
         }
-        let nodes = with_order(nodes);
-        let globs = |at: usize| -> BTreeSet<usize> {
-            if !nodes[at].is_writer() {
-                return BTreeSet::new();
-            }
-            match nodes[at].writes.globs() {
-                None => BTreeSet::from([4]),
-                Some(_) => sketch[at].1.clone(),
-            }
-        };
-        let must = |one: usize, other: usize| {
-            let meet = globs(one).iter().any(|a| globs(other).iter().any(|b| meets[*a][*b]));
-            meet && !merges(&nodes[one], &nodes[other])
-        };
-        let pairs: Vec<(usize, usize)> = (0..nodes.len())
-            .flat_map(|other| (0..other).map(move |one| (one, other)))
-            .filter(|(one, other)| must(*one, *other))
-            .collect();
+        let denied = crate::writers::tests::pairs(&found.edges).into_iter();
+        let denied = denied.filter(|(one, other)| {
+            [one, other].iter().any(|at| nodes[**at].overlap == Overlap::Deny)
+        });
+        let told = found.denied.iter().map(|(one, other)| (one.get(), other.get()));
+        let (denied, told): (BTreeSet<_>, BTreeSet<_>) = (denied.collect(), told.collect());
+        proptest::prop_assert_eq!(denied, told);
+        let pairs: Vec<(usize, usize)> =
+            pairs.into_iter().filter(|(one, other)| !merge(&nodes[*one], &nodes[*other])).collect();
         let is_whole = |nodes: &[Node]| {
             let before = closure(nodes);
             pairs.iter().all(|(one, other)| before[*one][*other])
@@ -258,6 +352,39 @@ proptest::proptest! {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(config())]
+
+    /// However little work there may be, pairs that meet are in order or merge, and
+    /// the bounds are enough to prove it.
+    #[test]
+    fn with_any_bounds_the_order_is_right_and_can_be_proven(
+        sketch in proptest::collection::vec(
+            (
+                proptest::collection::btree_set(0..8_usize, 0..3),
+                proptest::collection::btree_set(0..GLOBS.len(), 0..3),
+                0..8_u8,
+            ),
+            1..=8,
+        ),
+        (steps, looks) in (0..60_usize, 0..40_usize),
+        (pairs, asked, bytes) in (0..20_usize, 0..10_usize, 0..40_usize),
+    ) {
+        let globs = classes::Bounds { pairs, asked, bytes: bytes << 10 };
+        let bounds = order::Bounds { steps, looks, globs };
+        let (nodes, meeting) = drawn(&sketch);
+        let found = order::order(&nodes, &[], usize::MAX, bounds).expect("there is no bound");
+        let nodes = with_edges(nodes, found.edges);
+        let before = closure(&nodes);
+        for (one, other) in meeting {
+            let is_held = before[one][other] || merge(&nodes[one], &nodes[other]);
+            proptest::prop_assert!(is_held, "{} and {} are in no order", one, other);
+        }
+        let proven = order::order(&nodes, &[], 0, bounds);
+        proptest::prop_assert!(proven.is_ok(), "{:?}", proven);
+    }
+}
+
 fn known_meetings() -> &'static Vec<Vec<bool>> {
     static KNOWN: std::sync::OnceLock<Vec<Vec<bool>>> = std::sync::OnceLock::new();
     KNOWN.get_or_init(|| meetings(&GLOBS))
@@ -269,6 +396,37 @@ fn ten_thousand_nodes_of_one_file_are_one_line() {
     let nodes: Vec<Node> = (0..10_000).map(|_| ordered(&[], &["a"])).collect();
     let expected: Vec<(usize, usize)> = (1..10_000).map(|at| (at - 1, at)).collect();
     assert_eq!(edges(&nodes, &[]), expected);
+}
+
+/// Counts the work: what is looked at is what stands behind the last of a class, or the
+/// classes that meet it, whichever is less, and for those that merge the last of each.
+#[test]
+fn no_more_is_looked_at_than_is_needed() {
+    let of = |merging: bool, globs: &[&str]| {
+        let overlap = if merging { Overlap::Merge } else { Overlap::Order };
+        globs.iter().map(|glob| node(&[], overlap, Some(&[glob]))).collect::<Vec<_>>()
+    };
+    let globs = ["a/*", "z1", "z2", "z3", "a/b", "a/?", "a/*", "z1"];
+    let mixed: Vec<Node> = of(false, &globs).into_iter().chain(of(true, &globs)).collect();
+    let all: Vec<Node> = (0..6).map(|_| node(&[], Overlap::Merge, None)).collect();
+    for (nodes, looks, steps) in [
+        (of(false, &["a"; 10]), 1, 1),
+        (of(false, &globs), 12, 4),
+        (of(true, &globs), 13, 1),
+        (mixed, 28, 8),
+        (all, 19, 1),
+    ] {
+        let wide = order::Bounds::default();
+        let is_exact = |bounds: order::Bounds| {
+            order::order(&nodes, &[], usize::MAX, bounds).is_ok_and(|found| found.is_exact)
+        };
+        let least = |is_enough: &dyn Fn(&usize) -> bool| (0..1_000).find(is_enough);
+        let found = (
+            least(&|looks| is_exact(order::Bounds { looks: *looks, ..wide })),
+            least(&|steps| is_exact(order::Bounds { steps: *steps, ..wide })),
+        );
+        assert_eq!(found, (Some(looks), Some(steps)));
+    }
 }
 
 #[test]

@@ -171,6 +171,29 @@ fn a_command_in_the_checkout_behind_an_agent_is_held_by_nothing() {
 }
 
 #[test]
+fn a_secret_in_the_checkout_is_reached_by_what_it_reads_alone() {
+    let mut plan = plan_of([(agent("a"), &[]), (agent("b"), &[]), (secret("s"), &[0, 1])]);
+    if let Work::Command(command) = &mut plan.nodes[2].work {
+        command.in_place = true;
+    }
+    reads(&mut plan, 2, 1, InputPart::Answer);
+    assert_eq!(path(&plan), ["b", "s"]);
+}
+
+#[test]
+fn of_secrets_that_are_followed_together_each_has_its_own_way() {
+    let plan = plan_of([
+        (agent("x"), &[]),
+        (approval("ok"), &[0]),
+        (agent("a"), &[]),
+        (writer("w"), &[2]),
+        (secret("held"), &[0, 1]),
+        (secret("open"), &[3]),
+    ]);
+    assert_eq!(path(&plan), ["a", "w", "open"]);
+}
+
+#[test]
 fn what_takes_too_many_steps_is_not_claimed_but_a_way_that_was_found_is_told() {
     let clean = plan_of([
         (agent("a"), &[]),
