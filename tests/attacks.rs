@@ -276,7 +276,11 @@ fn a_model_whose_price_is_gone_is_not_asked_under_a_cap() {
     let digest = lock.lines().next_back().and_then(|line| line.split('"').nth(1));
     let trust = format!("--trust-lock={}", digest.expect("a digest"));
     let cause = "what gpt-5.5-2026-04-23 costs is not known in EUR, in which money is capped";
-    project.exec().arg(trust).run().expect(4).says(&["agent.builder", cause, "compile the spec again"]);
+    project.exec().arg(trust).run().expect(4).says(&[
+        "agent.builder",
+        cause,
+        "compile the spec again",
+    ]);
     project.eufm().args(["show", "plan.lock"]).run().expect(4).says(&[cause]);
     project.eufm().args(["diff", "approved.lock", "plan.lock"]).run().expect(2).says(&[cause]);
 }

@@ -44,15 +44,15 @@ fn tried_of(all: usize, usually: usize) -> usize {
     }
 }
 
-/// Chooses some of the moments 1 to `last`, spread evenly and shifted by a seed
-/// below 13.
-fn moments(last: usize, seed: usize) -> Vec<usize> {
-    let count = tried().unwrap_or(last);
-    if count >= last {
-        return (1..=last).collect();
+/// Chooses some of the moments, spread evenly and shifted by a seed below 13.
+fn chosen(moments: Vec<usize>, seed: usize) -> Vec<usize> {
+    let all = moments.len();
+    let count = tried().unwrap_or(all);
+    if count >= all {
+        return moments;
     }
-    let shift = last * (2 * seed + 1) / 26;
-    (0..count).map(|number| 1 + (number * last / count + shift) % last).collect()
+    let shift = all * (2 * seed + 1) / 26;
+    (0..count).map(|number| moments[(number * all / count + shift) % all]).collect()
 }
 
 /// Says a line past the test's captured output.

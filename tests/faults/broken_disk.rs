@@ -3,11 +3,13 @@
 //! is mended the same command finishes.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::story::{Rows, Story};
 use super::strace::{Calls, Fault, with_fault};
-use super::{is_skipped, moments, say};
+use super::{chosen, is_skipped, say};
 
 /// How many nodes the plan has.
 const NODES: usize = 12;
@@ -67,23 +69,25 @@ fn a_disk_that_fails_stops_the_run_and_the_same_command_finishes_it() {
     let tree = whole.project.tree();
     let run = whole.project.run_dir();
     let run = run.strip_prefix(whole.project.state()).expect("below the state").to_owned();
-    let mut tried = 0;
-    for (name, calls) in PLACES {
+    let mut calls: Vec<(PathBuf, (&str, usize))> = Vec::new();
+    for (name, of) in PLACES {
         let place = if name.is_empty() { run.clone() } else { run.join(name) };
-        for (number, call) in calls.iter().enumerate() {
-            let count = counted.count(call, Some(&whole.project.state().join(&place)));
-            assert!(count > 0, "there is no {call} of {}", place.display());
-            for turn in moments(count, number + 3) {
-                // Each error in turn, or all of them.
-                let few = ERRORS.iter().skip(tried % 3).take(1);
-                let errors: Vec<_> =
-                    if super::tried().is_none() { ERRORS.iter().collect() } else { few.collect() };
-                for error in errors {
-                    fail_at(&rows, &place, (call, turn), *error, &tree);
-                }
-                tried += 1;
-            }
+        for (number, call) in of.iter().enumerate() {
+            let turns = counted.turns_of(call, &whole.project.state().join(&place));
+            assert!(!turns.is_empty(), "there is no {call} of {}", place.display());
+            let turns = chosen(turns, number + 3).into_iter();
+            calls.extend(turns.map(|turn| (place.clone(), (*call, turn))));
         }
     }
+    let tried = calls.len();
+    calls.into_par_iter().enumerate().for_each(|(number, (place, moment))| {
+        // Each error in turn, or all of them.
+        let few = ERRORS.iter().skip(number % 3).take(1);
+        let errors: Vec<_> =
+            if super::tried().is_none() { ERRORS.iter().collect() } else { few.collect() };
+        for error in errors {
+            fail_at(&rows, &place, moment, *error, &tree);
+        }
+    });
     say(&format!("broken disk: {tried} calls failed"));
 }

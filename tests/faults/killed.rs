@@ -3,9 +3,11 @@
 
 use std::ffi::OsStr;
 
+use rayon::prelude::*;
+
 use super::story::{Rows, Story};
 use super::strace::{CALLS, Calls, Fault, with_fault};
-use super::{is_skipped, moments, say};
+use super::{chosen, is_skipped, say};
 
 /// How many nodes the plan has.
 const NODES: usize = 40;
@@ -25,6 +27,27 @@ fn kill_at(story: &mut Story, moment: (&str, usize)) -> bool {
     was_killed
 }
 
+/// Kills a run at a call, perhaps once more somewhere in the resume, and lets it be
+/// finished; returns how often it was killed.
+fn kills_of(
+    rows: &Rows,
+    tree: &str,
+    (call, turn, again): (&str, usize, usize),
+    is_twice: bool,
+) -> usize {
+    let mut story = Story::new(rows);
+    let mut kills = usize::from(kill_at(&mut story, (call, turn)));
+    if is_twice {
+        kills += usize::from(kill_at(&mut story, (call, again)));
+    }
+    let ended = story.exec().run();
+    let moment = format!("killed at {call} number {turn}");
+    assert_eq!(ended.code(), 0, "{moment}: {}", ended.stderr);
+    story.hear(&ended);
+    story.is_as_if_nothing_had_happened(tree, &moment);
+    kills
+}
+
 #[test]
 fn a_run_killed_at_any_call_is_finished_as_if_it_had_not_been() {
     if is_skipped("killed") {
@@ -36,26 +59,23 @@ fn a_run_killed_at_any_call_is_finished_as_if_it_had_not_been() {
     let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
     let calls = Calls::of(&whole.project, &args);
     let tree = whole.project.tree();
-    let (mut tried, mut killed, mut twice) = (0, 0, 0);
-    for (kind, call) in CALLS.into_iter().enumerate() {
-        let count = calls.count(call, None);
-        assert!(count > 0, "the run makes no {call}");
-        for turn in moments(count, kind) {
-            let mut story = Story::new(&rows);
-            tried += 1;
-            killed += u32::from(kill_at(&mut story, (call, turn)));
-            // Every second one is killed again, somewhere in the resume.
-            if tried % 2 == 0 {
-                let again = 1 + (turn * 13) % count.div_ceil(4);
-                twice += u32::from(kill_at(&mut story, (call, again)));
-            }
-            let ended = story.exec().run();
-            let moment = format!("killed at {call} number {turn}");
-            assert_eq!(ended.code(), 0, "{moment}: {}", ended.stderr);
-            story.hear(&ended);
-            story.is_as_if_nothing_had_happened(&tree, &moment);
-        }
-    }
+    let moments: Vec<(&str, usize, usize)> = (0..)
+        .zip(CALLS)
+        .flat_map(|(kind, call)| {
+            let turns = calls.turns(call);
+            assert!(!turns.is_empty(), "the run makes no {call}");
+            let again = turns.len().div_ceil(4);
+            let of = move |turn| (call, turn, 1 + (turn * 13) % again);
+            chosen(turns, kind).into_iter().map(of)
+        })
+        .collect();
+    let kills: Vec<usize> = moments
+        .par_iter()
+        .enumerate()
+        .map(|(number, moment)| kills_of(&rows, &tree, *moment, number % 2 == 1))
+        .collect();
+    let (tried, killed) = (kills.len(), kills.iter().filter(|count| **count > 0).count());
+    let twice = kills.iter().filter(|count| **count > 1).count();
     say(&format!("killed: {tried} moments, {killed} kills, {twice} of them in a resume too"));
     assert!(killed * 10 >= tried * 8, "{killed} of {tried} runs were killed");
 }

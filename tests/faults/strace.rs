@@ -75,14 +75,20 @@ impl Calls {
         Self(std::fs::read_to_string(&log).expect("strace has written"))
     }
 
-    /// Counts the calls of a kind, or those of them that name `path`.
-    pub(super) fn count(&self, call: &str, path: Option<&Path>) -> usize {
-        let names = |line: &str| {
-            path.is_none_or(|path| {
-                let path = path.display();
-                line.contains(&format!("<{path}>")) || line.contains(&format!("\"{path}\""))
-            })
-        };
-        self.0.lines().filter(|line| line.starts_with(call) && names(line)).count()
+    /// Lists the turns of a kind of call, but for those that only look at the kernel's
+    /// own files: before them all is as it is behind them.
+    pub(super) fn turns(&self, call: &str) -> Vec<usize> {
+        let of_kernel = |line: &str| line.contains("\"/proc") || line.contains("\"/sys");
+        let lines = self.0.lines().filter(|line| line.starts_with(call));
+        (1..).zip(lines).filter(|(_, line)| !of_kernel(line)).map(|(turn, _)| turn).collect()
+    }
+
+    /// Lists the turns of a kind of call among those that name `path`.
+    pub(super) fn turns_of(&self, call: &str, path: &Path) -> Vec<usize> {
+        let path = path.display();
+        let names = [format!("<{path}>"), format!("\"{path}\"")];
+        let is_named = |line: &&str| names.iter().any(|name| line.contains(name));
+        let count = self.0.lines().filter(|line| line.starts_with(call)).filter(is_named).count();
+        (1..=count).collect()
     }
 }
