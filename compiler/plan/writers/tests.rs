@@ -109,6 +109,14 @@ fn those_that_may_write_one_file_are_put_in_order_of_the_plan() {
             [&["?b"][..], &["["], &["{c,d}"], &["x/y"]].map(|globs| ordered(&[], globs)).to_vec(),
             vec![(0, 1), (1, 2), (1, 3)],
         ),
+        (
+            [&["?b"][..], &["{c,d}"], &["x/y"], &["["]].map(|globs| ordered(&[], globs)).to_vec(),
+            vec![(0, 3), (1, 3), (2, 3)],
+        ),
+        (
+            [&["{c,d}"][..], &["{e,f}"], &["["]].map(|globs| ordered(&[], globs)).to_vec(),
+            vec![(0, 2), (1, 2)],
+        ),
         // What is the path of no file is written by nobody.
         (vec![ordered(&[], &["a//b"]), ordered(&[], &["a//b"])], vec![]),
         (vec![asks(), ordered(&[], &["a"])], vec![]),
@@ -164,6 +172,40 @@ fn it_is_known_that_two_do_not_meet_or_it_is_said_that_it_is_not() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(meet(&nodes[0], &ordered(&[], &many), &[]), Err(Unknown));
     assert_eq!(meet(&nodes[0], &ordered(&[], &["["]), &[]), Err(Unknown), "it is no glob");
+}
+
+#[test]
+fn globs_for_which_there_is_no_room_are_left_undecided() {
+    let generated = Generated::of(std::iter::empty());
+    let size = |glob: &str| Language::of(glob, &generated).expect("it is a glob").bytes();
+    let found = |globs: &[&str], bytes: usize| {
+        let nodes: Vec<Node> = globs.iter().map(|glob| ordered(&[], &[glob])).collect();
+        let globs = classes::Bounds { bytes, ..classes::Bounds::default() };
+        let bounds = order::Bounds { globs, ..order::Bounds::default() };
+        pairs(&order::order(&nodes, &[], usize::MAX, bounds).expect("few").edges)
+    };
+    let two = ["?b", "{c,d}"];
+    assert_eq!(found(&two, 0), [(0, 1)]);
+    assert_eq!(found(&two, size("{c,d}")), [(0, 1)]);
+    assert_eq!(found(&two, size("{c,d}") + 1), []);
+    // What is no glob takes some too: else a plan of such had no bound.
+    let with_none = ["{c,d}", "{e,f}", "["];
+    assert_eq!(found(&with_none, size("{c,d}") + 1_024), [(0, 1), (1, 2)]);
+    assert_eq!(found(&with_none, size("{c,d}") + 1_025), [(0, 2), (1, 2)]);
+}
+
+#[test]
+fn an_edge_that_was_added_is_no_step_and_without_steps_nothing_is_exact() {
+    let nodes: Vec<Node> = (0..3).map(|_| ordered(&[], &["a"])).collect();
+    let edges = order(&nodes, &[], usize::MAX).expect("few").edges;
+    let within = |nodes: &[Node], steps: usize| {
+        order::order(nodes, &[], 0, order::Bounds { steps, ..order::Bounds::default() })
+    };
+    let is_exact = |steps| within(&with_edges(nodes.clone(), edges.clone()), steps);
+    assert_eq!(is_exact(1).map(|found| found.is_exact), Ok(true));
+    assert_eq!(is_exact(0).map(|found| found.is_exact), Ok(false));
+    assert!(within(&nodes, 1).expect_err("two edges lack").is_exact);
+    assert!(!within(&nodes, 0).expect_err("two edges lack").is_exact);
 }
 
 #[test]
