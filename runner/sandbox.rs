@@ -308,8 +308,9 @@ impl Launcher {
 ///
 /// Inside, root has another number and no right, but owns root's files all the
 /// same: so it could write to core_pattern, and the host would run what stands
-/// there. To anybody else they are closed by their modes; covering them would
-/// keep Codex's sandbox from mounting a /proc of its own.
+/// there. To anybody else they are closed by their modes, but for what is about the
+/// sandbox's own namespaces; covering them would keep Codex's sandbox from mounting
+/// a /proc of its own.
 fn settings_of_the_kernel() -> Vec<PathBuf> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();

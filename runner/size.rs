@@ -4,14 +4,18 @@
 use std::path::Path;
 use std::{fmt, io};
 
-/// Adds up the files below a folder, links not followed.
+/// Adds up the files below a folder, links not followed. What is closed to us, as an
+/// overlay's own folder is, counts nothing.
 ///
 /// # Errors
-/// Fails when something below it cannot be read.
+/// Fails when something below it cannot be read for another reason.
 pub(crate) fn below(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry?;
+        let entry = match entry.map_err(io::Error::from) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            entry => entry?,
+        };
         if entry.file_type().is_file() {
             bytes += entry.metadata()?.len();
         }
@@ -38,7 +42,26 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    /// To root nothing is closed.
+    #[test]
+    fn what_is_closed_to_us_is_no_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (open, closed) = (folder.path().join("open"), folder.path().join("closed"));
+        for (path, mode) in [(&open, 0o700), (&closed, 0)] {
+            std::fs::create_dir(path).expect("made");
+            std::fs::write(path.join("file"), "four").expect("written");
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, mode).expect("it is ours");
+        }
+        let seen = std::fs::read_dir(&closed).map_or(4, |_| 8);
+        assert_eq!(below(folder.path()).expect("read"), seen);
+        crate::remove::remove_all(&closed).expect("removed");
+        assert!(below(&closed).is_err(), "it is not there");
+    }
 
     #[test]
     fn sizes_are_short() {

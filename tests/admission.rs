@@ -4,11 +4,10 @@
 //! need root, as CI is. Commands run in place: no sandbox can be made where
 //! something lies over /proc.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::{Invocation, Project, until};
+use crate::support::{Invocation, Project, have_root, not_tested, until};
 
 const SPEC: &str = r#"edition 1
 pipeline roomy { base = "main" }
@@ -19,10 +18,8 @@ command second { needs = [first], run = ["true"], in_place = true }
 /// A run of `plan.lock` after `prepare`, in mounts of its own; `None`, said
 /// loudly, for somebody who may not mount.
 fn exec(project: &Project, prepare: &str, path: &Path) -> Option<Invocation> {
-    if !std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0) {
-        use std::io::Write as _;
-        let text = b"NOT TESTED: admission on a host without room, which needs root\n";
-        std::io::stderr().write_all(text).expect("somebody is told");
+    if !have_root() {
+        not_tested("admission on a host without room, which needs root");
         return None;
     }
     let run = Invocation::of(Path::new("unshare"), project.root(), &project.repo());

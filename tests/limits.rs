@@ -3,13 +3,11 @@
 //!
 //! Each test runs on the host as it is and again without its control groups.
 
-use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Ended, Invocation, Project, until};
+use crate::support::{Ended, Invocation, Project, have_root, not_tested, until};
 
 /// How a test's runs see the control groups of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +25,7 @@ fn have_groups() -> bool {
     if have_root() && !declared {
         return true;
     }
-    // Also where the tests' own output is kept back.
-    let text = b"NOT TESTED: limits by control groups, which need root and writable cgroups\n";
-    std::io::stderr().write_all(text).expect("somebody is told");
+    not_tested("limits by control groups, which need root and writable cgroups");
     false
 }
 
@@ -44,7 +40,9 @@ fn exec(project: &Project, groups: Groups) -> Invocation {
     match groups {
         Groups::Seen => project.exec(),
         Groups::Hidden => {
-            let hide = "mount -t tmpfs -o ro none /sys/fs/cgroup && exec \"$@\"";
+            // Nobody starts the runner with capabilities, and bwrap takes none.
+            let hide = "mount -t tmpfs -o ro none /sys/fs/cgroup && \
+                        exec setpriv --inh-caps=-all --ambient-caps=-all \"$@\"";
             let state = project.state();
             Invocation::of(Path::new("unshare"), project.root(), &project.repo())
                 // Root needs no namespace of users, and has more rights without.
@@ -58,10 +56,6 @@ fn exec(project: &Project, groups: Groups) -> Invocation {
 
 /// How somebody who is not root gets mounts of their own.
 const BY_A_USER: &[&str] = &["--user", "--map-current-user", "--keep-caps", "--mount"];
-
-fn have_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0)
-}
 
 /// Returns the facilities that the last runner named, by name: level and how.
 fn facility(project: &Project, name: &str) -> (String, String) {

@@ -22,6 +22,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// processes of a tree: a fork bomb makes some thousands a second.
 const COUNT_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How many processes more than its limit a tree may have until it was looked at, where
+/// the kernel stops those of the user: else it would fail for a reason of its own.
+const UNTIL_LOOKED_AT: u64 = 1_000;
+
 /// How much longer than a look at its folders a tree is left alone after it: at
 /// most a fiftieth of a processor goes into looking.
 const DISK_REST: u32 = 50;
@@ -77,8 +81,8 @@ impl Guard {
         let by_user = self.counts && !self.holds.1 && !self.subject.trusted;
         // The kernel counts all processes of the user: so this is a wall behind
         // the looks, not the limit itself.
-        let twice = |others: u64| others + 2 * self.ceilings.processes;
-        let processes = usage::threads_of_host().filter(|_| by_user).map(twice);
+        let wall = |others: u64| others + 2 * self.ceilings.processes + UNTIL_LOOKED_AT;
+        let processes = usage::threads_of_host().filter(|_| by_user).map(wall);
         shim::limited(&self.launcher, &self.cell.doors(), file, processes, command)
     }
 

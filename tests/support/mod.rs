@@ -10,6 +10,7 @@ mod project;
 mod provider;
 mod story;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,19 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
         std::thread::park_timeout(Duration::from_millis(3));
     }
+}
+
+/// Says loudly, also where the tests' own output is kept back, what a test leaves out
+/// on this host.
+pub(crate) fn not_tested(what: &str) {
+    use std::io::Write as _;
+    let text = format!("NOT TESTED: {what}\n");
+    std::io::stderr().write_all(text.as_bytes()).expect("somebody is told");
+}
+
+/// Tells whether the tests run as root.
+pub(crate) fn have_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0)
 }
 
 /// Returns the real Codex CLI: the one that EUFM_TEST_CODEX names, or the one
