@@ -76,8 +76,9 @@ pub(crate) fn run(
     plan.protected = protected::of(&plan, &request.spec, modules);
     let origins = match verify::insert(&mut plan, most) {
         Ok(origins) => origins,
-        Err(deploy) => {
-            out.push(too_many_gates(deploy.map_or(pipeline, |deploy| heads[deploy]), most));
+        Err(verify::Beyond { deploy, is_listed }) => {
+            let place = deploy.map_or(pipeline, |deploy| heads[deploy]);
+            out.push(if is_listed { too_many_gates(place, most) } else { too_many_before(place) });
             return None;
         }
     };
@@ -93,6 +94,12 @@ fn too_many_gates(deploy: Span, most: usize) -> Diagnostic {
     Diagnostic::error("E0213", message)
         .at(deploy, "too many here")
         .help("let one deploy do the work of several, or use fewer gates that are adapted in place")
+}
+
+fn too_many_before(deploy: Span) -> Diagnostic {
+    Diagnostic::error("E0213", "what stands before all deploys is too much to be looked at")
+        .at(deploy, "too much from here on")
+        .help("let one deploy do the work of several")
 }
 
 /// Tells whether a file has neither pipeline nor work.

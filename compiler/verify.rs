@@ -9,11 +9,20 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use eufm_plan::ancestry::{leaves, owed};
+use eufm_plan::ancestry::{TooMuch, leaves, owed};
 use eufm_plan::{
     Accept, FINAL_VERIFY, Node, NodeBudget, NodeIndex, OnFail, Overlap, Plan, RuleIndex, Work,
     Writes, verify_name,
 };
+
+/// There is too much to be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// The position of a deploy with which it is; `None` where nothing is deployed.
+    pub(crate) deploy: Option<usize>,
+    /// Whether it is too much to be listed; else to be looked at.
+    pub(crate) is_listed: bool,
+}
 
 /// Adds the verify nodes; all together they check at most `most` gates, and see at
 /// most as many environments. Returns for each node of the plan the position that it
@@ -21,8 +30,8 @@ use eufm_plan::{
 /// nothing is said, from no task.
 ///
 /// # Errors
-/// Returns the position of the deploy with which there would be more, if it is one.
-pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Option<usize>> {
+/// Fails where there is too much: with the position of the deploy, if it is one.
+pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Beyond> {
     let is_deploy = |node: &Node| matches!(node.work, Work::Deploy { .. });
     let deploys: Vec<usize> =
         plan.nodes.iter().enumerate().filter(|(_, it)| is_deploy(it)).map(|(at, _)| at).collect();
@@ -30,7 +39,8 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Option<
     if deploys.is_empty() {
         let origins = (0..plan.nodes.len()).collect();
         if rules > 0 {
-            judge_the_end(&mut plan.nodes, rules, most).map_err(|_| None)?;
+            judge_the_end(&mut plan.nodes, rules, most)
+                .map_err(|TooMuch { is_listed, .. }| Beyond { deploy: None, is_listed })?;
         }
         return Ok(origins);
     }
@@ -41,7 +51,10 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Option<
     let verifies = rewire(&mut plan.nodes, &deploys, &final_for, rules);
     let (mut places, origins) = reorder(&mut plan.nodes, &deploys, first, verifies);
     let owed = owed(&plan.nodes, &places, most.saturating_sub(rules * places.len()));
-    let owed = owed.map_err(|number| deploys.get(number).copied())?;
+    let owed = owed.map_err(|TooMuch { target, is_listed }| Beyond {
+        deploy: deploys.get(target).copied(),
+        is_listed,
+    })?;
     for (place, owed) in places.drain(..).zip(owed) {
         let node = &mut plan.nodes[place.get()];
         (node.gates, node.env) = (owed.gates, owed.env);
@@ -51,7 +64,7 @@ pub(crate) fn insert(plan: &mut Plan, most: usize) -> Result<Vec<usize>, Option<
 
 /// Adds the node that judges what the run comes to: it waits for all, and goes on
 /// with what succeeded.
-fn judge_the_end(nodes: &mut Vec<Node>, rules: usize, most: usize) -> Result<(), usize> {
+fn judge_the_end(nodes: &mut Vec<Node>, rules: usize, most: usize) -> Result<(), TooMuch> {
     let needs = leaves(nodes);
     let place = NodeIndex::new(nodes.len());
     nodes.push(Node {

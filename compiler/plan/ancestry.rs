@@ -43,12 +43,33 @@ pub fn leaves(nodes: &[Node]) -> Vec<NodeIndex> {
     (0..nodes.len()).filter(|at| !is_needed[*at]).map(NodeIndex::new).collect()
 }
 
+/// Why it is not told what nodes have to check: there is too much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMuch {
+    /// The position among the nodes that were asked about of one with which it is.
+    pub target: usize,
+    /// Whether it is too much to be listed; else to be looked at.
+    pub is_listed: bool,
+}
+
+/// How many edges may be followed back to find what nodes have to check: some seconds.
+const OWED_STEPS: usize = 1 << 29;
+
 /// Says what each of some nodes has to check; all together at most `most` gates
 /// and environments.
 ///
 /// # Errors
-/// Returns the position among `targets` of one with which there would be more.
-pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Owed>, usize> {
+/// Fails where there would be more, or too many edges lead there.
+pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Owed>, TooMuch> {
+    owed_within(nodes, targets, most, OWED_STEPS)
+}
+
+fn owed_within(
+    nodes: &[Node],
+    targets: &[NodeIndex],
+    most: usize,
+    steps: usize,
+) -> Result<Vec<Owed>, TooMuch> {
     let mut ancestors = Ancestors::new(nodes);
     let is_gated = gated(nodes, targets);
     let (mut gates, mut env) = (Seen::default(), Seen::default());
@@ -57,6 +78,9 @@ pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Ow
     for (number, batch) in targets.chunks(BATCH).enumerate() {
         let first = number * BATCH;
         let reached = ancestors.of(batch, &mut |at, bits| if is_gated[at] { bits } else { 0 });
+        if ancestors.steps > steps {
+            return Err(TooMuch { target: first, is_listed: false });
+        }
         for position in reached {
             let (node, reached) = (&nodes[position], ancestors.bits[position]);
             if node.gates.is_empty() || matches!(node.work, Work::Verify { .. }) {
@@ -67,7 +91,7 @@ pub fn owed(nodes: &[Node], targets: &[NodeIndex], most: usize) -> Result<Vec<Ow
                     put(&mut all[first + bit]);
                     count += 1;
                     if count > most {
-                        return Err(first + bit);
+                        return Err(TooMuch { target: first + bit, is_listed: true });
                     }
                 }
                 Ok(())
@@ -249,7 +273,12 @@ mod tests {
         };
         assert_eq!(gates(&[3, 0, 4]), [vec![2, 0, 1], vec![], vec![1]]);
         let targets = [NodeIndex::new(4), NodeIndex::new(3)];
-        assert_eq!(owed(&nodes, &targets, 3), Err(1), "four in all");
+        let too_much = |target, is_listed| Err(TooMuch { target, is_listed });
+        assert_eq!(owed(&nodes, &targets, 3), too_much(1, true), "four in all");
+        let within = |steps| owed_within(&nodes, &targets, 4, steps);
+        let least = (0..10).find(|steps| within(*steps).is_ok());
+        assert_eq!(least, Some(4), "1 from the one, 2 from the other, 1 from what stands before");
+        assert_eq!(within(3), too_much(0, false));
     }
 
     #[test]
