@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_waits_from_when_it_is_told_to() {
+        let mut clock = Clock::starting_at(0);
+        clock.set_waiting(true);
+        assert!(clock.waits_since.is_some_and(|since| since >= clock.origin));
+        clock.set_waiting(false);
+        assert_eq!(clock.waits_since, None);
+    }
+
+    #[test]
     fn waiting_is_no_active_time() {
         let second = |number| Duration::from_secs(number);
         let mut clock = Clock {

@@ -158,6 +158,13 @@ mod tests {
         };
         assert_eq!(refusal.breaches.len(), 1, "{refusal}");
         assert!(refusal.to_string().contains("new/b.png: has `filter=lfs`"), "{refusal}");
+        // Of what may not be written at all, that is told.
+        let allowed = writes(&["new/.gitattributes"]);
+        let Err(HarvestError::Refused(refusal)) = worktree.harvest(&fixture.base, &allowed) else {
+            panic!("not refused")
+        };
+        assert_eq!(refusal.to_string().matches("new/b.png").count(), 1, "{refusal}");
+        assert!(refusal.to_string().contains("new/b.png: outside `writes`"), "{refusal}");
     }
 
     #[test]

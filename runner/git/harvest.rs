@@ -93,10 +93,8 @@ impl Worktree {
     ) -> Result<CodeImplementation, HarvestError> {
         let before = self.vault().list(base)?;
         let submodules = submodules_of(&before);
-        let own =
-            if base == self.commit() { None } else { Some(self.vault().list(self.commit())?) };
-        let own = submodules_of(own.as_deref().unwrap_or(&before));
-        let index = self.index_without("harvest.index", &own)?;
+        // Work that was salvaged has no others.
+        let index = self.index_without("harvest.index", &submodules)?;
         let added = self.reading(&index, "add").arg("--all").answer()?;
         // A folder that cannot be read is a warning to git, and would be no result.
         let unread = b"could not open directory";

@@ -150,4 +150,20 @@ mod tests {
             assert_eq!(record.durability(Some(&command)), Durability::Grouped, "{record:?}");
         }
     }
+    #[test]
+    fn what_is_begun_is_on_disk_before_it_is_but_for_trusted_commands() {
+        let unanswered = NodeEvent::Unanswered {
+            request: 1,
+            micros: 0,
+            tokens: 0,
+            reason: "it ended".to_owned(),
+        };
+        let event = RecordedEvent::Node(unanswered);
+        let record = Record { format: None, at_ms: 0, time: 0, node: None, event };
+        for (in_place, durability) in [(false, Durability::Synced), (true, Durability::Grouped)] {
+            let work = Work::Command(Box::new(Command { in_place, ..Command::default() }));
+            assert_eq!(record.durability(Some(&work)), durability);
+        }
+        assert_eq!(record.durability(None), Durability::Synced);
+    }
 }

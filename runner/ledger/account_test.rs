@@ -83,6 +83,22 @@ fn a_cap_that_pays_for_all_lets_all_go_at_once() {
 }
 
 #[test]
+fn an_answer_is_short_where_it_could_be_longer_and_waits_below_the_least() {
+    let mut plan = agents(2, 2);
+    assert!(!admitted(&Account::of(&plan), 0, 41_000).is_short);
+    let shortest = |left: u64| {
+        plan.budget.tokens = Some(Tokens(100_000));
+        let mut account = Account::of(&plan);
+        account.reserve(node(0), 1, Spent { micros: 0, tokens: 100_000 - 1_000 - left });
+        account.decide(node(1), quote(1_000))
+    };
+    let mut shortest = shortest;
+    let Decision::Admitted(least) = shortest(1_024) else { panic!("it is enough") };
+    assert_eq!((least.output, least.is_short), (1_024, true));
+    assert_eq!(shortest(1_023), Decision::Wait);
+}
+
+#[test]
 fn what_fits_only_without_the_others_waits_for_their_end() {
     let mut plan = agents(2, 2);
     plan.budget.cost = Money::parse("0.30 EUR");

@@ -104,9 +104,7 @@ impl Guard {
     /// Fails when /proc cannot be read.
     pub(crate) fn look(&mut self, root: ProcessId) -> io::Result<Option<Exceeded>> {
         let threads = usage::threads_of_host().unwrap_or(0);
-        let grown = threads.saturating_sub(self.threads_before);
-        let may_be_many = self.watches_processes() && grown > self.ceilings.processes;
-        if self.looked.elapsed() < LOOK_INTERVAL && !may_be_many {
+        if !self.is_due(threads, self.looked.elapsed()) {
             return Ok(None);
         }
         (self.looked, self.threads_before) = (Instant::now(), threads);
@@ -117,6 +115,14 @@ impl Guard {
             return Ok(Some(exceeded));
         }
         Ok(self.disk())
+    }
+
+    /// Tells whether the tree is to be looked at as a whole, with so many threads on the
+    /// host, so long after the last time.
+    fn is_due(&self, threads: u64, since: Duration) -> bool {
+        let grown = threads.saturating_sub(self.threads_before);
+        let may_be_many = self.watches_processes() && grown > self.ceilings.processes;
+        since >= LOOK_INTERVAL || may_be_many
     }
 
     /// Says which limit a tree has passed that ended by itself.
@@ -210,4 +216,73 @@ impl Guard {
 /// A peak that close to a limit has met it: the kernel counts in batches.
 fn nearly(cap: u64) -> u64 {
     cap - cap / 32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::limits::Groups;
+
+    fn limits(cap_of_all: Option<u64>) -> Limits {
+        let ceilings = Ceilings { processes: 100, ..Ceilings::default() };
+        let (launcher, groups) = (PathBuf::from("/bin/true"), Groups::default());
+        let together = Arc::new(Together::new(cap_of_all));
+        Limits { launcher, groups, ceilings, together, counts: false }
+    }
+
+    fn subject(trusted: bool, memory: Option<u64>) -> Subject {
+        Subject { name: "n".to_owned(), memory, trusted, ..Subject::default() }
+    }
+
+    fn guard(trusted: bool) -> Guard {
+        let guard = limits(None).guard(subject(trusted, Some(1)));
+        guard.expect("no kernel is asked").expect("its memory is limited")
+    }
+
+    #[test]
+    fn the_kernel_counts_the_processes_of_all_users_but_root() {
+        let run = tempfile::tempdir().expect("a temporary folder");
+        let limits = Limits::open(Path::new("/bin/false"), run.path(), Ceilings::default(), None);
+        let facilities = limits.expect("opened").facilities();
+        let is_counted = facilities.iter().any(|it| it.how.contains("RLIMIT_NPROC"));
+        assert_eq!(is_counted, !rustix::process::geteuid().is_root());
+        crate::limits::clear(run.path()).expect("cleared");
+    }
+
+    #[test]
+    fn only_a_trusted_command_without_any_cap_on_memory_has_no_guard() {
+        let has_guard = |cap_of_all, trusted, memory| {
+            let guard = limits(cap_of_all).guard(subject(trusted, memory));
+            guard.expect("no kernel is asked").is_some()
+        };
+        assert!(!has_guard(None, true, None));
+        assert!(has_guard(Some(1), true, None) && has_guard(None, true, Some(1)));
+        assert!(has_guard(None, false, None) && has_guard(Some(1), false, Some(1)));
+    }
+
+    #[test]
+    fn a_tree_is_looked_at_from_time_to_time_and_when_there_may_be_many_processes() {
+        let mut own = guard(false);
+        own.threads_before = 1_000;
+        let soon = LOOK_INTERVAL / 2;
+        assert!(!own.is_due(1_100, soon) && own.is_due(1_101, soon));
+        assert!(!own.is_due(900, LOOK_INTERVAL - Duration::from_nanos(1)));
+        assert!(own.is_due(900, LOOK_INTERVAL));
+        let mut trusted = guard(true);
+        trusted.threads_before = 0;
+        assert!(!trusted.is_due(1_000, soon));
+    }
+
+    #[test]
+    fn what_a_tree_has_taken_is_found_when_it_is_looked_at() {
+        let own = ProcessId::current().expect("it runs");
+        let mut guard = guard(true);
+        assert!(guard.look(own).expect("looked").is_none(), "it was looked at just now");
+        guard.looked =
+            Instant::now().checked_sub(LOOK_INTERVAL).expect("the host is up for longer");
+        let found = guard.look(own).expect("looked");
+        assert!(matches!(found, Some(Exceeded::Memory { cap: 1, .. })), "{found:?}");
+    }
 }

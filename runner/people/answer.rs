@@ -235,8 +235,37 @@ mod tests {
         assert!(refusal(|it| it.tree = tree).starts_with("it is for the tree cccccccccccc"));
         assert!(refusal(|it| it.by = " ".to_owned()).contains("who it is"));
         assert!(refusal(|it| it.note = Some("x".repeat(NOTE_BYTES_MAX + 1))).contains("longer"));
+        assert!(refusal(|it| it.at = "x".repeat(TIME_BYTES_MAX + 1)).contains("no time"));
         assert!(refusal(|it| it.decision = Decision::Done).contains("only what became"));
         assert!(refusal(|it| it.raise = Some("1 EUR".to_owned())).contains("another try"));
+    }
+
+    #[test]
+    fn an_answer_may_be_as_long_as_it_may_be() {
+        let by = "x".repeat(NAME_BYTES_MAX);
+        let (at, note) = ("x".repeat(TIME_BYTES_MAX), Some("x".repeat(NOTE_BYTES_MAX)));
+        let answer = AnswerFile { by, at, note, ..file() }.answer(&question());
+        assert_eq!(answer.map(|it| it.note.map(|note| note.len())), Ok(Some(NOTE_BYTES_MAX)));
+    }
+
+    #[test]
+    fn a_cap_is_raised_and_a_result_taken_only_by_who_approves_what_is_asked() {
+        let raise = AnswerFile { raise: Some("1 EUR".to_owned()), ..file() };
+        let take = AnswerFile { take: Some("d".repeat(40)), ..file() };
+        for (about, fits, other) in
+            [(About::Escalation, &raise, &take), (About::Conflict, &take, &raise)]
+        {
+            let asked = QuestionFile { about, ..question() };
+            let reject = AnswerFile { decision: Decision::Reject, ..fits.clone() };
+            assert!(fits.clone().answer(&asked).is_ok(), "{asked:?}");
+            for unfit in [&reject, other] {
+                let reason = unfit.clone().answer(&asked).expect_err("it does not go with it");
+                assert!(reason.contains("and nothing else"), "{reason}");
+            }
+        }
+        for unfit in [raise, take] {
+            assert!(unfit.answer(&question()).is_err_and(|it| it.contains("and nothing else")));
+        }
     }
 
     #[test]

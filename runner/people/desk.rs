@@ -171,6 +171,25 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_may_be_as_long_as_it_may_be_and_what_cannot_be_read_is_an_error() {
+        let (_folder, desk, asked) = desk();
+        let most = usize::try_from(FILE_BYTES_MAX).expect("it fits");
+        let mut content = text(&asked, asked.tree.as_str());
+        content.push_str(&" ".repeat(most - content.len()));
+        fs::write(&asked.answer, &content).expect("written");
+        assert!(matches!(desk.hear(&asked).expect("looked"), Heard::Answer(_)));
+        fs::write(&asked.answer, content + " ").expect("written");
+        assert!(matches!(desk.hear(&asked).expect("looked"), Heard::Refused(_)));
+        fs::create_dir(&asked.answer).expect("made");
+        assert!(desk.hear(&asked).is_err(), "a folder is no file");
+        let below = QuestionFile { answer: asked.answer.join("x/../../y/z"), ..asked.clone() };
+        assert_eq!(desk.hear(&below).expect("looked"), Heard::Nothing);
+        fs::write(asked.answer.join("file"), "").expect("written");
+        let through = QuestionFile { answer: asked.answer.join("file/z"), ..asked };
+        assert!(desk.hear(&through).is_err(), "a file is no folder");
+    }
+
+    #[test]
     fn tidying_leaves_open_questions_with_their_answers_and_nothing_else() {
         let (_folder, desk, asked) = desk();
         let old = QuestionFile {
