@@ -3,10 +3,11 @@
 # rest on, one place at a time, and lists what no test has seen: hours. What is left
 # on purpose stands with its reason in .cargo/mutants.toml.
 #
-# Most are seen by the quick tests of their room, so those are asked first, and all
-# tests of the library only about what is left. What was seen once is not altered
-# again: a run that was ended goes on, and one of new tests begins at what is left.
-# Without target/mutants all begins anew.
+# Most are seen by the quick tests of their room, so those are asked first, and the
+# slow ones only about what is left: all tests of the library about proofs, whole runs
+# about the runner. What was seen once is not altered again: a run that was ended goes
+# on, and one of new tests begins at what is left. Without target/mutants all begins
+# anew.
 #
 # MUTANTS_PART=proofs or runner tries one part; MUTANTS_JOBS=4 tries four places at a
 # time; MUTANTS_LIST=1 only lists what would be altered. Ends with 2 where something
@@ -25,7 +26,7 @@ ulimit -v $((6 << 20))
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=1
 
 # alter PACKAGE OPTIONS -- TESTS: all of a package that OPTIONS choose; TESTS choose
-# those that are asked first.
+# those that are asked first, the list `rest` those about what is left.
 alter() {
     local package=$1 status=0
     shift
@@ -41,16 +42,17 @@ alter() {
     options+=(--output "$out/$package" --iterate)
     # A fact about a pure function is shown where it stands: by tests of the library.
     cargo mutants "${options[@]}" -- --lib "$@" || status=$?
-    # 2: something was not seen. All tests take longer than to build them well.
+    # 2: something was not seen.
     if [ "$status" = 2 ]; then
         status=0
-        CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo mutants "${options[@]}" -- --lib || status=$?
+        cargo mutants "${options[@]}" "${rest[@]}" || status=$?
     fi
     # 3: something took too long. A test that no longer ends has seen it too.
     [ "$status" = 3 ] || return "$status"
 }
 
 proofs() {
+    local rest=(-- --lib)
     alter eufm-plan --file 'compiler/plan/proof/**/*.rs' --file 'compiler/plan/writers/*.rs' \
         --file 'compiler/plan/globs/*.rs' --file compiler/plan/ancestry.rs \
         -- proof:: writers:: globs:: ancestry:: \
@@ -66,6 +68,9 @@ runner() {
         done
     done < <(sed -nE 's/^- (`[a-z_]+`( and `[a-z_]+`)*) \(`([^`]+)`\):.*/\3\t\1/p' docs/proofs.md |
         sed -e 's/`//g' -e 's/ and / /g' | sort -u)
+    # What has its effect on processes and files is shown by whole runs.
+    local rest=(--test-package eufm -- --test eufm admission:: deploy:: exec:: money::
+        progress:: sandbox::nothing_of)
     [ "${#patterns[@]}" -gt 0 ] || { echo "docs/proofs.md names no function" >&2; exit 1; }
     # cargo-mutants 27.1 does not ask the patterns about fields that it deletes.
     alter eufm-runner "${patterns[@]}" --exclude-re 'delete field' \

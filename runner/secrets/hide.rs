@@ -241,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn all_is_handed_on_but_what_may_begin_a_secret() {
+        let mut hider = hider(&[("KEY", VALUE)]);
+        let (mut handed, kept) = (0, hider.longest - 1);
+        for pushed in 1..=3 * hider.longest {
+            hider.push(b"x", &mut |bytes| handed += bytes.len());
+            assert_eq!(handed, pushed.saturating_sub(kept));
+        }
+        // A text of its own does not begin with what is kept here.
+        assert_eq!(hider.text("own"), "own");
+    }
+
+    #[test]
     fn what_holds_no_secret_is_not_changed() {
         for hider in [Hider::default(), hider(&[("KEY", b"abcd")])] {
             let text: Vec<u8> =

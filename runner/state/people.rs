@@ -167,3 +167,76 @@ impl RunState {
         self.set(node, Phase::Ready);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::git::{CommitId, TreeId};
+    use crate::people::Raise;
+    use crate::state_test::{Sketch, opened, plan_of};
+
+    /// A node that waits with a question.
+    fn asked(about: About) -> RunState {
+        let mut state =
+            RunState::new(&plan_of(&[Sketch { needs: vec![], gates: 0, attempts: 1 }], 1));
+        state.apply(0, &Event::Run(opened())).expect("the first fact");
+        let tree = TreeId::new(&"c".repeat(40)).expect("an id");
+        state.nodes[0].phase = Phase::Waiting;
+        state.nodes[0].ask(about, Some(tree));
+        state
+    }
+
+    fn answer(decision: Decision, raises: bool, takes: bool) -> Answer {
+        Answer {
+            decision,
+            by: "anna".to_owned(),
+            at: "now".to_owned(),
+            note: None,
+            raise: raises.then_some(Raise { micros: 0, tokens: 1 }),
+            take: takes.then(|| CommitId::new(&"d".repeat(40)).expect("an id")),
+        }
+    }
+
+    fn may(state: &RunState, answer: &Answer) -> bool {
+        state.may_answer(NodeIndex::new(0), answer)
+    }
+
+    #[test]
+    fn an_answer_decides_what_is_asked_about_and_nothing_else() {
+        use Decision::{Approve, Done, Reject};
+        let rule = About::Rule { rule: "agreed".to_owned() };
+        let all = [About::Approval, About::Escalation, About::Recovery, About::Conflict, rule];
+        for about in all {
+            let state = asked(about.clone());
+            for decision in [Approve, Reject, Done] {
+                for (raises, takes) in [(false, false), (true, false), (false, true), (true, true)]
+                {
+                    let fits = match (decision, raises, takes) {
+                        (Approve | Reject, false, false) => true,
+                        (Approve, true, false) => about == About::Escalation,
+                        (Approve, false, true) => about == About::Conflict,
+                        (Done, false, false) => about == About::Recovery,
+                        _ => false,
+                    };
+                    let answer = answer(decision, raises, takes);
+                    assert_eq!(may(&state, &answer), fits, "{about:?}: {answer:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_comes_while_its_node_waits_and_its_tree_is_known() {
+        let plain = answer(Decision::Approve, false, false);
+        let mut state = asked(About::Conflict);
+        state.nodes[0].phase = Phase::Committed;
+        assert!(!may(&state, &plain));
+        state.nodes[0].merge = Merge::Asked;
+        assert!(may(&state, &plain));
+        state.nodes[0].ask(About::Conflict, None);
+        assert!(!may(&state, &plain));
+        state.nodes[0].unask();
+        assert!(!may(&state, &plain));
+    }
+}
