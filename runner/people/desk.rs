@@ -180,6 +180,7 @@ mod tests {
         assert!(matches!(desk.hear(&asked).expect("looked"), Heard::Answer(_)));
         fs::write(&asked.answer, content + " ").expect("written");
         assert!(matches!(desk.hear(&asked).expect("looked"), Heard::Refused(_)));
+        fs::remove_file(asked.answer.with_extension("refused")).expect("it lies there");
         fs::create_dir(&asked.answer).expect("made");
         assert!(desk.hear(&asked).is_err(), "a folder is no file");
         let below = QuestionFile { answer: asked.answer.join("x/../../y/z"), ..asked.clone() };
