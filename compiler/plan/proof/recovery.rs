@@ -68,8 +68,10 @@ impl Does {
 #[cfg(test)]
 mod tests {
     use super::super::proof as prove_one;
-    use super::super::sketch::{agent, command, in_place, node, plan_of, secret};
-    use crate::{Command, Plan, Recovery, Work};
+    use super::super::sketch::{
+        Chance, GRAPHS, agent, command, in_place, node, plan_of, random, secret,
+    };
+    use crate::{Command, Node, Plan, Recovery, Work};
 
     fn recovery(plan: &Plan) -> Option<String> {
         let proof = prove_one(plan, "recovery");
@@ -111,5 +113,71 @@ mod tests {
         let plan = Plan { nodes: (0..1_000).map(of).collect(), ..plan_of([]) };
         let claim = recovery(&plan).expect("there are such");
         assert!(claim.contains("runs the commands n0, n1, n2 and 997 more again"), "{claim}");
+    }
+    /// A random plan of which some nodes are deploys, and some commands reach a host.
+    fn with_effects(seed: u64) -> Plan {
+        let (mut plan, mut chance) = (random(seed), Chance::new(seed));
+        for node in &mut plan.nodes {
+            if chance.one_in(3) {
+                let command = Box::new(Command::new(vec!["make".to_owned()]));
+                let probe = Recovery::Probe(vec!["x".to_owned()]);
+                let all = [Recovery::Ask, Recovery::Skip, probe, Recovery::Rerun];
+                let recovery = all[chance.below(4)].clone();
+                node.work = Work::Deploy { command, folders: Vec::new(), recovery };
+            } else if let Work::Command(command) = &mut node.work {
+                let hosts = chance.one_in(4).then(|| "a.example".to_owned());
+                command.network.extend(hosts);
+            }
+        }
+        plan
+    }
+
+    /// What is told is asked of each node, in the order of what is done.
+    #[test]
+    fn an_oracle_that_asks_each_node_what_is_done_with_it_agrees() {
+        type Is = fn(&Node) -> bool;
+        fn deploys(node: &Node) -> Option<&Recovery> {
+            match &node.work {
+                Work::Deploy { recovery, .. } => Some(recovery),
+                _ => None,
+            }
+        }
+        let told: [(&str, &str, Is); 5] = [
+            ("asks a person about ", "", |it| deploys(it) == Some(&Recovery::Ask)),
+            ("counts ", " as done", |it| deploys(it) == Some(&Recovery::Skip)),
+            ("asks its program about ", "", |it| matches!(deploys(it), Some(Recovery::Probe(_)))),
+            ("runs ", " again", |it| deploys(it) == Some(&Recovery::Rerun)),
+            ("runs the commands ", " again", |it| match &it.work {
+                Work::Command(own) => {
+                    let keys = own.secrets.len() + own.network.len();
+                    own.in_place || keys > 0
+                }
+                _ => false,
+            }),
+        ];
+        let (mut none, mut all) = (0, 0);
+        for seed in 0..GRAPHS {
+            let plan = with_effects(seed);
+            let mut parts = Vec::new();
+            for (before, behind, is_of) in told {
+                let nodes = plan.nodes.iter().filter(|node| is_of(node));
+                let names: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
+                let shown = match names.len() {
+                    0 => continue,
+                    1..=3 => names.join(", "),
+                    count => format!("{} and {} more", names[..3].join(", "), count - 3),
+                };
+                parts.push(format!("{before}{shown}{behind}"));
+            }
+            let Some(claim) = recovery(&plan) else {
+                assert_eq!(parts, [""; 0], "{seed}");
+                none += 1;
+                continue;
+            };
+            let expected = format!("holds: a resume {}, by the journal", parts.join(", "));
+            assert!(claim.starts_with(&expected), "{seed}: {claim} and not {expected}");
+            all += 1;
+        }
+        assert!(none > 500 && all > 5_000, "{none} have none, {all} some");
     }
 }

@@ -49,3 +49,59 @@ fn is_judged(facts: &Facts<'_>) -> bool {
     let has_all = |rules: &Vec<RuleIndex>| must.iter().all(|rule| rules.contains(rule));
     verified.clone().next().is_some() && verified.all(has_all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sketch::{Chance, GRAPHS, random, verify};
+    use super::super::{Verdict, proof as prove_one};
+    use crate::lockfile::example::everything;
+    use crate::{FINAL_VERIFY, Level, Plan, RuleIndex, Work};
+
+    /// A random plan with up to three verify nodes, which may lack rules.
+    fn judged(seed: u64) -> Plan {
+        let (own, mut chance) = (random(seed), Chance::new(seed));
+        let mut plan = Plan { nodes: own.nodes, ..everything() };
+        let rules = &mut plan.constitution.as_mut().expect("it has one").rules;
+        let levels = [Level::Must, Level::Should, Level::May];
+        rules.iter_mut().for_each(|rule| rule.level = levels[chance.below(3)]);
+        for at in 0..chance.below(4) {
+            let own = (0..rules.len()).filter(|_| !chance.one_in(5)).map(RuleIndex::new);
+            let work = Work::Verify { rules: own.collect() };
+            let name = if chance.one_in(3) { FINAL_VERIFY.to_owned() } else { format!("v{at}") };
+            plan.nodes.push(crate::Node { work, ..verify(&name) });
+        }
+        plan
+    }
+
+    #[test]
+    fn an_oracle_that_asks_each_verify_node_for_each_rule_agrees() {
+        let (mut held, mut open) = (0, 0);
+        for seed in 0..GRAPHS {
+            let plan = judged(seed);
+            let rules = &plan.constitution.as_ref().expect("it has one").rules;
+            let sets: Vec<&Vec<RuleIndex>> = plan
+                .nodes
+                .iter()
+                .filter_map(|node| match &node.work {
+                    Work::Verify { rules } => Some(rules),
+                    _ => None,
+                })
+                .collect();
+            let mut is_judged = !sets.is_empty();
+            for (at, rule) in rules.iter().enumerate() {
+                for set in &sets {
+                    let has = set.iter().any(|own| own.get() == at);
+                    is_judged &= has || rule.level != Level::Must;
+                }
+            }
+            let proof = prove_one(&plan, "rules").expect("there are rules");
+            let verdict = if is_judged { Verdict::Holds } else { Verdict::NotClaimed };
+            assert_eq!(proof.verdict, verdict, "{seed}: {proof}");
+            let is_last = plan.nodes.last().is_some_and(|node| node.name == FINAL_VERIFY);
+            let of_branch = proof.claim.starts_with("what the branch has in the end");
+            assert_eq!(of_branch, is_judged && is_last, "{seed}: {proof}");
+            *if is_judged { &mut held } else { &mut open } += 1;
+        }
+        assert!(held > 1_000 && open > 1_000, "{held} held, {open} not");
+    }
+}
