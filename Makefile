@@ -13,7 +13,7 @@ help:
 	@echo "make demo     play specs/webhook, a whole night: the real Codex CLI, with scripted replies of the model"
 	@echo "make hello    play specs/hello, the first page of the tutorial"
 	@echo "make test     run all tests, those with the real Codex CLI included"
-	@echo "make faults   kill a run at each of its system calls, and fail each write: an hour or more"
+	@echo "make faults   kill a run at each of its system calls, and fail each write: hours"
 	@echo "make mutants  alter the proofs and what they rest on, and list what no test sees: hours"
 	@echo "make bench    measure what a run costs beside the agents' own time"
 	@echo "make fuzz     run each fuzz target for FUZZ_SECONDS, 60 if not given"
