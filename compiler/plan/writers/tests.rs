@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
-use proptest::prelude::ProptestConfig;
+use proptest::prelude::{ProptestConfig, Strategy};
 use proptest::test_runner::RngSeed;
 
 use super::*;
@@ -242,6 +242,11 @@ fn with_edges(mut nodes: Vec<Node>, edges: Vec<Vec<NodeIndex>>) -> Vec<Node> {
 /// For each node what it needs, what it writes, and how.
 type Sketch = [(BTreeSet<usize>, BTreeSet<usize>, u8)];
 
+fn any_sketch() -> impl Strategy<Value = Vec<(BTreeSet<usize>, BTreeSet<usize>, u8)>> {
+    let some = |below: usize| proptest::collection::btree_set(0..below, 0..3);
+    proptest::collection::vec((some(8), some(GLOBS.len()), 0..8_u8), 1..=8)
+}
+
 /// Makes nodes of a sketch, and lists the pairs of them that meet by the matcher.
 fn drawn(sketch: &Sketch) -> (Vec<Node>, Vec<(usize, usize)>) {
     let meets = known_meetings();
@@ -346,27 +351,20 @@ proptest::proptest! {
     /// whole nothing is lacking.
     #[test]
     fn small_plans_are_in_order_by_the_fewest_edges(
-        sketch in proptest::collection::vec(
-            (
-                proptest::collection::btree_set(0..8_usize, 0..3),
-                proptest::collection::btree_set(0..GLOBS.len(), 0..3),
-                0..8_u8,
-            ),
-            1..=8,
-        ),
+        sketch in any_sketch(),
     ) {
-        let (nodes, pairs) = drawn(&sketch);
+        let (nodes, meeting) = drawn(&sketch);
         let found = order(&nodes, &[], usize::MAX).expect("there is no bound");
         proptest::prop_assert!(found.is_exact);
         let nodes = with_edges(nodes, found.edges.clone());
         let before = closure(&nodes);
-        let free = pairs.iter().filter(|(one, other)| !before[*one][*other]);
+        let free = meeting.iter().filter(|(one, other)| !before[*one][*other]);
         let merging: Vec<(usize, usize)> = free.copied().collect();
         proptest::prop_assert!(found.merging.is_some() || merging.is_empty(), "{:?}", merging);
         if let Some((one, other)) = found.merging {
             proptest::prop_assert!(merging.contains(&(one.get(), other.get())), "{:?}", merging);
         }
-        let denied = crate::writers::tests::pairs(&found.edges).into_iter();
+        let denied = pairs(&found.edges).into_iter();
         let denied = denied.filter(|(one, other)| {
             [one, other].iter().any(|at| nodes[**at].overlap == Overlap::Deny)
         });
@@ -374,7 +372,7 @@ proptest::proptest! {
         let (denied, told): (BTreeSet<_>, BTreeSet<_>) = (denied.collect(), told.collect());
         proptest::prop_assert_eq!(denied, told);
         let pairs: Vec<(usize, usize)> =
-            pairs.into_iter().filter(|(one, other)| !merge(&nodes[*one], &nodes[*other])).collect();
+            meeting.into_iter().filter(|(one, other)| !merge(&nodes[*one], &nodes[*other])).collect();
         let is_whole = |nodes: &[Node]| {
             let before = closure(nodes);
             pairs.iter().all(|(one, other)| before[*one][*other])
@@ -401,14 +399,7 @@ proptest::proptest! {
     /// the bounds are enough to prove it.
     #[test]
     fn with_any_bounds_the_order_is_right_and_can_be_proven(
-        sketch in proptest::collection::vec(
-            (
-                proptest::collection::btree_set(0..8_usize, 0..3),
-                proptest::collection::btree_set(0..GLOBS.len(), 0..3),
-                0..8_u8,
-            ),
-            1..=8,
-        ),
+        sketch in any_sketch(),
         (steps, looks) in (0..60_usize, 0..40_usize),
         (pairs, asked, bytes) in (0..20_usize, 0..10_usize, 0..40_usize),
     ) {
